@@ -1,0 +1,61 @@
+# `make run` and `make test` set up all they need; README.md spells out the same in plain commands.
+VENV := .venv
+PY := $(VENV)/bin/python
+# The first on PATH that is new enough; python3 if none is, and then the rule of $(PY) says what it found.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+
+# Stamps outlive a .venv whose Python has gone, so they go with it.
+$(shell test -x $(PY) || rm -f $(VENV)/.stamp-*)
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Variables: PYTHON=python3.12 for the environment, PORT=8502 for run, ARGS='...' passed on by run, test, bench"
+
+run: $(VENV)/.stamp-run  ## start the explorer and open it in the browser
+	@exec $(PY) -m explorer $(if $(PORT),--server.port=$(PORT)) $(ARGS)
+
+test: $(VENV)/.stamp-test  ## run the tests, in a real Chromium too (without: ARGS=--no-browser)
+	$(if $(findstring --no-browser,$(ARGS)),,@$(PY) tests/browser.py)
+	$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.stamp-lint  ## check style and types
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+
+format: $(VENV)/.stamp-lint  ## put the code into the form that lint asks for
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+bench: $(VENV)/.stamp-bench  ## time the engine against PyTorch, which it installs (the CPU build suffices: see README.md)
+	$(PY) bench/engine.py $(ARGS)
+
+clean:  ## remove the environment and all that was generated
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Unrolled needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo not there)."; \
+		echo "Install a newer one and name it: make $(or $(MAKECMDGOALS),run) PYTHON=python3.12"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make a virtual environment, since its venv is not installed."; \
+		echo "On Debian and Ubuntu, as root: apt-get install python3-venv (or python3.12-venv, as your Python is)"; \
+		exit 1; } >&2
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/.stamp-run: requirements.txt | $(PY)
+	$(PIP) -r requirements.txt
+	@touch $@
+
+# The extra `test`, `lint` or `bench`, without the project itself: an installed copy would hide a wrong path.
+.PRECIOUS: $(VENV)/.stamp-%
+$(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-run
+	$(PY) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*p["optional-dependencies"]["$*"], sep="\n")' > $(VENV)/$*.txt
+	$(PIP) -r requirements.txt -r $(VENV)/$*.txt
+	@touch $@
+
+.PHONY: help run test lint format bench clean

@@ -1,0 +1,432 @@
+"""A cell: the equations of one step of a network, with what follows from them (roles, parameters, sizes, LaTeX)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from engine import names as _names
+from engine.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
+from engine.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Loss
+
+Role: TypeAlias = Literal["input", "parameter", "state", "inner", "output", "loss", "target"]
+Sizes: TypeAlias = Mapping[str, int]
+MAX_SIZE = 4096  # units of one vector
+
+
+@dataclass(frozen=True)
+class Read:
+    """One reading of a name by an equation: the name, how many steps back, and its place among the equation's arguments."""
+
+    name: str
+    lag: int
+    argument: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The equations of one step of a recurrent (or feed-forward) network.
+
+    text, name       the source, and what the cell is called
+    title, source, about   for the reader: a heading, where it is from, what it shows
+    start            values that vector parameters start from unless asked otherwise (α of leaky units, say)
+    nodes            the names that have an equation, in the order of the flow
+    states           the names that a later step reads
+    parameters       the names that are read and never assigned, in the order of the text
+    losses           the nodes that the total loss sums
+
+    Two cells with the same text and name are equal. Raises EquationError (at `parse`).
+    """
+
+    text: str
+    name: str = "cell"
+    title: str = field(default="", compare=False)
+    source: str = field(default="", compare=False)
+    about: str = field(default="", compare=False)
+    start: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        _ = self.equations, self._classes  # an error in the text belongs here, not at the first use
+
+    @cached_property
+    def equations(self) -> Mapping[str, Equation]:
+        """Name of the node -> its equation, in the order of the flow; calls inside larger expressions are nodes too."""
+        return MappingProxyType({equation.name: equation for equation in equations(self.text)})
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of the nodes of a step, in the order in which they are computed."""
+        return tuple(self.equations)
+
+    @cached_property
+    def reads(self) -> Mapping[str, tuple[Read, ...]]:
+        """Name of the node -> what its equation reads, from left to right."""
+        return MappingProxyType(
+            {
+                name: tuple(
+                    Read(part.name, part.lag, i)
+                    for i, part in enumerate(p for p in walk(equation.expression) if isinstance(p, Name))
+                )
+                for name, equation in self.equations.items()
+            }
+        )
+
+    @cached_property
+    def lags(self) -> Mapping[str, int]:
+        """Name of the node -> how many steps back it is read at most (0: only in its own step)."""
+        reads = [read for reads in self.reads.values() for read in reads]
+        return MappingProxyType(
+            {name: max((read.lag for read in reads if read.name == name), default=0) for name in self.nodes}
+        )
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        """The nodes that a later step reads; they have an initial value."""
+        return tuple(name for name in self.nodes if self.lags[name])
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names that are never assigned, in the order of the text."""
+        read = (read.name for reads in self.reads.values() for read in reads)
+        return tuple(dict.fromkeys(name for name in read if name not in self.equations and name not in ("x", "y")))
+
+    @cached_property
+    def losses(self) -> tuple[str, ...]:
+        """The lines that call a loss; the total loss is their sum."""
+        return tuple(
+            dict.fromkeys(
+                equation.within or name for name, equation in self.equations.items() if _called(equation, LOSSES) is not None
+            )
+        )
+
+    @cached_property
+    def reads_x(self) -> bool:
+        """Whether the cell has an input."""
+        return any(read.name == "x" for reads in self.reads.values() for read in reads)
+
+    @cached_property
+    def takes_classes(self) -> bool:
+        """Whether every loss can take its target as a class: integers y (T, B) counted from 0."""
+        rows = [row for row in (self.loss(name) for name in self.nodes) if row is not None]
+        return all(row.classes for row in rows)
+
+    def loss(self, name: str) -> Loss | None:
+        """The loss that the node's equation calls, or None."""
+        called = _called(self.equations[name], LOSSES)
+        return None if called is None else LOSSES[called]
+
+    def operation(self, name: str) -> str | None:
+        """The row of the table that the node's equation calls; None for sums and products, and for what has no equation."""
+        return _called(self.equations[name], OPERATIONS) if name in self.equations else None
+
+    def logits(self, name: str) -> Expression | None:
+        """For a loss of softmax(a) or sigmoid(a) that is computed from a (see `Loss.after`): the expression a, else None."""
+        row, expression = self.loss(name), self.equations[name].expression
+        if row is None or row.after is None or not isinstance(expression, Apply):
+            return None
+        p = expression.arguments[0]
+        if not isinstance(p, Name) or p.lag or p.name not in self.equations or self.operation(p.name) != row.after:
+            return None
+        inner = self.equations[p.name].expression
+        assert isinstance(inner, Apply)
+        return inner.arguments[0]
+
+    def role(self, name: str) -> Role:
+        """What a name is: input, parameter, state, inner, output, loss or target.
+
+        An output is a node of the target's size that no later step reads; an inner node is any other.
+        """
+        if name == "x":
+            return "input"
+        if name == "y":
+            return "target"
+        if name not in self.equations:
+            if name not in self.parameters:
+                raise ValueError(f"{self.name} has no {name!r}; it has {', '.join(('x', *self.nodes, *self.parameters))}")
+            return "parameter"
+        if name in self.losses or self.loss(name) is not None:
+            return "loss"
+        if self.lags[name]:
+            return "state"
+        return "output" if self._classes.same(("unit", name), ("unit", "y")) else "inner"
+
+    @cached_property
+    def hidden(self) -> tuple[tuple[str, ...], ...]:
+        """The classes of nodes and vector parameters whose size neither x nor y fixes: the user gives one number for each.
+
+        Each class is named by any of its members; the first is its state, if it has one, else its first node.
+        """
+        result = []
+        for members in self._classes.groups():
+            kinds = {kind for kind, _ in members}
+            units = [name for kind, name in members if kind == "unit"]
+            if "one" in kinds or "x" in units or "y" in units:
+                continue
+            nodes = [name for name in units if name in self.equations]
+            units.sort(key=lambda name: (name not in self.states, name not in nodes))
+            result.append(tuple(units) if units else tuple(name for _, name in members[:1]))
+        return tuple(result)
+
+    def sizes(self, sizes: Sizes) -> dict[str, int]:
+        """Units of x, y and of every node, from the numbers that the user gives: {"x": 4, "h": 5, "y": 3}.
+
+        Any member's name names its class. Raises ValueError for a size that is missing, unknown, contradicted or not a
+        whole number from 1 to MAX_SIZE.
+        """
+        found = self._solve(sizes)
+        return {
+            name: found[self._classes.root(("unit", name))]
+            for name in ("x", "y", *self.nodes)
+            if ("unit", name) in self._classes and (name != "x" or self.reads_x or "x" in sizes)
+        }
+
+    def shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+        """Name of the parameter -> its shape, for sizes such as {"x": 4, "h": 5, "y": 3}; raises as `sizes` does."""
+        found = self._solve(sizes)
+        return {
+            name: (found[self._classes.root(("row", name))], found[self._classes.root(("column", name))])
+            if ("row", name) in self._classes
+            else (found[self._classes.root(("unit", name))],)
+            for name in self.parameters
+        }
+
+    def _solve(self, sizes: Sizes) -> dict[_Key, int]:
+        classes, found = self._classes, {}
+        given: dict[_Key, tuple[str, int]] = {}
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int) and not hasattr(size, "__index__"):
+                raise ValueError(f"sizes[{name!r}] is {size!r}; a size is a whole number from 1 to {MAX_SIZE}")
+            size = int(size)
+            if not 1 <= size <= MAX_SIZE:
+                raise ValueError(f"sizes[{name!r}] is {size}; a size is a whole number from 1 to {MAX_SIZE}")
+            if name == "x" and not self.reads_x:
+                continue
+            if ("unit", name) not in classes:
+                known = ", ".join(["x", "y", *(members[0] for members in self.hidden)])
+                raise ValueError(f"sizes has {name!r}, which is no node of {self.name}; give sizes for {known}")
+            root = classes.root(("unit", name))
+            if root in given and given[root][1] != size:
+                other, before = given[root]
+                place = classes.place(root)
+                message = f"sizes that contradict each other: {other!r} has {before}, {name!r} has {size}, and they share a size"
+                raise place.error(message) if place else ValueError(message)
+            given[root] = (name, size)
+            found[root] = size
+        one = classes.root(("one", ""))
+        if found.get(one, 1) != 1:
+            place = classes.place(one) or Place(1, 1)
+            raise place.error(f"sizes that contradict each other: {given[one][0]!r} shares a size with a loss, which has 1 unit")
+        found[one] = 1
+        missing = [members[0] for members in self.hidden if classes.root(("unit", members[0])) not in found]
+        missing += [n for n in ("x", "y") if (n != "x" or self.reads_x) and classes.root(("unit", n)) not in found]
+        if missing:
+            raise ValueError(f"sizes has no number for {', '.join(map(repr, missing))}; given: {dict(sizes)}")
+        return found
+
+    @cached_property
+    def _classes(self) -> _Classes:
+        return _infer(self)
+
+    @cached_property
+    def dimensions(self) -> Mapping[str, tuple[str, ...]]:
+        """Name of a node, of x, y or a parameter -> the class of each of its axes; equal classes have equal sizes.
+
+        A class is named by a member that a reader knows ("h", "x", "y"; "1" for the loss).
+        """
+        classes = self._classes
+        label = {classes.root(("one", "")): "1"}
+        label |= {classes.root(("unit", n)): n for n in ("x", "y") if ("unit", n) in classes}
+        for members in self.hidden:
+            key = ("unit", members[0]) if ("unit", members[0]) in classes else ("column", members[0])
+            label[classes.root(key)] = members[0]
+        found = {
+            name: (label[classes.root(("unit", name))],)
+            for name in ("x", "y", *self.nodes, *self.parameters)
+            if ("unit", name) in classes
+        }
+        for name in self.parameters:
+            if ("row", name) in classes:
+                found[name] = (label[classes.root(("row", name))], label[classes.root(("column", name))])
+        return MappingProxyType(found)
+
+    def latex(self) -> str:
+        """The equations of a step, aligned, in LaTeX: h^{(t)} &= \\tanh\\left(a^{(t)}\\right) …"""
+        lines = [
+            f"{self.latex_of(Name(equation.name, 0, equation.place))} &= {self.latex_of(equation.expression, inline=True)}"
+            for equation in self.equations.values()
+            if equation.within is None
+        ]
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+    def latex_of(self, expression: Expression, inline: bool = False) -> str:
+        """An expression of this cell in LaTeX; with `inline`, lifted calls are written out where they stood."""
+        return _Writer(self, inline).write(expression, 0)
+
+
+def parse(
+    text: str,
+    name: str = "cell",
+    *,
+    title: str = "",
+    source: str = "",
+    about: str = "",
+    start: Mapping[str, float] | None = None,
+) -> Cell:
+    """The cell of a text in the language of cells; raises EquationError (a ValueError with .line and .column)."""
+    return Cell(text, name, title or name, source, about, MappingProxyType(dict(start or {})))
+
+
+def _called(equation: Equation, table: Mapping[str, Any]) -> str | None:
+    expression = equation.expression
+    return expression.operation if isinstance(expression, Apply) and expression.operation in table else None
+
+
+# Sizes: names joined by elementwise operations share a class -------------------------------------------------------
+
+_Key: TypeAlias = tuple[str, str]
+
+
+class _Classes:
+    """Union-find over sizes: ("unit", name) of a vector, ("row", W) and ("column", W) of a matrix, ("one", "")."""
+
+    def __init__(self) -> None:
+        self._parent: dict[_Key, _Key] = {}
+        self._place: dict[_Key, Place] = {}
+
+    def __contains__(self, key: _Key) -> bool:
+        return key in self._parent
+
+    def add(self, key: _Key) -> _Key:
+        self._parent.setdefault(key, key)
+        return key
+
+    def root(self, key: _Key) -> _Key:
+        while self._parent[key] != key:
+            key = self._parent[key]
+        return key
+
+    def join(self, a: _Key, b: _Key, place: Place) -> None:
+        first, second = self.root(self.add(a)), self.root(self.add(b))
+        if first != second:
+            self._parent[second] = first
+            self._place[first] = place
+
+    def same(self, a: _Key, b: _Key) -> bool:
+        return a in self and b in self and self.root(a) == self.root(b)
+
+    def place(self, key: _Key) -> Place | None:
+        """Where the class was last joined from two."""
+        return self._place.get(self.root(key))
+
+    def groups(self) -> list[list[_Key]]:
+        found: dict[_Key, list[_Key]] = {}
+        for key in self._parent:
+            found.setdefault(self.root(key), []).append(key)
+        return list(found.values())
+
+
+def _infer(cell: Cell) -> _Classes:
+    classes = _Classes()
+    classes.add(("one", ""))
+    vectors: dict[str, Place] = {}
+    matrices: dict[str, Place] = {}
+
+    def size(expression: Expression) -> _Key | None:
+        if isinstance(expression, Number):
+            return None
+        if isinstance(expression, Name):
+            if expression.name in cell.parameters:
+                vectors.setdefault(expression.name, expression.place)
+            return classes.add(("unit", expression.name))
+        if expression.operation == "@":
+            matrix, vector = expression.arguments
+            assert isinstance(matrix, Name)
+            if matrix.name not in cell.parameters:
+                raise matrix.place.error(f"{matrix.name!r} stands left of '@' but is no parameter; it is a vector")
+            matrices.setdefault(matrix.name, matrix.place)
+            inner = size(vector)
+            if inner is None:
+                raise vector.place.error("the right of '@' is a vector, not a number")
+            classes.join(classes.add(("column", matrix.name)), inner, expression.place)
+            return classes.add(("row", matrix.name))
+        sizes = [key for key in map(size, expression.arguments) if key is not None]
+        if expression.operation in FUNCTIONS or expression.operation == SOFTMAX.name:
+            if not sizes:
+                raise expression.place.error(f"{expression.operation} takes a vector, not a number")
+        for other in sizes[1:]:
+            classes.join(sizes[0], other, expression.place)
+        if expression.operation in LOSSES:
+            if len(sizes) < 2:
+                raise expression.place.error(f"{expression.operation} takes a vector and the target y, not a number")
+            return ("one", "")
+        return sizes[0] if sizes else None
+
+    for name, equation in cell.equations.items():
+        own, found = classes.add(("unit", name)), size(equation.expression)
+        if found is not None:
+            classes.join(own, found, equation.place)
+    for name in matrices.keys() & vectors.keys():
+        place = max(matrices[name], vectors[name], key=lambda p: (p.line, p.column))
+        raise place.error(f"{name!r} is a matrix where it stands left of '@' and cannot be a vector as well")
+    return classes
+
+
+# LaTeX ---------------------------------------------------------------------------------------------------------------
+
+_SUM, _PRODUCT, _ATOM = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class _Writer:
+    cell: Cell
+    inline: bool
+
+    def write(self, expression: Expression, strength: int) -> str:
+        if isinstance(expression, Number):
+            return f"{expression.value:g}"
+        if isinstance(expression, Name):
+            return self._name(expression, strength)
+        text, own = self._apply(expression)
+        return rf"\left({text}\right)" if own < strength else text
+
+    def _name(self, read: Name, strength: int) -> str:
+        equation = self.cell.equations.get(read.name)
+        if self.inline and equation is not None and equation.within is not None and not read.lag:
+            return self.write(equation.expression, strength)
+        text = _names.latex(read.name)
+        if read.name in self.cell.parameters:
+            return text
+        step = f"t-{read.lag}" if read.lag else "t"
+        return f"{text}^{{({step})}}"
+
+    def _apply(self, expression: Apply) -> tuple[str, int]:
+        operation, arguments = expression.operation, expression.arguments
+        if operation in "+-":
+            left, right = self.write(arguments[0], _SUM), self.write(arguments[1], _SUM if operation == "+" else _PRODUCT)
+            return f"{left} {operation} {right}", _SUM
+        if operation == "neg":
+            return f"-{self.write(arguments[0], _PRODUCT)}", _SUM
+        if operation == "*":
+            left, right = (self.write(argument, _PRODUCT) for argument in arguments)
+            sign = r"\," if any(isinstance(argument, Number) for argument in arguments) else r" \odot "
+            return f"{left}{sign}{right}", _PRODUCT
+        if operation == "@":
+            return f"{self.write(arguments[0], _ATOM)} {self.write(arguments[1], _ATOM)}", _PRODUCT
+        if operation in LOSSES:
+            p, y = (self.write(argument, _ATOM) for argument in arguments)
+            return LOSSES[operation].latex.format(p=p, y=y), _SUM
+        argument = self.write(arguments[0], 0)
+        return rf"{OPERATIONS[operation].latex}\left({argument}\right)", _ATOM
+
+
+def sources(cell: Cell) -> Iterator[tuple[str, Read]]:
+    """Every (node, reading) of a cell: the edges of its graph."""
+    for name, reads in cell.reads.items():
+        for read in reads:
+            yield name, read
+
+
+__all__ = ["Cell", "EquationError", "Read", "Role", "Sizes", "parse", "sources"]

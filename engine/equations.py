@@ -1,0 +1,347 @@
+"""The language of cells: text to equations, with errors that point.
+
+One `name = expression` a line; `#` starts a comment. Python's own `ast` parses the expression and this module walks
+the tree against a white list; nothing of it is ever evaluated by Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from engine.operations import LOSSES, OPERATIONS
+
+MAX_TEXT = 20_000  # characters of a cell
+MAX_LINE = 1_000  # characters of a line
+MAX_LINES = 200  # equations of a cell
+MAX_LAG = 64  # h[t-k]
+MAX_NAME = 40
+RESERVED = ("x", "y", "t")
+
+
+class EquationError(ValueError):
+    """What is wrong with the text of a cell, and where: `.line` and `.column`, both counted from 1."""
+
+    def __init__(self, message: str, line: int, column: int = 1) -> None:
+        super().__init__(f"line {line}, column {column}: {message}")
+        self.message, self.line, self.column = message, line, column
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands in the text of a cell, counted from 1."""
+
+    line: int
+    column: int
+
+    def error(self, message: str) -> EquationError:
+        """The error of this place."""
+        return EquationError(message, self.line, self.column)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A constant."""
+
+    value: float
+    place: Place
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name read: a node `lag` steps earlier (0: of this step), the input x, the target y, or a parameter (lag 0)."""
+
+    name: str
+    lag: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class Apply:
+    """An operation on expressions: "+", "-", "neg", "*" (elementwise), "@" (matrix times vector) or a function's name."""
+
+    operation: str
+    arguments: tuple[Expression, ...]
+    place: Place
+
+
+Expression: TypeAlias = Number | Name | Apply
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One line of a cell: name = expression. `within` is the line that a lifted call stands in, else None."""
+
+    name: str
+    expression: Expression
+    place: Place
+    within: str | None = None
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """The expression and all its parts, from left to right."""
+    yield expression
+    if isinstance(expression, Apply):
+        for argument in expression.arguments:
+            yield from walk(argument)
+
+
+def names(expression: Expression) -> tuple[Name, ...]:
+    """The names that an expression reads, from left to right, repetitions kept."""
+    return tuple(part for part in walk(expression) if isinstance(part, Name))
+
+
+def likely(name: str, known: list[str]) -> str:
+    """A hint "; did you mean ...?" for a name that is nearly one of the known ones, else nothing."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _listed(items: list[str]) -> str:
+    return ", ".join(items) if items else "nothing yet"
+
+
+def equations(text: str) -> tuple[Equation, ...]:
+    """The equations of a cell's text, calls inside larger expressions lifted to equations of their own.
+
+    Raises EquationError, with line and column, for anything that the language does not have.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"the text of a cell is a str, not {type(text).__name__}")
+    if len(text) > MAX_TEXT:
+        raise EquationError(f"a cell has at most {MAX_TEXT:,} characters, this one has {len(text):,}", 1)
+    found = [_line(line, i) for i, line in enumerate(text.splitlines(), 1)]
+    lines = [equation for equation in found if equation is not None]
+    if not lines:
+        raise EquationError("there is no equation; write one a line, such as h = tanh(b + W @ h[t-1] + U @ x)", 1)
+    if len(lines) > MAX_LINES:
+        raise lines[MAX_LINES].place.error(f"a cell has at most {MAX_LINES} equations, this one has {len(lines)}")
+    defined: dict[str, Equation] = {}
+    for equation in lines:
+        if equation.name in defined:
+            first = defined[equation.name].place.line
+            raise equation.place.error(f"{equation.name!r} is defined twice, first on line {first}; a name has one equation")
+        defined[equation.name] = equation
+    _check_names(lines)
+    return tuple(lifted for equation in lines for lifted in _lift(equation, defined))
+
+
+def _line(text: str, number: int) -> Equation | None:
+    if len(text) > MAX_LINE:
+        raise EquationError(f"a line has at most {MAX_LINE:,} characters, this one has {len(text):,}", number)
+    code = text.partition("#")[0].rstrip()
+    if not code.strip():
+        return None
+    indent = len(code) - len(code.lstrip())
+    code = code.strip()
+
+    def place(node: ast.AST) -> Place:
+        offset = getattr(node, "col_offset", 0)  # in bytes of UTF-8
+        return Place(number, indent + 1 + len(code.encode()[:offset].decode(errors="ignore")))
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as "invalid decimal literal"; errors come below
+            statements = ast.parse(code).body
+    except SyntaxError as error:
+        column = indent + max(1, min(error.offset or 1, len(code) + 1))
+        raise EquationError(f"{code!r} cannot be read ({error.msg}); a line is: name = expression", number, column) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise EquationError("this line cannot be read; a line is: name = expression", number, indent + 1) from None
+    if len(statements) != 1:
+        raise place(statements[1]).error("one equation a line")
+    statement = statements[0]
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        raise place(statement).error(f"{code!r} is not an equation; a line is: name = expression")
+    target = statement.targets[0]
+    if isinstance(target, ast.Subscript):
+        raise place(target).error("an equation defines a node at step t; write the name alone on the left, such as h = …")
+    if not isinstance(target, ast.Name):
+        raise place(target).error("the left of = is one name, such as h")
+    _check_name(target.id, place(target))
+    if target.id in RESERVED:
+        meaning = {"x": "the input", "y": "the target", "t": "the step"}[target.id]
+        raise place(target).error(f"{target.id!r} is {meaning} and cannot be defined; choose another name")
+    if target.id in OPERATIONS:
+        raise place(target).error(f"{target.id!r} is a function and cannot be defined; choose another name")
+    try:
+        expression = _expression(statement.value, place)
+    except RecursionError:
+        raise EquationError("this line is nested too deeply", number, indent + 1) from None
+    return Equation(target.id, expression, place(target))
+
+
+def _check_name(name: str, place: Place) -> None:
+    if len(name) > MAX_NAME:
+        raise place.error(f"a name has at most {MAX_NAME} characters, this one has {len(name)}")
+    if not name.replace("_", "a").isalnum() or name.startswith("_"):
+        raise place.error(f"{name!r} is not a name of this language; use letters, digits and _, a letter first")
+
+
+_BINARY: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.MatMult: "@"}
+_REFUSED: dict[type[ast.AST], str] = {
+    ast.Div: "'/' is not an operation; multiply by a constant or a vector parameter",
+    ast.Pow: "'**' is not an operation; write a product such as h * h",
+    ast.Attribute: "an attribute ('.') is not part of the language",
+    ast.Lambda: "a lambda is not part of the language",
+    ast.IfExp: "'if' is not part of the language",
+    ast.Compare: "a comparison is not part of the language",
+    ast.Tuple: "a comma stands only between the arguments of a call",
+    ast.List: "a list is not part of the language",
+}
+
+
+def _expression(node: ast.expr, place: object) -> Expression:
+    assert callable(place)
+    here: Place = place(node)
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            raise here.error(f"{node.value!r} is not a number".replace("\n", " ")[:200])
+        try:
+            value = float(node.value)
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value):
+            raise here.error("this number is too large for a float")
+        return Number(value, here)
+    if isinstance(node, ast.Name):
+        _check_name(node.id, here)
+        if node.id == "t":
+            raise here.error("'t' is the step; it stands only in h[t-1]")
+        if node.id in OPERATIONS:
+            raise here.error(f"{node.id!r} is a function; write {node.id}(…)")
+        return Name(node.id, 0, here)
+    if isinstance(node, ast.Subscript):
+        return _lagged(node, here)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        argument = _expression(node.operand, place)
+        return Apply("neg", (argument,), here) if isinstance(node.op, ast.USub) else argument
+    if isinstance(node, ast.BinOp):
+        if type(node.op) not in _BINARY:
+            raise here.error(_REFUSED.get(type(node.op), f"{type(node.op).__name__} is not an operation of the language"))
+        return _binary(_BINARY[type(node.op)], node, here, place)
+    if isinstance(node, ast.Call):
+        return _call(node, here, place)
+    raise here.error(_REFUSED.get(type(node), f"{type(node).__name__} is not part of the language"))
+
+
+def _binary(operation: str, node: ast.BinOp, here: Place, place: object) -> Apply:
+    left, right = _expression(node.left, place), _expression(node.right, place)
+    if operation == "@" and not (isinstance(left, Name) and left.lag == 0):
+        remedy = ""
+        if isinstance(left, Apply) and left.operation == "*":
+            remedy = "; '*' and '@' bind alike, from the left: write a * (W @ h)"
+        elif isinstance(left, Apply) and left.operation == "@":
+            remedy = "; write W @ (U @ h), from the right"
+        raise left.place.error(f"the left of '@' is a parameter matrix, by its name{remedy}")
+    return Apply(operation, (left, right), here)
+
+
+def _lagged(node: ast.Subscript, here: Place) -> Name:
+    if not isinstance(node.value, ast.Name):
+        raise here.error("only a name can be read at an earlier step, as in h[t-1]")
+    name, index = node.value.id, node.slice
+    _check_name(name, here)
+    if isinstance(index, ast.Name) and index.id == "t":
+        raise here.error(f"{name}[t] is written {name}")
+    if (
+        isinstance(index, ast.BinOp)
+        and isinstance(index.left, ast.Name)
+        and index.left.id == "t"
+        and isinstance(index.right, ast.Constant)
+        and type(index.right.value) is int
+        and isinstance(index.op, ast.Sub | ast.Add)
+    ):
+        lag = index.right.value if isinstance(index.op, ast.Sub) else -index.right.value
+        if lag < 0 or (lag == 0 and isinstance(index.op, ast.Add)):
+            raise here.error(f"{name}[t+{-lag}] lies in the future; a step reads this step or earlier ones: {name}[t-1]")
+        if lag == 0:
+            raise here.error(f"{name}[t-0] is written {name}")
+        if lag > MAX_LAG:
+            raise here.error(f"{name}[t-{lag}] reaches too far back; at most t-{MAX_LAG}")
+        return Name(name, lag, here)
+    raise here.error(f"an index is t minus a whole number, as in {name}[t-1]")
+
+
+def _call(node: ast.Call, here: Place, place: object) -> Apply:
+    if not isinstance(node.func, ast.Name):
+        raise here.error("only a function of the table can be called, by its name")
+    name = node.func.id
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        known = sorted(OPERATIONS)
+        raise here.error(f"{name!r} is not a function; known: {_listed(known)}{likely(name, known)}")
+    if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+        raise here.error(f"{name} takes plain arguments, separated by commas")
+    if len(node.args) != operation.arity:
+        expected = {1: "one argument", 2: "two arguments, as in nll(y_hat, y)"}[operation.arity]
+        raise here.error(f"{name} takes {expected}, got {len(node.args)}")
+    if name in LOSSES:
+        target = node.args[1]
+        if not (isinstance(target, ast.Name) and target.id == "y"):
+            raise here.error(f"the second argument of {name} is the target y")
+        y = Name("y", 0, place(target)) if callable(place) else Name("y", 0, here)
+        return Apply(name, (_expression(node.args[0], place), y), here)
+    return Apply(name, tuple(_expression(argument, place) for argument in node.args), here)
+
+
+def _check_names(lines: list[Equation]) -> None:
+    """Each name read is defined where it is read, and y stands only where a loss has it."""
+    defined_on = {equation.name: equation.place.line for equation in lines}
+    known: list[str] = []
+    for equation in lines:
+        targets = {
+            part.arguments[1].place
+            for part in walk(equation.expression)
+            if isinstance(part, Apply) and part.operation in LOSSES
+        }
+        for read in names(equation.expression):
+            if read.name == "y" and read.place not in targets:
+                raise read.place.error("y is the target; it stands only as the second argument of a loss")
+            if read.name == "x" and read.lag:
+                raise read.place.error(f"x is the input of its own step; define u = x and read u[t-{read.lag}]")
+            if read.lag and read.name not in defined_on:
+                nodes = list(defined_on)
+                raise read.place.error(
+                    f"{read.name!r} is read at an earlier step but has no equation; known: {_listed(nodes)}"
+                    f"{likely(read.name, nodes)}"
+                )
+            if not read.lag and read.name in defined_on and read.name not in known:
+                own = "its own equation" if read.name == equation.name else f"line {defined_on[read.name]}, below"
+                raise read.place.error(
+                    f"{read.name!r} is used before it is computed in this step ({own}); known here: {_listed(known)}; "
+                    f"for the step before write {read.name}[t-1]"
+                )
+        known.append(equation.name)
+    if not any(isinstance(part, Apply) and part.operation in LOSSES for line in lines for part in walk(line.expression)):
+        last = lines[-1].place
+        raise last.error(f"a cell needs a loss, such as L = nll(y_hat, y); known: {_listed(list(LOSSES))}")
+
+
+def _lift(equation: Equation, defined: dict[str, Equation]) -> list[Equation]:
+    """A call inside a larger expression becomes an equation of its own, named after its line and the function."""
+    lifted: list[Equation] = []
+
+    def lift(expression: Expression, outermost: bool) -> Expression:
+        if not isinstance(expression, Apply):
+            return expression
+        arguments = tuple(lift(argument, False) for argument in expression.arguments)
+        result = Apply(expression.operation, arguments, expression.place)
+        if outermost or expression.operation not in OPERATIONS:
+            return result
+        name = base = f"{equation.name}_{expression.operation}"
+        count = 1
+        while name in defined:
+            count += 1
+            name = f"{base}_{count}"
+        defined[name] = Equation(name, result, expression.place, within=equation.name)
+        lifted.append(defined[name])
+        return Name(name, 0, expression.place)
+
+    expression = lift(equation.expression, True)
+    return [*lifted, Equation(equation.name, expression, equation.place)]

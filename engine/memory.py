@@ -1,0 +1,222 @@
+"""Memory of a run, and numpy calls bound to it.
+
+A `Buffer` holds some values of all steps side by side, (steps, B, width); a `Slot` is one value's columns of it. A `Call` is
+a numpy function on slots, written down once and bound either to a range of steps at once or to each step by itself. Calls that
+do the same to neighbouring columns become one call (`fused`): the four gates of an LSTM cost no more calls than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, repeat
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from engine.operations import Array
+
+Bound: TypeAlias = Callable[[], Any]  # a numpy call with its arguments
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Values side by side: rows are steps, `lead` of them before the first step (t ≤ 0).
+
+    kind "steps": a row for each step; "chunk": rows for the steps of a chunk only; "step": one row, scratch of a step.
+    """
+
+    kind: str = "steps"
+    lead: int = 0
+    tail: int = 0
+    width: int = 0
+    _array: Array | None = None
+    _rows: dict[tuple[int, int], list[Array]] = field(default_factory=dict)
+
+    def take(self, n: int) -> Slot:
+        """The next n columns."""
+        if self._array is not None:
+            raise RuntimeError("a buffer that is in use cannot grow")
+        slot = Slot(self, self.width, self.width + n)
+        self.width += n
+        return slot
+
+    def allocate(self, space: Space) -> Array:
+        if self._array is None:
+            rows = {"steps": self.lead + space.T + self.tail, "chunk": space.chunk, "step": 1}[self.kind]
+            self._array = np.zeros((rows, space.B, self.width), space.dtype)
+        return self._array
+
+    def rows(self, space: Space, lo: int, hi: int) -> list[Array]:
+        """One view a row: vectors (n,) where the space is flat, else (B, n)."""
+        if (lo, hi) not in self._rows:
+            array = self.allocate(space)
+            self._rows[lo, hi] = list(array[:, 0, lo:hi] if space.flat else array[:, :, lo:hi])
+        return self._rows[lo, hi]
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """Columns lo to hi of a buffer, read or written `lag` steps earlier than the step at hand."""
+
+    buffer: Buffer
+    lo: int
+    hi: int
+    lag: int = 0
+
+    def back(self, lag: int) -> Slot:
+        """The same columns `lag` steps earlier."""
+        return Slot(self.buffer, self.lo, self.hi, self.lag + lag) if lag else self
+
+    def follows(self, other: Slot) -> bool:
+        """Whether these columns come right after the other's."""
+        return self.buffer is other.buffer and self.lag == other.lag and self.lo == other.hi
+
+    def joined(self, other: Slot) -> Slot:
+        """These columns and those that follow."""
+        return Slot(self.buffer, self.lo, other.hi, self.lag)
+
+    def overlaps(self, other: Slot) -> bool:
+        """Whether the two may be the same memory, in any step."""
+        return self.buffer is other.buffer and self.lo < other.hi and other.lo < self.hi
+
+
+Operand: TypeAlias = Slot | Array
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """function(*inputs, out) with slots, or arrays that are the same in every step."""
+
+    function: Callable[..., Any]
+    inputs: tuple[Operand, ...]
+    out: Slot
+
+
+@dataclass(eq=False)
+class Space:
+    """Steps, samples and number type of a run, and how its inner loops are laid out.
+
+    chunk  how many steps the backward sweep prepares at a time
+    flat   B = 1: a step's values are vectors, not matrices of one row
+    """
+
+    T: int
+    B: int
+    dtype: np.dtype[Any]
+    chunk: int
+    flat: bool
+
+    def over(self, slot: Slot, start: int = 0, stop: int | None = None) -> Array:
+        """The slot's values of steps start to stop (all of them), (steps, B, n)."""
+        stop = self.T if stop is None else stop
+        array = slot.buffer.allocate(self)
+        if slot.buffer.kind == "steps":
+            first = slot.buffer.lead - slot.lag
+            return array[first + start : first + stop, :, slot.lo : slot.hi]
+        return array[: stop - start, :, slot.lo : slot.hi]
+
+    def table(self, slot: Slot, start: int = 0, stop: int | None = None) -> Array:
+        """`over` with steps and samples in one axis, (steps · B, n); a view."""
+        stop = self.T if stop is None else stop
+        array = slot.buffer.allocate(self)
+        first = slot.buffer.lead - slot.lag
+        return array[first + start : first + stop].reshape(-1, slot.buffer.width)[:, slot.lo : slot.hi]
+
+    def steps(self, operand: Operand, steps: range, start: int) -> Iterable[Array]:
+        """The operand's values at each of the steps; `start` is the first step of the chunk."""
+        if not isinstance(operand, Slot):
+            return repeat(operand, len(steps))
+        rows = operand.buffer.rows(self, operand.lo, operand.hi)
+        if operand.buffer.kind == "step":
+            return repeat(rows[0], len(steps))
+        shift = operand.buffer.lead - operand.lag if operand.buffer.kind == "steps" else -start
+        first, last = steps[0] + shift, steps[-1] + shift
+        if steps.step > 0:
+            return rows[first : last + 1]
+        return rows[first : last - 1 if last else None : -1]
+
+    def at_once(self, calls: Sequence[Call], start: int = 0, stop: int | None = None) -> list[Bound]:
+        """The calls, each for the steps start to stop at once."""
+        return [
+            partial(
+                call.function,
+                *(self.over(i, start, stop) if isinstance(i, Slot) else i for i in call.inputs),
+                self.over(call.out, start, stop),
+            )
+            for call in calls
+        ]
+
+    def each_step(self, calls: Sequence[Call], steps: range, start: int = 0) -> list[Bound]:
+        """The calls, one step after the other."""
+        if not len(steps):
+            return []
+        columns = [self.column(call, steps, start) for call in calls]
+        return list(chain.from_iterable(zip(*columns, strict=True)))
+
+    def column(self, call: Call, steps: range, start: int) -> list[Bound]:
+        """One call bound to each step."""
+        inputs = [self.steps(operand, steps, start) for operand in call.inputs]
+        out = self.steps(call.out, steps, start)
+        if isinstance(call, Product):
+            return call.bind(self.flat, inputs[0], out)
+        return list(map(partial, repeat(call.function), *inputs, out))
+
+
+@dataclass(frozen=True, eq=False)
+class Product(Call):
+    """out = matrix @ input, (N, n) times each sample's (n,)."""
+
+    matrix: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def bind(self, flat: bool, inputs: Iterable[Array], out: Iterable[Array]) -> list[Bound]:
+        """The bound method of an array costs a third of what numpy.dot does on small vectors."""
+        if flat:
+            return list(map(partial, repeat(self.matrix.dot), inputs, out))
+        transposed = self.matrix.T
+        return [partial(vectors.dot, transposed, result) for vectors, result in zip(inputs, out, strict=True)]
+
+
+def fused(calls: Sequence[Call]) -> list[Call]:
+    """The calls with those joined that do the same to neighbouring columns and can move together."""
+    result: list[Call] = []
+    for call in calls:
+        for k in range(len(result) - 1, -1, -1):
+            joined = _joined(result[k], call) or _joined(call, result[k])
+            if joined is not None:
+                result[k] = joined
+                break
+            if _conflict(result[k], call):
+                result.append(call)
+                break
+        else:
+            result.append(call)
+    return result
+
+
+def _joined(first: Call, second: Call) -> Call | None:
+    if first.function is not second.function or not isinstance(first.function, np.ufunc) or isinstance(first, Product):
+        return None
+    if not second.out.follows(first.out) or len(first.inputs) != len(second.inputs):
+        return None
+    inputs: list[Operand] = []
+    for a, b in zip(first.inputs, second.inputs, strict=True):
+        if isinstance(a, Slot) and isinstance(b, Slot):
+            if not b.follows(a) or b.overlaps(first.out) or a.overlaps(second.out):
+                return None
+            inputs.append(a.joined(b))
+        elif a is b and isinstance(a, np.ndarray) and a.ndim == 0:
+            inputs.append(a)
+        else:
+            return None
+    return Call(first.function, tuple(inputs), first.out.joined(second.out))
+
+
+def _conflict(earlier: Call, later: Call) -> bool:
+    """Whether the later call must stay behind the earlier one."""
+
+    def touches(slot: Slot, call: Call) -> bool:
+        return any(isinstance(operand, Slot) and slot.overlaps(operand) for operand in (*call.inputs, call.out))
+
+    return touches(earlier.out, later) or touches(later.out, earlier)

@@ -1,0 +1,73 @@
+"""How a name of the language of cells is written in mathematics: y_hat is ŷ, phi_2 is φ₂, W_f is W with index f."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
+).split()
+_CAPITALS = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+_LETTERS = {name: unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if name == 'lambda' else name.upper()}") for name in _GREEK}
+_LETTERS |= {name: unicodedata.lookup(f"GREEK CAPITAL LETTER {'LAMDA' if name == 'Lambda' else name.upper()}") for name in _CAPITALS}
+_ACCENTS = {"hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "tilde": "\N{COMBINING TILDE}", "bar": "\N{COMBINING MACRON}"}
+_FUNCTION_NAMES = {"tanh": r"\tanh", "sigmoid": r"\sigma", "softplus": r"\zeta"}
+_SUBSCRIPT_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A name taken apart: its letter (or word), an accent over it, and its index."""
+
+    letter: str
+    accent: str | None = None
+    index: str | None = None
+
+
+def symbol(name: str) -> Symbol:
+    """The parts of a name: letter, accent ("hat", "tilde", "bar") and index, as `y_hat`, `W_f`, `h1`, `phi_2` have them."""
+    head, *rest = name.strip("_").split("_") if name.strip("_") else [name]
+    accent = next((part for part in rest if part in _ACCENTS), None)
+    if accent:
+        rest.remove(accent)
+    digits = re.fullmatch(r"(\D+?)(\d+)", head)
+    if digits and not rest and (len(digits[1]) == 1 or digits[1] in _LETTERS):
+        head, rest = digits[1], [digits[2]]
+    return Symbol(head, accent, ",".join(rest) or None)
+
+
+def _latex_word(word: str) -> str:
+    if word in _LETTERS:
+        return rf"\{word}" if word != "lambda" else r"\lambda"
+    if word in _FUNCTION_NAMES:
+        return _FUNCTION_NAMES[word]
+    return word if len(word) <= 1 or word.isdigit() else rf"\mathit{{{word}}}"
+
+
+def latex(name: str) -> str:
+    r"""A name in LaTeX: y_hat gives \hat{y}, phi_2 gives \phi_{2}, W_f gives W_{f}, h1 gives h_{1}.
+
+    Only letters, digits, commas and the commands of this module come out, whatever the name is.
+    """
+    parts = symbol(name)
+    text = _latex_word(parts.letter.replace("_", r"\_"))
+    if parts.accent:
+        text = rf"\{parts.accent}{{{text}}}"
+    if parts.index:
+        index = ",".join(_latex_word(word) for word in parts.index.split(","))
+        text = f"{text}_{{{index}}}"
+    return text
+
+
+def written(name: str) -> str:
+    """A name as plain text: ŷ, φ₂, W_f."""
+    parts = symbol(name)
+    text = _LETTERS.get(parts.letter, parts.letter)
+    if parts.accent:
+        text = unicodedata.normalize("NFC", text + _ACCENTS[parts.accent])
+    if parts.index:
+        index = ",".join(_LETTERS.get(word, word) for word in parts.index.split(","))
+        text += index.translate(_SUBSCRIPT_DIGITS) if index.isdigit() else f"_{index}"
+    return text

@@ -1,0 +1,279 @@
+"""A run: forward pass and back-propagation through time, and everything that can be read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from engine import interpreter, operations
+from engine.cell import Cell, Read
+from engine.data import Data, checked
+from engine.equations import Apply
+from engine.operations import FUNCTIONS, SOFTMAX, Array
+from engine.tape import Tape, tape
+
+Reduction: TypeAlias = Literal["mean", "sum"]
+
+
+@dataclass(frozen=True)
+class Overflow:
+    """The first value that is not finite: its node, its step (t = 1 is the first), and whether it is inf or nan."""
+
+    name: str
+    t: int
+    value: float
+
+
+class Run:
+    """Values and exact gradients of one forward and backward pass; made by `run`. All arrays are read-only.
+
+    cell, parameters, x, y, weights, initial, reduction, dtype   what went in, checked
+    sizes                       units of x, y and every node
+    T, B                        steps and samples; index 0 of an array is time t = 1
+    value[name]   (T, B, n)     every node, and x
+    grad[name]    (T, B, n)     ∂(total loss)/∂node, for every node and for x; loss nodes have n = 1
+    param_grad[name]            as the parameter
+    initial_grad[name] (K, B, n)  for every state; its last row is t = 0
+
+    **Holds:** messages_sum_to_the_gradient, copies_sum_to_the_parameters_gradient, no_loss_reaches_a_later_node,
+    gradients_match_the_complex_step, gradients_match_the_reference_cases.
+    """
+
+    def __init__(self, data: Data, tape: Tape) -> None:
+        self._data, self._tape = data, tape
+        self.value: Mapping[str, Array] = tape.value
+        self.grad: Mapping[str, Array] = tape.grad
+        self.param_grad: Mapping[str, Array] = tape.param_grad
+        self.initial_grad: Mapping[str, Array] = tape.initial_grad
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that was run."""
+        return self._data.cell
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """Name -> the parameter's value."""
+        return self._data.parameters
+
+    @property
+    def x(self) -> Array | None:
+        """The input (T, B, n_x), or None."""
+        return self._data.x
+
+    @property
+    def y(self) -> Array:
+        """The target: integers (T, B), or floats (T, B, n_y)."""
+        return self._data.y
+
+    @property
+    def weights(self) -> Array:
+        """The factor of each L(t): (T, B)."""
+        return self._data.weights
+
+    @property
+    def initial(self) -> Mapping[str, Array]:
+        """Name of the state -> (K, B, n); the last row is t = 0."""
+        return self._data.initial
+
+    @property
+    def reduction(self) -> Reduction:
+        """"mean" or "sum" over the samples."""
+        return self._data.reduction
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float64 or float32."""
+        return self._data.dtype
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Units of x, y and of every node."""
+        return self._data.sizes
+
+    @property
+    def T(self) -> int:
+        """The number of steps."""
+        return self._data.T
+
+    @property
+    def B(self) -> int:
+        """The number of samples."""
+        return self._data.B
+
+    def __repr__(self) -> str:
+        return f"Run({self.cell.name!r}, T={self.T}, B={self.B}, loss={self.loss:.6g})"
+
+    @cached_property
+    def losses(self) -> Array:
+        """Each L(t) before its weight, (T, B): the sum of the cell's loss lines."""
+        return _locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
+
+    @cached_property
+    def loss(self) -> float:
+        """The total loss: Σ_t w(t) L(t), the mean (or sum) over the samples; a step of weight 0 does not count."""
+        seed = self._data.seed
+        with np.errstate(all="ignore"):
+            return float(np.sum(np.where(seed == 0, 0, seed * self.losses)))
+
+    @cached_property
+    def overflow(self) -> Overflow | None:
+        """The first value that is not finite, by step and then by the order of the flow, or None."""
+        found: list[tuple[int, int]] = []
+        for order, name in enumerate(self.cell.nodes):
+            finite = np.isfinite(self.value[name]).all(axis=(1, 2))
+            if not finite.all():
+                found.append((int(np.argmin(finite)), order))
+        if not found:
+            return None
+        t, order = min(found)
+        name = self.cell.nodes[order]
+        bad = self.value[name][t]
+        return Overflow(name, t + 1, float(bad[~np.isfinite(bad)][0]))
+
+    def at(self, name: str, lag: int = 0) -> Array:
+        """What an equation at each step reads for a name `lag` steps back: (T, B, n), initial values in the first rows.
+
+        For a parameter its own shape, for y the target.
+        """
+        if name in self.parameters:
+            return self.parameters[name]
+        if name == "y":
+            return self.y
+        value = self.value[name]
+        if not lag:
+            return value
+        early = self.initial[name]
+        return np.concatenate([early, value])[len(early) - lag : len(early) - lag + self.T]
+
+    def slope(self, name: str) -> Array:
+        """φ'(a(t)), (T, B, n), for a node h = φ(a) whose equation is one call of an elementwise function."""
+        expression = self.cell.equations[name].expression if name in self.cell.equations else None
+        if not isinstance(expression, Apply) or expression.operation not in FUNCTIONS:
+            raise ValueError(f"{name!r} is no elementwise function of its argument; it has no local derivative φ'(a)")
+        argument = interpreter.value(self.cell, expression.arguments[0], self.at)
+        with np.errstate(all="ignore"):
+            return operations.slope(FUNCTIONS[expression.operation], np.array(np.broadcast_to(argument, self.value[name].shape)))
+
+    def messages(self, target: str) -> list[tuple[Read, Array]]:
+        """What flows back from `target` along each of its incoming edges, by reading, at the steps of `target`.
+
+        A node's or x's message is (T, B, n), in row t what goes from target(t) to name(t − lag); a parameter's is
+        (T, *shape). Where nll(softmax(a)) is computed from a, the message from ŷ to a is the cancelled
+        one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite.
+        """
+        cell, dtype = self.cell, self.dtype
+        with np.errstate(all="ignore"):
+            grad = self.grad[target]
+            joint = [name for name in cell.nodes if cell.logits(name) is not None and cell.reads[name][0].name == target]
+            if not joint:
+                return interpreter.pull(cell, target, grad, self.at)
+            found = interpreter.pull(cell, target, self._other_grad(target, joint), self.at)
+            # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
+            inner = cell.equations[target].expression
+            assert isinstance(inner, Apply)
+            a = np.array(np.broadcast_to(interpreter.value(cell, inner.arguments[0], self.at), grad.shape), dtype)
+            total = np.zeros_like(a)
+            for name in joint:
+                row = cell.loss(name)
+                assert row is not None and row.joint is not None
+                pulled = np.empty_like(a)
+                row.joint(a, self.y, np.empty_like(a), np.empty((*a.shape[:-1], 1), dtype), pulled)
+                total += pulled * self.grad[name]
+            through = interpreter.pull(cell, target, total, self.at, inside=True)
+            return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
+
+    def _other_grad(self, target: str, joint: list[str]) -> Array:
+        """∇target without what comes from the losses that are computed jointly with it."""
+        others = [name for name in self.cell.nodes if name not in joint]
+        total = np.zeros_like(self.grad[target])
+        for name in others:
+            for read, message in self.messages(name) if any(r.name == target for r in self.cell.reads[name]) else []:
+                if read.name == target:
+                    total += _shifted(message, read.lag)
+        return total
+
+    def message(self, source: str, target: str, lag: int | None = None, argument: int | None = None) -> Array:
+        """What flows back along the edge source → target at each step: (T, B, n) of the source, or (T, *shape).
+
+        Row t is what source(t) receives from target(t + lag); rows whose target lies beyond the end are zero. What goes to
+        an initial value (t ≤ 0) is in `initial_grad`. Where several edges join the two, their sum, unless `lag` or
+        `argument` (the place among the names that the target's equation reads) says which.
+
+        **Holds:** messages_sum_to_the_gradient: over all targets they sum to grad[source].
+        Raises ValueError if there is no such edge.
+        """
+        if target not in self.cell.equations:
+            raise ValueError(f"target is {target!r}; nodes: {', '.join(self.cell.nodes)}")
+        found = [
+            _shifted(message, read.lag)
+            for read, message in self.messages(target)
+            if read.name == source and lag in (None, read.lag) and argument in (None, read.argument)
+        ]
+        if not found:
+            reads = ", ".join(f"{read.name}[t-{read.lag}]" if read.lag else read.name for read in self.cell.reads[target])
+            raise ValueError(f"there is no such edge from {source!r} to {target!r}; {target} reads {reads}")
+        return _locked(np.sum(found, axis=0))
+
+    def step_grad(self, name: str) -> Array:
+        """The gradient at the copy of a parameter that step t uses, (T, *shape); book, (10.22)–(10.28).
+
+        **Holds:** copies_sum_to_the_parameters_gradient.
+        Raises ValueError if there is no such parameter.
+        """
+        if name not in self.parameters:
+            raise ValueError(f"{name!r} is no parameter of {self.cell.name}; it has {', '.join(self.parameters)}")
+        total = np.zeros((self.T, *self.parameters[name].shape), self.dtype)
+        for target in self.cell.nodes:
+            if any(read.name == name for read in self.cell.reads[target]):
+                for read, message in self.messages(target):
+                    if read.name == name:
+                        total += message
+        return _locked(total)
+
+
+def _shifted(message: Array, lag: int) -> Array:
+    """Rows by the step of the source, zero where the target lies beyond the end."""
+    if not lag:
+        return message
+    result = np.zeros_like(message)
+    result[:-lag or None] = message[lag:]
+    return result
+
+
+def _locked(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
+
+
+def run(
+    cell: Cell,
+    params: Mapping[str, Any],
+    x: Any,
+    y: Any,
+    initial: Mapping[str, Any] | None = None,
+    weights: Any = None,
+    reduction: Reduction = "mean",
+    dtype: Any = np.float64,
+) -> Run:
+    """The forward pass and back-propagation through time of a cell on a sequence.
+
+    params    {name: array}, every parameter of the cell in its shape
+    x         (T, B, n_x) floats, or (T, n_x) for one sample; None for a cell without x
+    y         (T, B) or (T,) integers, the classes counted from 0; or floats (T, B, n_y) or (T, n_y)
+    initial   {state: array} of shape (n,), (B, n) or (K, B, n), whose last row is t = 0; a missing one is zero
+    weights   (T,) or (T, B), the factor of each L(t); all ones if missing
+    reduction "mean" or "sum" over the samples
+    dtype     float64 or float32
+    Raises ValueError, naming the argument, what came and what is allowed.
+    """
+    data = checked(cell, params, x, y, initial, weights, reduction, dtype)
+    return Run(data, tape(data))
+
+
+__all__ = ["SOFTMAX", "Overflow", "Run", "run"]

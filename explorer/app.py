@@ -1,0 +1,18 @@
+"""Page set-up and navigation."""
+
+import sys
+from pathlib import Path
+
+# `streamlit run explorer/app.py` puts this folder on the path, not the root.
+sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path else []
+
+import streamlit as st  # noqa: E402
+
+
+def main() -> None:
+    st.set_page_config(page_title="Unrolled")
+    st.title("Unrolled")
+
+
+if __name__ == "__main__":
+    main()
