@@ -11,7 +11,9 @@ $(shell test -x $(PY) || rm -f $(VENV)/.stamp-*)
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: PYTHON=python3.12 for the environment, PORT=8502 for run, ARGS='...' passed on by run, test, bench"
+	@echo "  PYTHON=python3.12     makes the environment with another Python"
+	@echo "  PORT=8502 ARGS='...'  run: the port; run, test, bench: arguments passed on"
+	@echo "  TORCH='torch --index-url https://download.pytorch.org/whl/cpu'  bench: the small build, without CUDA"
 
 run: $(VENV)/.stamp-run  ## start the explorer and open it in the browser
 	@exec $(PY) -m explorer $(if $(PORT),--server.port=$(PORT)) $(ARGS)
@@ -29,7 +31,7 @@ format: $(VENV)/.stamp-lint  ## put the code into the form that lint asks for
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
-bench: $(VENV)/.stamp-bench  ## time the engine against PyTorch, which it installs (the CPU build suffices: see README.md)
+bench: $(VENV)/.stamp-bench  ## time the engine against PyTorch, which it installs (the CPU build suffices)
 	$(PY) bench/engine.py $(ARGS)
 
 clean:  ## remove the environment and all that was generated
@@ -53,7 +55,8 @@ $(VENV)/.stamp-run: requirements.txt | $(PY)
 # The extra `test`, `lint` or `bench`, without the project itself: an installed copy would hide a wrong path.
 .PRECIOUS: $(VENV)/.stamp-%
 $(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-run
-	$(PY) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	$(if $(and $(TORCH),$(filter bench,$*)),$(PIP) $(TORCH))
+	@$(PY) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 		print(*p["optional-dependencies"]["$*"], sep="\n")' > $(VENV)/$*.txt
 	$(PIP) -r requirements.txt -r $(VENV)/$*.txt
 	@touch $@

@@ -26,7 +26,7 @@ class Read:
     argument: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """The equations of one step of a recurrent (or feed-forward) network.
 
@@ -43,10 +43,10 @@ class Cell:
 
     text: str
     name: str = "cell"
-    title: str = field(default="", compare=False)
-    source: str = field(default="", compare=False)
-    about: str = field(default="", compare=False)
-    start: Mapping[str, float] = field(default_factory=dict, compare=False)
+    title: str = ""
+    source: str = ""
+    about: str = ""
+    start: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _ = self.equations, self._classes  # an error in the text belongs here, not at the first use
@@ -112,6 +112,22 @@ class Cell:
         """Whether every loss can take its target as a class: integers y (T, B) counted from 0."""
         rows = [row for row in (self.loss(name) for name in self.nodes) if row is not None]
         return all(row.classes for row in rows)
+
+    @cached_property
+    def only_classes_fix_y(self) -> bool:
+        """Whether nothing but the largest class says how many there are: no parameter and no x has the size of y."""
+        axis = self.dimensions["y"][0]
+        return axis == "y" and not any(axis in self.dimensions[name] for name in self.parameters)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.text, self.name))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Cell) and (self.text, self.name) == (other.text, other.name))
 
     def loss(self, name: str) -> Loss | None:
         """The loss that the node's equation calls, or None."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -13,17 +16,33 @@ from engine.equations import likely
 from engine.operations import Array
 
 MAX_BYTES = 4 << 30  # of the values and gradients of one run
+_FLOAT64 = np.dtype(np.float64)
 _COPIES = 3  # value, gradient and what the sweep keeps, for each unit of each node
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """The shape of a run: equal shapes are the same object as long as they are in use, so it serves as a key.
+
+    sizes        units of x, y and of every node
+    """
+
+    cell: Cell
+    T: int
+    B: int
+    dtype: np.dtype[Any]
+    sizes: Mapping[str, int]
+    target: np.dtype[Any]
+
+
+@dataclass(eq=False)
 class Data:
     """The checked arguments of a run: sizes are solved, one sample has its axis, missing things have their defaults.
 
     seed (T, B) is ∂(total loss)/∂L(t): the weight, divided by B for the mean.
     """
 
-    cell: Cell
+    shape: Shape
     parameters: Mapping[str, Array]
     x: Array | None
     y: Array
@@ -31,10 +50,6 @@ class Data:
     weights: Array
     seed: Array
     reduction: Literal["mean", "sum"]
-    dtype: np.dtype[Any]
-    sizes: Mapping[str, int]
-    T: int
-    B: int
 
 
 def checked(
@@ -53,27 +68,40 @@ def checked(
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction is {reduction!r}; 'mean' or 'sum' over the samples")
     kind = _dtype(dtype)
-    x = _input(cell, x)
-    y = _target(cell, y, x)
+    x = _input(cell, x, kind)
+    y = _target(cell, y, x, kind)
     T, B = y.shape[:2]
-    parameters, found = _parameters(cell, params, x, y, kind)
-    start = _initial(cell, initial, found, B, kind)
-    sizes = {name: found[axes[0]] for name, axes in cell.dimensions.items() if name not in parameters}
-    _bounded(cell, sizes, T, B, kind)
-    if y.dtype.kind in "iu":
-        top = int(y.max())
-        if top >= sizes["y"] or int(y.min()) < 0:
-            raise ValueError(f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {sizes['y'] - 1}")
-    else:
-        y = y.astype(kind, copy=False)
+    parameters = _parameters(cell, params, kind)
+    given = _given_initial(cell, initial, kind)
+    classes = y.dtype.kind in "iu"
+    top = int(np.maximum.reduce(y, None)) if classes else 0
+    shape = _shape(
+        cell,
+        T,
+        B,
+        kind,
+        None if x is None else x.shape[2],
+        None if classes else y.shape[2],
+        y.dtype if classes else kind,
+        tuple([array.shape for array in parameters.values()]),
+        tuple([(name, array.shape) for name, array in given.items()]),
+        top + 1 if cell.only_classes_fix_y else 0,
+    )
+    if classes:
+        if top >= shape.sizes["y"] or np.minimum.reduce(y, None) < 0:
+            raise ValueError(
+                f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}"
+            )
+        y = y.astype(np.intp, copy=False)
     factors = _weights(weights, T, B, kind)
     seed = factors / kind.type(B) if reduction == "mean" and B > 1 else factors
-    if x is not None:
-        x = x.astype(kind, copy=False)
-    return Data(cell, parameters, x, y, start, factors, seed, reduction, kind, sizes, T, B)  # type: ignore[arg-type]
+    start = _initial(shape, given)
+    return Data(shape, parameters, x, y, start, factors, seed, reduction)  # type: ignore[arg-type]
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
+    if dtype is np.float64:
+        return _FLOAT64
     try:
         kind = np.dtype(dtype)
     except TypeError:
@@ -83,33 +111,39 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     return kind
 
 
-def _floats(what: str, array: Any, expected: str) -> Array:
-    """An array of finite floats; `expected` says in the message what belongs there."""
+def _floats(what: str, array: Any, expected: str, kind: np.dtype[Any], entry: str = "") -> Array:
+    """An array of finite floats of this kind; `what` (and its `entry`) and `expected` are for the message."""
     try:
         result = np.asarray(array)
     except ValueError:  # a ragged list
-        raise ValueError(f"{what} is no rectangular array; {expected}") from None
-    if result.dtype.kind != "f":
-        given = "objects" if result.dtype.kind == "O" else f"{result.dtype}"
-        remedy = "; convert with numpy.asarray(…, float)" if result.dtype.kind in "iub" else ""
-        raise ValueError(f"{what} has {given} where floats belong; {expected}{remedy}")
-    with np.errstate(all="ignore"):
-        total = np.add.reduce(result, None)  # one pass; a finite sum has no nan and no inf in it
-    if total - total != 0:
-        wrong = ~np.isfinite(result)
+        raise ValueError(f"{_called(what, entry)} is no rectangular array; {expected}") from None
+    given = result.dtype
+    if given.kind != "f":
+        kinds = "objects" if given.kind == "O" else f"{given}"
+        remedy = "; convert with numpy.asarray(…, float)" if given.kind in "iub" else ""
+        raise ValueError(f"{_called(what, entry)} has {kinds} where floats belong; {expected}{remedy}")
+    cast = result if given is kind or given == kind else result.astype(kind)
+    flat = cast.reshape(-1)
+    if not isfinite(flat.dot(flat)):  # one pass; a finite sum of squares has no nan and no inf in it
+        wrong = ~np.isfinite(cast)
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(f"{what} has {result[where]} at index {list(where)}; every number must be finite")
-    return result
+            number = f"{result[where]} at index {list(where)}"
+            raise ValueError(f"{_called(what, entry)} has {number}; every number must be finite in {kind}")
+    return cast
 
 
-def _input(cell: Cell, x: Any) -> Array | None:
+def _called(what: str, entry: str) -> str:
+    return f"{what}[{entry!r}]" if entry else what
+
+
+def _input(cell: Cell, x: Any, kind: np.dtype[Any]) -> Array | None:
     if not cell.reads_x:
         return None
     expected = "x is floats (T, B, n_x), or (T, n_x) for one sample"
     if x is None:
         raise ValueError(f"x is missing; the cell {cell.name!r} reads it; {expected}")
-    result = _floats("x", x, expected)
+    result = _floats("x", x, expected, kind)
     if result.ndim == 2:
         result = result[:, None]
     if result.ndim != 3 or 0 in result.shape:
@@ -117,7 +151,7 @@ def _input(cell: Cell, x: Any) -> Array | None:
     return result
 
 
-def _target(cell: Cell, y: Any, x: Array | None) -> Array:
+def _target(cell: Cell, y: Any, x: Array | None, kind: np.dtype[Any]) -> Array:
     if y is None:
         raise ValueError("y is missing; integers (T, B), the classes counted from 0, or floats (T, B, n_y)")
     try:
@@ -134,7 +168,7 @@ def _target(cell: Cell, y: Any, x: Array | None) -> Array:
             raise ValueError(f"y has shape {np.shape(y)}; classes are integers (T, B), or (T,) for one sample")
     else:
         expected = "y is integers (T, B), the classes counted from 0, or floats (T, B, n_y)"
-        result = _floats("y", result, expected)
+        result = _floats("y", result, expected, kind)
         if result.ndim == 2:
             result = result[:, None]
         if result.ndim != 3 or 0 in result.shape:
@@ -146,93 +180,107 @@ def _target(cell: Cell, y: Any, x: Array | None) -> Array:
     return result
 
 
-def _parameters(
-    cell: Cell, params: Mapping[str, Any], x: Array | None, y: Array, kind: np.dtype[Any]
-) -> tuple[dict[str, Array], dict[str, int]]:
-    """The parameters, and the size of each class of `cell.dimensions`."""
+def _parameters(cell: Cell, params: Mapping[str, Any], kind: np.dtype[Any]) -> dict[str, Array]:
     if not isinstance(params, Mapping):
         raise ValueError(f"params is a {type(params).__name__}; a mapping {{name: array}} is needed")
-    if params.keys() != set(cell.parameters):
-        missing = [name for name in cell.parameters if name not in params]
-        if missing:
-            raise ValueError(f"params lacks {', '.join(missing)}; {cell.name} has {', '.join(cell.parameters)}")
-        unknown = next(name for name in params if name not in cell.parameters)
+    result = {}
+    for name in cell.parameters:
+        if name not in params:
+            missing = ", ".join(name for name in cell.parameters if name not in params)
+            raise ValueError(f"params lacks {missing}; {cell.name} has {', '.join(cell.parameters)}")
+        result[name] = _floats("params", params[name], "a parameter is an array of floats", kind, name)
+    if len(params) > len(result):
+        unknown = next(name for name in params if name not in result)
         known = ", ".join(cell.parameters)
         raise ValueError(f"params has {unknown!r}; {cell.name} has {known}{likely(str(unknown), list(cell.parameters))}")
+    return result
+
+
+def _given_initial(cell: Cell, initial: Mapping[str, Any] | None, kind: np.dtype[Any]) -> dict[str, Array]:
+    if initial is None:
+        return {}
+    if not isinstance(initial, Mapping):
+        raise ValueError(f"initial is a {type(initial).__name__}; a mapping {{state: array}} is needed")
+    expected = "it is floats (n,), (B, n) or (K, B, n), the last row being t = 0"
+    for name in initial:
+        if name not in cell.states:
+            states = ", ".join(cell.states) or "none"
+            raise ValueError(f"initial has {name!r}; the states of {cell.name} are {states}{likely(str(name), list(cell.states))}")
+    return {name: _floats("initial", array, expected, kind, name) for name, array in initial.items()}
+
+
+@lru_cache(maxsize=1024)
+def _shape(
+    cell: Cell,
+    T: int,
+    B: int,
+    kind: np.dtype[Any],
+    n_x: int | None,
+    n_y: int | None,
+    target: np.dtype[Any],
+    parameters: tuple[tuple[int, ...], ...],
+    initial: tuple[tuple[str, tuple[int, ...]], ...],
+    classes: int,
+) -> Shape:
+    """Solves the sizes from the shapes that were given; each shape must fit what those before it fixed."""
     dimensions = cell.dimensions
     found = {"1": 1}
 
     def settle(what: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> None:
-        if len(shape) != len(axes) or any(found.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True)):
+        if len(shape) != len(axes) or 0 in shape or any(found.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True)):
             allowed = ", ".join(f"n_{axis}" + (f" = {found[axis]}" if axis in found else "") for axis in axes)
-            raise ValueError(f"{what} has shape {shape}; it must be ({allowed})")
+            raise ValueError(f"{what} has shape {shape}; it must be ({allowed}), no axis empty")
 
-    if x is not None:
-        settle("one step of x", dimensions["x"], x.shape[2:])
-    if y.ndim == 3:
-        settle("one step of y", dimensions["y"], y.shape[2:])
-    result = {}
-    for name in cell.parameters:
-        array = _floats(f"params[{name!r}]", params[name], f"{name} is a parameter of floats")
-        settle(f"params[{name!r}]", dimensions[name], array.shape)
-        if 0 in array.shape:
-            raise ValueError(f"params[{name!r}] has shape {array.shape}; no axis may be empty")
-        result[name] = array.astype(kind, copy=False)
-    if "y" not in found and dimensions["y"][0] not in found:
-        found["y"] = int(y.max()) + 1
-    return result, found
-
-
-def _initial(
-    cell: Cell, initial: Mapping[str, Any] | None, found: dict[str, int], B: int, kind: np.dtype[Any]
-) -> dict[str, Array]:
-    given = {} if initial is None else initial
-    if not isinstance(given, Mapping):
-        raise ValueError(f"initial is a {type(given).__name__}; a mapping {{state: array}} is needed")
-    for name in given:
-        if name not in cell.states:
-            states = ", ".join(cell.states) or "none"
-            raise ValueError(f"initial has {name!r}; the states of {cell.name} are {states}{likely(str(name), list(cell.states))}")
-    result = {}
-    for name, array in given.items():
-        K, (axis,) = cell.lags[name], cell.dimensions[name]
-        start = _floats(f"initial[{name!r}]", array, "it is floats (n,), (B, n) or (K, B, n), the last row being t = 0")
-        n = found.setdefault(axis, start.shape[-1] if start.ndim else 1)
-        allowed = [(n,), (B, n), (K, B, n)]
-        if start.shape not in allowed:
-            shapes = ", ".join(map(str, allowed[:-1])) + f" or {allowed[-1]}"
-            raise ValueError(f"initial[{name!r}] has shape {start.shape}; it must be {shapes}")
-        if start.ndim < 3 and K > 1:
-            early = np.zeros((K, B, n), kind)
-            early[-1] = start  # what is given is t = 0; the steps before it are zero
-            start = early
-        result[name] = np.broadcast_to(start, (K, B, n)).astype(kind)
+    if n_x is not None:
+        settle("one step of x", dimensions["x"], (n_x,))
+    if n_y is not None:
+        settle("one step of y", dimensions["y"], (n_y,))
+    for name, shape in zip(cell.parameters, parameters, strict=True):
+        settle(f"params[{name!r}]", dimensions[name], shape)
+    for name, shape in initial:
+        K, (axis,) = cell.lags[name], dimensions[name]
+        n = found.setdefault(axis, shape[-1] if shape else 1)
+        if shape not in ((n,), (B, n), (K, B, n)):
+            raise ValueError(f"initial[{name!r}] has shape {shape}; it must be {(n,)}, {(B, n)} or {(K, B, n)}")
+    if classes:
+        found.setdefault("y", classes)
     unsettled = [members[0] for members in cell.hidden if members[0] not in found]
     if unsettled:
         raise ValueError(f"nothing fixes the size of {', '.join(unsettled)}; give initial[{unsettled[0]!r}] with that many entries")
+    sizes = {name: found[axes[0]] for name, axes in dimensions.items() if name not in cell.parameters}
+    _bounded(sizes, T, B, kind)
+    return Shape(cell, T, B, kind, MappingProxyType(sizes), target)
+
+
+def _initial(shape: Shape, given: Mapping[str, Array]) -> dict[str, Array]:
+    """Every state's initial values (K, B, n): what is given at t = 0 (or at all K steps), zero elsewhere."""
+    cell, result = shape.cell, {}
     for name in cell.states:
-        if name not in result:
-            result[name] = np.zeros((cell.lags[name], B, found[cell.dimensions[name][0]]), kind)
+        result[name] = np.zeros((cell.lags[name], shape.B, shape.sizes[name]), shape.dtype)
+        if name in given:
+            result[name][-1 if given[name].ndim < 3 else slice(None)] = given[name]
     return result
 
 
 def _weights(weights: Any, T: int, B: int, kind: np.dtype[Any]) -> Array:
     if weights is None:
         return np.ones((T, B), kind)
-    expected = f"weights is (T,) = ({T},) or (T, B) = ({T}, {B}), the factor of each L(t)"
+    expected = "weights is (T,) or (T, B), the factor of each L(t)"
     try:
         result = np.asarray(weights)
     except ValueError:
         raise ValueError(f"weights is no rectangular array; {expected}") from None
     if result.dtype.kind in "iu":
         result = result.astype(kind)
-    result = _floats("weights", result, expected)
+    result = _floats("weights", result, expected, kind)
     if result.shape not in ((T,), (T, B)):
-        raise ValueError(f"weights has shape {result.shape}; {expected}")
-    return np.broadcast_to(result[:, None] if result.ndim == 1 else result, (T, B)).astype(kind)
+        raise ValueError(f"weights has shape {result.shape}; {expected}, here ({T},) or ({T}, {B})")
+    factors = np.empty((T, B), kind)
+    factors[...] = result[:, None] if result.ndim == 1 else result
+    return factors
 
 
-def _bounded(cell: Cell, sizes: Mapping[str, int], T: int, B: int, kind: np.dtype[Any]) -> None:
+def _bounded(sizes: Mapping[str, int], T: int, B: int, kind: np.dtype[Any]) -> None:
     units = sum(sizes.values())
     needed = T * B * units * kind.itemsize * _COPIES
     if needed > MAX_BYTES:

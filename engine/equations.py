@@ -20,6 +20,7 @@ MAX_TEXT = 20_000  # characters of a cell
 MAX_LINE = 1_000  # characters of a line
 MAX_LINES = 200  # equations of a cell
 MAX_LAG = 64  # h[t-k]
+MAX_DEPTH = 100  # operations inside one another
 MAX_NAME = 40
 RESERVED = ("x", "y", "t")
 
@@ -96,6 +97,10 @@ def names(expression: Expression) -> tuple[Name, ...]:
     return tuple(part for part in walk(expression) if isinstance(part, Name))
 
 
+def _depth(expression: Expression) -> int:
+    return 1 + max(map(_depth, expression.arguments)) if isinstance(expression, Apply) else 0
+
+
 def likely(name: str, known: list[str]) -> str:
     """A hint "; did you mean ...?" for a name that is nearly one of the known ones, else nothing."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
@@ -128,7 +133,8 @@ def equations(text: str) -> tuple[Equation, ...]:
             raise equation.place.error(f"{equation.name!r} is defined twice, first on line {first}; a name has one equation")
         defined[equation.name] = equation
     _check_names(lines)
-    return tuple(lifted for equation in lines for lifted in _lift(equation, defined))
+    taken = defined.keys() | {read.name for equation in lines for read in names(equation.expression)}
+    return tuple(lifted for equation in lines for lifted in _lift(equation, taken))
 
 
 def _line(text: str, number: int) -> Equation | None:
@@ -171,8 +177,11 @@ def _line(text: str, number: int) -> Equation | None:
         raise place(target).error(f"{target.id!r} is a function and cannot be defined; choose another name")
     try:
         expression = _expression(statement.value, place)
+        deep = _depth(expression) > MAX_DEPTH
     except RecursionError:
-        raise EquationError("this line is nested too deeply", number, indent + 1) from None
+        deep = True
+    if deep:
+        raise EquationError(f"more than {MAX_DEPTH} operations inside one another; take the line apart", number, indent + 1)
     return Equation(target.id, expression, place(target))
 
 
@@ -323,7 +332,7 @@ def _check_names(lines: list[Equation]) -> None:
         raise last.error(f"a cell needs a loss, such as L = nll(y_hat, y); known: {_listed(list(LOSSES))}")
 
 
-def _lift(equation: Equation, defined: dict[str, Equation]) -> list[Equation]:
+def _lift(equation: Equation, taken: set[str]) -> list[Equation]:
     """A call inside a larger expression becomes an equation of its own, named after its line and the function."""
     lifted: list[Equation] = []
 
@@ -336,11 +345,11 @@ def _lift(equation: Equation, defined: dict[str, Equation]) -> list[Equation]:
             return result
         name = base = f"{equation.name}_{expression.operation}"
         count = 1
-        while name in defined:
+        while name in taken:
             count += 1
             name = f"{base}_{count}"
-        defined[name] = Equation(name, result, expression.place, within=equation.name)
-        lifted.append(defined[name])
+        taken.add(name)
+        lifted.append(Equation(name, result, expression.place, within=equation.name))
         return Name(name, 0, expression.place)
 
     expression = lift(equation.expression, True)

@@ -40,7 +40,8 @@ def value(cell: Cell, expression: Expression, look: Lookup) -> Any:
     if operation == "*":
         return parts[0] * parts[1]
     if operation == "@":
-        return np.einsum("ij,...j->...i", *parts)
+        matrix, vector = parts
+        return np.matmul(matrix, vector[..., None])[..., 0] if matrix.ndim > 2 else vector @ matrix.T
     return OPERATIONS[operation].definition(parts[0])  # type: ignore[call-arg]
 
 
@@ -52,11 +53,14 @@ def evaluate(
     y: Array,
     initial: Mapping[str, Array],
     disturb: Callable[[str, int, Array], Array] | None = None,
+    joint: bool = True,
 ) -> dict[str, Array]:
     """Values of every node, (T, B, n), computed step by step.
 
-    x (T, B, n_x); y (T, B) or (T, B, n_y); initial name -> (K, B, n). `disturb(name, t, value)` may replace the value
-    of a node at step index t as soon as it is computed; what it returns, complex numbers included, is what the rest sees.
+    x (T, B, n_x); y (T, B) or (T, B, n_y); initial name -> (K, B, n); a parameter in its shape, or with an axis of
+    samples before it. `disturb(name, t, value)` may replace the value of a node at step index t as soon as it is computed;
+    what it returns, complex numbers included, is what the rest sees. nll(softmax(a)) is computed from a unless `joint` is
+    False; then from ŷ, so that a disturbance of ŷ reaches the loss.
     """
     T, B = y.shape[:2]
     dtype = np.result_type(np.float64, *parameters.values(), *initial.values(), *([] if x is None else [x]), 1j if disturb else 1.0)
@@ -74,11 +78,11 @@ def evaluate(
             return values[name][t - lag] if t >= lag else initial[name][t - lag]
 
         for name, equation in cell.equations.items():
-            joint = cell.logits(name)
-            if joint is not None:
+            logits = cell.logits(name) if joint else None
+            if logits is not None:
                 row = cell.loss(name)
                 assert row is not None and row.definition_joint is not None
-                result = row.definition_joint(value(cell, joint, look), look("y", 0))
+                result = row.definition_joint(value(cell, logits, look), look("y", 0))
             else:
                 result = value(cell, equation.expression, look)
             values[name][t] = result if disturb is None else disturb(name, t, np.broadcast_to(result, values[name][t].shape))
@@ -125,7 +129,7 @@ def pull(cell: Cell, name: str, grad: Array, look: Lookup, *, inside: bool = Fal
             back(arguments[0], SOFTMAX.pull(g, out))
         else:
             p = value(cell, arguments[0], look)
-            back(arguments[0], g * LOSSES[operation].pull(np.array(p), look("y", 0)))
+            back(arguments[0], LOSSES[operation].pull(_full(p, g), look("y", 0), g))
             next(reads)
 
     expression = cell.equations[name].expression

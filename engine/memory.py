@@ -82,7 +82,14 @@ class Slot:
         return self.buffer is other.buffer and self.lo < other.hi and other.lo < self.hi
 
 
-Operand: TypeAlias = Slot | Array
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """An array whose first axis is the step, read at the step at hand."""
+
+    array: Array
+
+
+Operand: TypeAlias = Slot | Steps | Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +133,8 @@ class Space:
 
     def steps(self, operand: Operand, steps: range, start: int) -> Iterable[Array]:
         """The operand's values at each of the steps; `start` is the first step of the chunk."""
+        if isinstance(operand, Steps):
+            return [operand.array[t] for t in steps]
         if not isinstance(operand, Slot):
             return repeat(operand, len(steps))
         rows = operand.buffer.rows(self, operand.lo, operand.hi)

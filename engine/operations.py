@@ -14,8 +14,10 @@ them at a = 20, while 1/cosh²(a) is right everywhere (cosh a = (e^|a| + e^−|a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -221,10 +223,11 @@ class Loss:
 
     y is (...,) integers, the classes counted from 0 (if `classes`), or (..., n) floats.
 
-    value, pull   L(p, y), and ∂L/∂p
+    value, pull   L(p, y), and ∇p = ∂L/∂p · ∇L, as pull(p, y, ∇L) with ∇L (..., 1)
     after, joint  the operation whose result is best not looked at: nll(softmax(a)) and bce(sigmoid(a)) are computed
-                  from a, where nothing overflows and the factor −y/ŷ has cancelled. joint(a, y, p, L, pull) writes
-                  the value to L, ∂L/∂a to pull, and may write after(a) to p
+                  from a, where nothing overflows and the factor −y/ŷ has cancelled. joint(a, y, p, L, pull), on
+                  tables (rows, n) with L (rows,), writes the value to L, ∂L/∂a to pull, and may write after(a) to p; p and
+                  pull are contiguous
     definition    L(p, y) in plain numpy, for real and complex arrays; definition_joint the same as a function of a and y
     latex, latex_pull, latex_joint   L, ∂L/∂p in terms of {p} and {y}, and ∂L/∂a in terms of {p} = after(a) and {y}
     """
@@ -234,7 +237,7 @@ class Loss:
     latex_pull: str
     classes: bool
     value: Callable[[Array, Array], Array]
-    pull: Callable[[Array, Array], Array]
+    pull: Callable[[Array, Array, Array], Array]
     definition: Callable[[Array, Array], Array]
     after: str | None = None
     joint: Callable[[Array, Array, Array, Array, Array], None] | None = None
@@ -250,7 +253,13 @@ def _are_classes(y: Array) -> bool:
 
 def _rows(p: Array) -> Array:
     """Positions of the first entry of each vector of p in p's own memory order, shape p.shape[:-1]."""
-    return np.arange(0, p.size, p.shape[-1]).reshape(p.shape[:-1])
+    return _positions(p.shape)
+
+
+@lru_cache(maxsize=64)
+def _positions(shape: tuple[int, ...]) -> Array:
+    size = math.prod(shape)
+    return np.arange(0, size, shape[-1]).reshape(shape[:-1])
 
 
 def one_hot(y: Array, n: int, dtype: Any = np.float64) -> Array:
@@ -274,36 +283,38 @@ def _nll(p: Array, y: Array) -> Array:
     return np.asarray(-np.sum(terms, axis=-1, keepdims=True))
 
 
-def _nll_pull(p: Array, y: Array) -> Array:
+def _nll_pull(p: Array, y: Array, grad: Array) -> Array:
     if _are_classes(y):
-        result = np.zeros_like(p)
-        np.put_along_axis(result, y[..., None], -1 / _picked(p, y), -1)
+        result = np.zeros(p.shape, p.dtype)
+        at = _rows(p) + y
+        result.reshape(-1).put(at, np.divide(grad[..., 0], np.negative(p.reshape(-1).take(at))))
         return result
-    return np.where(y == 0, np.zeros_like(p), -y / np.where(y == 0, 1, p))  # a class with y = 0 is not looked at
+    return np.where(y == 0, 0, grad * -y / np.where(y == 0, 1, p)).astype(p.dtype, copy=False)  # y = 0 is not looked at
 
 
 def _softmax_nll(a: Array, y: Array, p: Array, L: Array, pull: Array) -> None:
-    top = np.maximum.reduce(a, -1, keepdims=True)
-    np.subtract(a, top, p)
+    top = np.maximum.reduce(a, 1)
+    np.subtract(a, top[:, None], p)
     np.exp(p, p)
     if _are_classes(y):
         # e^{a_y} is kept apart from the rest: where the answer is sure and right, L = log1p(rest) and ŷ_y − 1 = −rest
         # keep all their digits, and ŷ_y − 1 as a difference would have none.
-        flat, at = p.reshape(-1), _rows(p) + y
-        own = flat[at]
-        flat[at] = 0
-        rest = np.add.reduce(p, -1)
-        flat[at] = own
+        at = _rows(p) + y
+        flat = p.reshape(-1)
+        own = flat.take(at)
+        flat.put(at, 0)
+        rest = p.dot(np.ones(p.shape[1], p.dtype))
+        flat.put(at, own)
         total = rest + own
-        np.divide(p, total[..., None], p)
-        np.add(np.log1p(rest + (own - 1)), top[..., 0] - a.reshape(-1)[at], L[..., 0])
+        np.divide(p, total[:, None], p)
         pull[...] = p
-        np.put_along_axis(pull, y[..., None], (-rest / total)[..., None], -1)
+        pull.reshape(-1).put(at, -rest / total)
+        np.add(np.log1p(rest + (own - 1)), top - a.reshape(-1).take(at), L)
     else:
-        total = np.add.reduce(p, -1, keepdims=True)
+        total = np.add.reduce(p, 1, keepdims=True)
         np.divide(p, total, p)
-        np.add.reduce(y * (np.log(total) + (top - a)), -1, keepdims=True, out=L)
-        np.subtract(p * np.add.reduce(y, -1, keepdims=True), y, pull)
+        np.add.reduce(y * (np.log(total) + (top[:, None] - a)), 1, out=L)
+        np.subtract(p * np.add.reduce(y, 1, keepdims=True), y, pull)
 
 
 def _nll_of_logits(a: Array, y: Array) -> Array:
@@ -322,10 +333,10 @@ def _bce(p: Array, y: Array) -> Array:
     return np.asarray(-np.mean(hit + miss, axis=-1, keepdims=True))
 
 
-def _bce_pull(p: Array, y: Array) -> Array:
+def _bce_pull(p: Array, y: Array, grad: Array) -> Array:
     hit = np.where(y == 0, 0, y / np.where(y == 0, 1, p))
     miss = np.where(y == 1, 0, (1 - y) / np.where(y == 1, 1, 1 - p))
-    return np.asarray((miss - hit) / p.shape[-1])
+    return np.asarray(grad * (miss - hit) / p.shape[-1])
 
 
 def _bce_of_logits(a: Array, y: Array) -> Array:
@@ -334,7 +345,7 @@ def _bce_of_logits(a: Array, y: Array) -> Array:
 
 
 def _sigmoid_bce(a: Array, y: Array, p: Array, L: Array, pull: Array) -> None:
-    L[...] = _bce_of_logits(a, y)
+    L[...] = _bce_of_logits(a, y)[:, 0]
     pull[...] = ((1 - y) * _sigmoid(a) - y * _sigmoid(-a)) / a.shape[-1]
 
 
@@ -358,7 +369,7 @@ _LOSSES = (
         latex_pull=r"\tfrac{{2}}{{n}}\left({p} - {y}\right)",
         classes=False,
         value=_mse,
-        pull=lambda p, y: np.asarray((p - y) * (2 / p.shape[-1])),
+        pull=lambda p, y, grad: np.asarray(grad * (p - y) * (2 / p.shape[-1])),
         definition=_mse,
     ),
     Loss(

@@ -14,7 +14,7 @@ from engine import interpreter, operations
 from engine.cell import Cell, Read
 from engine.data import Data, checked
 from engine.equations import Apply
-from engine.operations import FUNCTIONS, SOFTMAX, Array
+from engine.operations import FUNCTIONS, Array
 from engine.tape import Tape, tape
 
 Reduction: TypeAlias = Literal["mean", "sum"]
@@ -54,7 +54,7 @@ class Run:
     @property
     def cell(self) -> Cell:
         """The cell that was run."""
-        return self._data.cell
+        return self._data.shape.cell
 
     @property
     def parameters(self) -> Mapping[str, Array]:
@@ -89,22 +89,22 @@ class Run:
     @property
     def dtype(self) -> np.dtype[Any]:
         """float64 or float32."""
-        return self._data.dtype
+        return self._data.shape.dtype
 
     @property
     def sizes(self) -> Mapping[str, int]:
         """Units of x, y and of every node."""
-        return self._data.sizes
+        return self._data.shape.sizes
 
     @property
     def T(self) -> int:
         """The number of steps."""
-        return self._data.T
+        return self._data.shape.T
 
     @property
     def B(self) -> int:
         """The number of samples."""
-        return self._data.B
+        return self._data.shape.B
 
     def __repr__(self) -> str:
         return f"Run({self.cell.name!r}, T={self.T}, B={self.B}, loss={self.loss:.6g})"
@@ -182,9 +182,10 @@ class Run:
             for name in joint:
                 row = cell.loss(name)
                 assert row is not None and row.joint is not None
-                pulled = np.empty_like(a)
-                row.joint(a, self.y, np.empty_like(a), np.empty((*a.shape[:-1], 1), dtype), pulled)
-                total += pulled * self.grad[name]
+                rows = a.reshape(-1, a.shape[-1])
+                pulled = np.empty_like(rows)
+                row.joint(rows, self.y.reshape(len(rows), *self.y.shape[2:]), np.empty_like(rows), np.empty(len(rows), dtype), pulled)
+                total += pulled.reshape(a.shape) * self.grad[name]
             through = interpreter.pull(cell, target, total, self.at, inside=True)
             return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
 
@@ -272,8 +273,8 @@ def run(
     dtype     float64 or float32
     Raises ValueError, naming the argument, what came and what is allowed.
     """
-    data = checked(cell, params, x, y, initial, weights, reduction, dtype)
-    return Run(data, tape(data))
+    with np.errstate(all="ignore"):  # what overflows is told by run.overflow
+        data = checked(cell, params, x, y, initial, weights, reduction, dtype)
+        return Run(data, tape(data))
 
 
-__all__ = ["SOFTMAX", "Overflow", "Run", "run"]

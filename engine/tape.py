@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.data import Data
-from engine.memory import Bound, Buffer, Call, Product, Slot, Space, fused
+from engine.data import Data, Shape
+from engine.memory import Bound, Buffer, Call, Product, Slot, Space, Steps, fused
 from engine.memory import Operand as Place
 from engine.operations import MAX, SOFTMAX, Array, Loss, Recipe, constant, is_constant
 from engine.schedule import Affine, Cost, Elementwise, Instruction, Normalise, Operand, Schedule, Stage, Term, schedule
@@ -35,7 +35,9 @@ from engine.schedule import operands as reads
 _ELIMINATE_UP_TO = 768  # units · samples of a recurrence: below, a call costs more than its arithmetic
 _AUGMENT_UP_TO = 4096  # entries of a matrix: below, one longer product is cheaper than a product and a sum
 _CHUNK = 1 << 16  # numbers that the backward sweep prepares at a time: they stay in the cache
-_KEEP_BYTES = 256 << 20  # memory of idle tapes
+_KEEP_BYTES = 256 << 20  # memory of kept tapes
+_KEEP_PER_SHAPE = 4
+_KEEP_SHAPES = 64
 
 
 class Tape:
@@ -45,8 +47,9 @@ class Tape:
     """
 
     def __init__(self, data: Data) -> None:
-        builder = _Builder(schedule(data.cell), data)
-        self._load, self._forward, self._backward = builder.load, builder.forward, builder.backward
+        builder = _Builder(schedule(data.shape.cell), data)
+        self._fill, self._load = builder.plain, builder.load
+        self._forward, self._backward = builder.forward, builder.backward
         self.value = builder.values()
         self.grad = builder.grads()
         self.param_grad = builder.param_grads()
@@ -62,11 +65,13 @@ class Tape:
 
     def play(self, data: Data) -> None:
         """Computes the run of `data`, which has the shape that the tape was made for."""
+        copy, parameters = np.copyto, data.parameters
+        for place, name in self._fill:
+            copy(place, parameters[name])
         for place, give in self._load:
-            np.copyto(place, give(data))
-        with np.errstate(all="ignore"):
-            deque(map(call, self._forward), maxlen=0)
-            deque(map(call, self._backward), maxlen=0)
+            copy(place, give(data))
+        deque(map(call, self._forward), maxlen=0)
+        deque(map(call, self._backward), maxlen=0)
 
     def is_idle(self) -> bool:
         """Whether nobody holds a result, or a view of one."""
@@ -79,37 +84,45 @@ def _owner(array: Array) -> Array:
     return array
 
 
-_idle: OrderedDict[Any, list[Tape]] = OrderedDict()
-_lock = threading.Lock()
+class _Pool:
+    """Tapes by shape, the least recently used dropped when their memory is too much."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.tapes: OrderedDict[Shape, list[Tape]] = OrderedDict()
+        self.nbytes = 0
+
+    def take(self, shape: Shape) -> Tape | None:
+        """A tape of the shape whose memory nobody looks at, or None; it is the caller's until he puts it back."""
+        with self.lock:
+            for i, candidate in enumerate(known := self.tapes.get(shape, [])):
+                if candidate.is_idle():
+                    self.nbytes -= candidate.nbytes
+                    return known.pop(i)
+        return None
+
+    def put(self, shape: Shape, tape: Tape) -> None:
+        with self.lock:
+            known = self.tapes.setdefault(shape, [])
+            self.tapes.move_to_end(shape)
+            known.append(tape)
+            self.nbytes += tape.nbytes
+            while len(known) > _KEEP_PER_SHAPE:
+                self.nbytes -= known.pop(0).nbytes
+            while self.nbytes > _KEEP_BYTES or len(self.tapes) > _KEEP_SHAPES:
+                _, dropped = self.tapes.popitem(last=False)
+                self.nbytes -= sum(other.nbytes for other in dropped)
+
+
+_pool = _Pool()
 
 
 def tape(data: Data) -> Tape:
     """A tape on which the run of `data` has been played: one whose memory is free, or a new one."""
-    key = (data.cell.text, tuple(data.sizes.items()), data.T, data.B, data.dtype.char, data.y.dtype.char)
-    key += tuple(array.shape for array in data.parameters.values())
-    with _lock:
-        known = _idle.get(key, [])
-        ready = next((i for i, candidate in enumerate(known) if candidate.is_idle()), None)
-        found = None if ready is None else known.pop(ready)
-    if found is None:
-        found = Tape(data)
+    found = _pool.take(data.shape) or Tape(data)
     found.play(data)
-    with _lock:
-        _idle.setdefault(key, []).append(found)
-        del _idle[key][:-4]
-        _idle.move_to_end(key)
-        total = sum(kept.nbytes for group in _idle.values() for kept in group)
-        while total > _KEEP_BYTES or len(_idle) > 64:
-            _, dropped = _idle.popitem(last=False)
-            total -= sum(kept.nbytes for kept in dropped)
+    _pool.put(data.shape, found)
     return found
-
-
-class _Block:
-    """Affine values of a recurrence that share memory side by side, so that their products are one."""
-
-    def __init__(self, members: Sequence[Affine], operand: tuple[str, int] | None) -> None:
-        self.members, self.operand = list(members), operand
 
 
 class _Builder:
@@ -117,14 +130,17 @@ class _Builder:
 
     def __init__(self, plan: Schedule, data: Data) -> None:
         self.plan, self.data = plan, data
-        self.T, self.B, self.dtype = data.T, data.B, data.dtype
+        self.T, self.B, self.dtype = data.shape.T, data.shape.B, data.shape.dtype
         self.load: list[tuple[Array, Callable[[Data], Array]]] = []
+        self.plain: list[tuple[Array, str]] = []  # where each run copies a parameter to
         self.forward: list[Bound] = []
         self.backward: list[Bound] = []
         self.value: dict[str, Slot] = {}
         self.adjoint: dict[str, Slot] = {}
         self.kept: dict[tuple[str, str], Slot] = {}  # (value, register of its recipe)
         self.started: set[str] = set()  # adjoints that have something in them already
+        self.only_shown: set[str] = set()  # of these, what is that of a loss computed jointly: shown, and not sent on
+        self.sent_with_the_recurrence: set[tuple[str, str]] = set()  # (sum, state): its way back is the recurrence's product
         self.buffers: list[Buffer] = []
         self.constants: dict[float | str, Array] = {}
         self.vectors: dict[tuple[str, float], Array] = {}
@@ -149,6 +165,7 @@ class _Builder:
             else:
                 self.write_backward(stage.instructions[0])
         self.write_parameters()
+        self.loops.clear()  # they refer to this builder: without them everything here goes as soon as the tape has what it needs
 
     # Space -------------------------------------------------------------------------------------------------------
 
@@ -158,7 +175,7 @@ class _Builder:
             name = self.plan.size_of[name]
         if name.endswith(":column"):
             return int(self.data.parameters[name.removesuffix(":column")].shape[1])
-        return self.data.sizes[name]
+        return self.data.shape.sizes[name]
 
     def chunk(self) -> int:
         width = sum(2 * self.units(i.out) for loop in self.loops.values() for i in loop.stage.instructions)
@@ -221,7 +238,7 @@ class _Builder:
     def fill(self, place: Array, name: str, coefficient: float) -> None:
         """Each run copies coefficient · parameter to `place`."""
         if coefficient == 1.0:
-            self.load.append((place, partial(_parameter_of, name)))
+            self.plain.append((place, name))
         else:
             self.load.append((place, partial(_scaled_parameter_of, name, self.dtype.type(coefficient))))
 
@@ -300,10 +317,10 @@ class _Builder:
 
     def joint(self, cost: Cost, p: Slot) -> Bound:
         assert cost.logits is not None and cost.loss.joint is not None
-        over = self.space.over
-        return partial(
-            cost.loss.joint, over(self.value_at(cost.logits)), self.y, over(p), over(self.value[cost.out]), over(self.pull[cost.out])
-        )
+        table = self.space.table
+        y = self.y.reshape(self.T * self.B, *self.y.shape[2:])
+        L = table(self.value[cost.out])[:, 0]
+        return partial(cost.loss.joint, table(self.value_at(cost.logits)), y, table(p), L, table(self.pull[cost.out]))
 
     def cost(self, cost: Cost) -> Bound:
         if cost.logits is not None:
@@ -451,16 +468,6 @@ class _Builder:
             if instruction.logits is not None and instruction.p.name not in self.started:
                 self.started.add(instruction.p.name)
                 self.only_shown.add(instruction.p.name)
-                slot = self.adjoint[instruction.p.name]
-                array = slot.buffer.allocate(self.space)
-                self.backward.append(partial(array[:, :, slot.lo : slot.hi].fill, 0))
-
-    @property
-    def only_shown(self) -> set[str]:
-        """Values whose gradient so far is only that of a loss computed jointly: it is shown and not sent on."""
-        if not hasattr(self, "_only_shown"):
-            self._only_shown: set[str] = set()
-        return self._only_shown
 
     def slope_over(self, instruction: Elementwise) -> Slot:
         slope = self.wide(self.units(instruction.out))
@@ -479,11 +486,12 @@ class _Builder:
     def show_joint(self, name: str) -> None:
         """Adds to ∇ŷ, once it has been sent on, what the losses computed jointly with it contribute: −y/ŷ."""
         over = self.space.over
+        write = name in self.only_shown
         for cost in self.by_name.values():
             if isinstance(cost, Cost) and cost.logits is not None and cost.p.name == name and cost.out in self.started:
-                self.backward.append(
-                    partial(_show, cost.loss, over(self.value[name]), self.y, over(self.adjoint[cost.out]), over(self.adjoint[name]))
-                )
+                arrays = over(self.value[name]), self.y, over(self.adjoint[cost.out]), over(self.adjoint[name])
+                self.backward.append(partial(_show, cost.loss, write, *arrays))
+                write = False
 
     def affine_backward(
         self, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]], skip: frozenset[str] = frozenset()
@@ -506,13 +514,6 @@ class _Builder:
             for term in own:
                 if term.matrix is None and not _is_bias(term):
                     self.term_backward(name, term)
-
-    @property
-    def sent_with_the_recurrence(self) -> set[tuple[str, str]]:
-        """(sum, state): products whose way back to the state is taken in the recurrence's own product."""
-        if not hasattr(self, "_sent"):
-            self._sent: set[tuple[str, str]] = set()
-        return self._sent
 
     def bias_backward(self, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]]) -> None:
         biased = [name for name in terms if any(_is_bias(term) for term in terms[name])]
@@ -795,11 +796,10 @@ class _Loop:
         """A loss that a later step reads; its y is that of the step, so it is read from a buffer of steps as well."""
         b = self.b
         p = cost.p if cost.logits is None else cost.logits
-        return _CostCall(
+        return Call(
             partial(_cost_with_pull, cost.loss, cost.logits is not None),
-            (b.value_at(p), b.pull[cost.out]),
+            (Steps(b.y), b.value_at(p), b.pull[cost.out]),
             b.value[cost.out],
-            y=b.y,
         )
 
     def stack_product(
@@ -1122,7 +1122,7 @@ class _Augmented:
         heads: list[tuple[str, Term]] | None,
         rows: int,
     ) -> None:
-        self.loop, self.b = loop, loop.b
+        self.b, self.outer = loop.b, loop.outer
         self.operand, self.members, self.columns, self.heads, self.rows = operand, members, columns, heads, rows
 
     def lay_out(self) -> None:
@@ -1159,7 +1159,7 @@ class _Augmented:
             rows = slice(top, top + m)
             b.fill(self.matrix[rows, :n], term.matrix or "", term.coefficient)
             b.fill(back[rows], term.matrix or "", term.coefficient)
-            for outer in self.loop.outer[name]:
+            for outer in self.outer[name]:
                 if outer.matrix is None:
                     b.fill(self.matrix[rows, self.one.lo], outer.factors[0].name, outer.coefficient)
                 else:
@@ -1209,7 +1209,7 @@ class _Augmented:
         for name, term in self.members:
             rows = slice(top, top + b.units(name))
             b.pieces[term.matrix or ""].append((term.coefficient, product[rows, :n]))
-            for outer in self.loop.outer[name]:
+            for outer in self.outer[name]:
                 if outer.matrix is None:
                     b.pieces[outer.factors[0].name].append((outer.coefficient, product[rows, self.one.lo]))
                 else:
@@ -1218,14 +1218,6 @@ class _Augmented:
             top += b.units(name)
         for column, slot in zip(self.columns, self.column_slots, strict=True):
             b.add_product(column, self.sums, self.matrix[:, slot.lo : slot.hi])
-
-
-class _CostCall(Call):
-    """A loss inside a recurrence: its call needs the target of the step as well."""
-
-    def __init__(self, function: Callable[..., Any], inputs: tuple[Place, ...], out: Slot, y: Array) -> None:
-        super().__init__(function, inputs, out)
-        object.__setattr__(self, "y", y)
 
 
 def kept_registers(instruction: Elementwise) -> list[str]:
@@ -1274,23 +1266,19 @@ def _initial_of(name: str, data: Data) -> Array:
     return data.initial[name]
 
 
-def _parameter_of(name: str, data: Data) -> Array:
-    return data.parameters[name]
-
-
 def _scaled_parameter_of(name: str, coefficient: Any, data: Data) -> Array:
     return np.asarray(coefficient * data.parameters[name])
 
 
 def _cost(loss: Loss, p: Array, y: Array, out: Array, pull: Array) -> None:
     out[...] = loss.value(p, y)
-    pull[...] = loss.pull(p, y)
+    pull[...] = loss.pull(p, y, np.ones_like(out))
 
 
-def _cost_with_pull(loss: Loss, joint: bool, p: Array, pull: Array, y: Array, out: Array) -> None:
+def _cost_with_pull(loss: Loss, joint: bool, y: Array, p: Array, pull: Array, out: Array) -> None:
     if joint:
         assert loss.joint is not None
-        loss.joint(p, y, np.empty_like(p), out, pull)
+        loss.joint(p, y, np.empty_like(p), out[:, 0], pull)
     else:
         _cost(loss, p, y, out, pull)
 
@@ -1306,8 +1294,11 @@ def _softmax_back_step(write: bool, grad: Array, value: Array, out: Array) -> No
     _softmax_back(grad, value, write, out)
 
 
-def _show(loss: Loss, p: Array, y: Array, seed: Array, out: Array) -> None:
-    out += loss.pull(p, y) * seed
+def _show(loss: Loss, write: bool, p: Array, y: Array, grad: Array, out: Array) -> None:
+    if write:
+        out[...] = loss.pull(p, y, grad)
+    else:
+        out += loss.pull(p, y, grad)
 
 
 def _weighted_sum(pieces: Sequence[tuple[float, Array]], out: Array) -> None:

@@ -52,11 +52,14 @@ def install() -> None:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     if root and sys.platform == "linux" and platform.freedesktop_os_release().get("ID") == "debian":
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]
+        print("Installing Chromium by apt-get, for the browser tests", flush=True)
         subprocess.run([*apt, "update"], env=environment)  # one dead source of several must not end it
         # A font, because without recommended packages there may be none, and text would have no size.
         packages = ["chromium", "fonts-dejavu-core"]
-        subprocess.run([*apt, "install", "-y", "--no-install-recommends", *packages], env=environment)
+        subprocess.run(
+            [*apt, "install", "-y", "--no-install-recommends", *packages], env=environment, stdout=subprocess.DEVNULL
+        )
         if system_chromium():
             return
     # At once if it is there already.

@@ -54,9 +54,11 @@ def browser():
 
     with sync_playwright() as playwright:
         try:
-            chromium = playwright.chromium.launch(executable_path=system_chromium(), args=FLAGS)
+            chromium, fault = playwright.chromium.launch(executable_path=system_chromium(), args=FLAGS), ""
         except Error as error:
-            pytest.fail(f"{MISSING}\n{error}", pytrace=False)
+            chromium, fault = None, f"{MISSING}\n{error}"
+        if chromium is None:
+            pytest.fail(fault, pytrace=False)
         yield chromium
         chromium.close()
 

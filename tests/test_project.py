@@ -40,18 +40,18 @@ def test_every_requirement_has_both_bounds(line):
 LAYERS = {
     "engine": """
         names operations
-        equations
-        schedule tape interpreter
+        equations memory
         cell
-        catalogue run graph
-        initial
-        tasks flow
+        catalogue initial data schedule interpreter
+        tasks tape
+        run
+        graph flow
         checks
         __init__
     """,
     "explorer": """
         __init__
-        state theme
+        state theme grid
         scene
         figures live
         views controls

@@ -1,0 +1,54 @@
+"""Text for plotly, which reads a few tags of HTML: names in mathematical notation, powers of ten, escaped text."""
+
+from __future__ import annotations
+
+import html
+import math
+
+from engine.names import Symbol, written
+from explorer import theme
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def symbol(parts: Symbol) -> str:
+    """A name with its accent and index: ŷ, W<sub>f</sub>; a letter in italics, a function upright."""
+    letter = theme.FUNCTIONS.get(parts.letter)
+    if letter is None:
+        letter = f"<i>{escaped(written(f'{parts.letter}_{parts.accent}' if parts.accent else parts.letter))}</i>"
+    if parts.index is None:
+        return letter
+    words = [theme.FUNCTIONS.get(word) or written(word) for word in parts.index.split(",")]
+    return f"{letter}<sub>{escaped(','.join(words))}</sub>"
+
+
+def at(text: str, t: int) -> str:
+    """A symbol with its step, h<sup>(3)</sup>."""
+    return f"{text}<sup>({t})</sup>".replace("-", "−")
+
+
+def power(exponent: int) -> str:
+    """10 to a whole number: 10⁻⁶; 1 is 1."""
+    return "1" if exponent == 0 else "10" if exponent == 1 else f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+
+
+def number(value: float) -> str:
+    """A number to four digits: 0.05126, 3.2·10⁻⁹."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    if 1e-4 <= abs(value) < 1e5:
+        return f"{value:.4g}".replace("-", "−")
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{digits}·{power(int(exponent))}".replace("-", "−")
+
+
+def escaped(text: str) -> str:
+    """Text that plotly shows as it stands."""
+    return html.escape(text, quote=False)
+
+
+def step(t: int) -> str:
+    """A step as the axis has it."""
+    return str(t).replace("-", "−")

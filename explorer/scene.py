@@ -1,0 +1,237 @@
+"""The scene: a run and a view as flat arrays that say what the picture looks like; two renderers can draw the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Cell, Run
+from engine.names import Symbol, symbol
+from engine.operations import FUNCTIONS
+from explorer.grid import Grid, curve, grid
+from explorer.state import View
+
+Array = NDArray[Any]
+
+MAX_NODES: Final = 2_500
+_HEAD: Final = 4  # numbers of a vector that are kept for reading
+
+
+class Mark(IntEnum):
+    """How the magnitude of a node stands to the scale."""
+
+    WITHIN = 0
+    ZERO = 1  # exactly
+    BELOW = 2
+    ABOVE = 3
+    INFINITE = 4
+    NAN = 5
+    NONE = 6  # there is no such magnitude: a target's gradient, φ' of a sum
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the picture of the unrolled graph looks like; N nodes, E edges, all arrays read-only.
+
+    names, roles    every name once, from the bottom up, and its role
+    symbols         how each is written; a call inside a larger expression is written as its function
+    name (N,)       index into names       t (N,)   step; 1 is the first, initial values stand at t ≤ 0
+    x, y (N,)       the place: one unit is one column, one row; time runs to the right, the flow upwards
+                    (or, for a cell without memory, the flow to the right and samples of time downwards)
+    units (N,)      numbers that the node holds
+    magnitude (N,)  what the colour shows, not its logarithm;  mark (N,)  a `Mark`
+    value, gradient (N,)           L2 norms, for reading
+    value_head, gradient_head (N, 4)   the first numbers, nan where there are none
+    source, target (E,)   indices of nodes;  lag, argument (E,);  bend (E,)  see `grid.Wire`
+    strength (E,)   what an edge's width or colour shows, or None
+    low, high       the powers of ten at the ends of the scale
+    first, last     the steps that are drawn;  T how many there are
+    labels, targets what is written at the input and at the target of each drawn step
+    selected        index of the selected node, or None
+
+    **Holds:** no_two_nodes_share_a_place, every_edge_of_the_graph_once, time_runs_to_the_right.
+    """
+
+    names: tuple[str, ...]
+    roles: tuple[str, ...]
+    symbols: tuple[Symbol, ...]
+    name: Array
+    t: Array
+    x: Array
+    y: Array
+    units: Array
+    magnitude: Array
+    mark: Array
+    value: Array
+    gradient: Array
+    value_head: Array
+    gradient_head: Array
+    source: Array
+    target: Array
+    lag: Array
+    argument: Array
+    bend: Array
+    strength: Array | None
+    low: int
+    high: int
+    first: int
+    last: int
+    T: int
+    labels: tuple[str, ...]
+    targets: tuple[str, ...]
+    selected: int | None
+    upwards: bool
+    grid: Grid
+    view: View
+
+    def curves(self, points: int = 13) -> Array:
+        """The edges as lines, (E, points, 2)."""
+        ends = np.stack([self.x, self.y], axis=-1)
+        return curve(ends[self.source], ends[self.target], self.bend, points)
+
+
+def magnitudes(array: Array, measure: str = "norm") -> Array:
+    """One number a step: the L2 norm, the largest or the mean absolute entry; (T, …) to (T,).
+
+    The norm is scaled by the largest entry, so that it is right where squares would under- or overflow. An entry that is
+    nan makes it nan, else one that is infinite makes it inf.
+    """
+    flat = np.abs(array.reshape(len(array), -1).astype(float))
+    largest = flat.max(axis=1)
+    if measure == "largest":
+        return largest
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1)
+    with np.errstate(all="ignore"):
+        share = flat / scale[:, None]
+        return scale * (share.mean(axis=1) if measure == "mean" else np.sqrt(np.square(share).sum(axis=1)))
+
+
+def marks(magnitude: Array, low: float, high: float) -> Array:
+    """The mark of each magnitude, for a scale from 10^low to 10^high; `NONE` where it is negative."""
+    with np.errstate(invalid="ignore"):
+        return np.select(
+            [np.isnan(magnitude), np.isinf(magnitude), magnitude < 0, magnitude == 0,
+             magnitude < 10.0**low, magnitude > 10.0**high],
+            [Mark.NAN, Mark.INFINITE, Mark.NONE, Mark.ZERO, Mark.BELOW, Mark.ABOVE],
+            Mark.WITHIN,
+        ).astype(np.int8)  # fmt: skip
+
+
+def drawn(steps: int, nodes: int, window: tuple[int, int] | None) -> tuple[int, int]:
+    """The first and the last step that are drawn: those of the window, or as many of the last as there is room for."""
+    most = max(1, MAX_NODES // nodes)
+    first, last = window or (1, steps)
+    last = min(max(last, 1), steps)
+    first = min(max(first, 1), last)
+    return max(first, last - most + 1), last
+
+
+def scene(run: Run, view: View = View(), labels: Sequence[str] = (), targets: Sequence[str] = ()) -> Scene:
+    """The scene of a run; `labels` and `targets` have a text for each step of the run, or are empty."""
+    cell, place = run.cell, grid(run.cell)
+    names = place.names
+    first, last = drawn(run.T, len(names), view.window)
+    steps = np.arange(first, last + 1)
+    initial = [(name, t) for name in cell.states for t in range(1 - cell.lags[name], 1)] if first == 1 else []
+    number = {name: i for i, name in enumerate(names)}
+
+    name = np.concatenate([np.repeat(np.arange(len(names)), len(steps)), [number[n] for n, _ in initial]]).astype(np.int32)
+    t = np.concatenate([np.tile(steps, len(names)), [t for _, t in initial]]).astype(np.int32)
+    column = np.array([place.column[n] for n in names])[name] + (t - 1) * place.pitch
+    row = np.array([place.row[n] for n in names], float)[name]
+    upwards = bool(cell.states)
+
+    parts = [_readings(run, view, n, first, last) for n in names]
+    parts += [_initial_readings(run, view, n, t) for n, t in initial]
+    magnitude, value, gradient, value_head, gradient_head = (np.concatenate(part) for part in zip(*parts, strict=True))
+
+    index = {(n, s): k for k, (n, s) in enumerate(zip(name.tolist(), t.tolist(), strict=True))}
+    edges = [
+        (index[number[w.source], s - w.lag], index[number[w.target], s], w.lag, w.argument, w.bend)
+        for w in place.wires
+        for s in steps.tolist()
+        if (number[w.source], s - w.lag) in index
+    ]
+    source, target, lag, argument, bend = (np.array(part) for part in zip(*edges, strict=True))
+    chosen = view.selected and (number.get(view.selected[0], -1), view.selected[1])
+    return Scene(
+        names=names,
+        roles=tuple(cell.role(n) for n in names),
+        symbols=tuple(_symbol(cell, n) for n in names),
+        name=name,
+        t=t,
+        x=column if upwards else row,
+        y=row if upwards else -column,
+        units=np.array([run.sizes[n] for n in names], np.int32)[name],
+        magnitude=magnitude,
+        mark=marks(magnitude, view.low, view.high),
+        value=value,
+        gradient=gradient,
+        value_head=value_head,
+        gradient_head=gradient_head,
+        source=source,
+        target=target,
+        lag=lag,
+        argument=argument,
+        bend=bend,
+        strength=None,
+        low=view.low,
+        high=view.high,
+        first=first,
+        last=last,
+        T=run.T,
+        labels=tuple(labels[first - 1 : last]),
+        targets=tuple(targets[first - 1 : last]),
+        selected=index.get(chosen) if chosen else None,
+        upwards=upwards,
+        grid=place,
+        view=view,
+    )
+
+
+def _symbol(cell: Cell, name: str) -> Symbol:
+    lifted = name in cell.equations and cell.equations[name].within is not None
+    return Symbol(cell.operation(name) or name) if lifted else symbol(name)
+
+
+def _readings(run: Run, view: View, name: str, first: int, last: int) -> tuple[Array, Array, Array, Array, Array]:
+    """Of a name at the drawn steps: magnitude, norms of value and gradient, first numbers of both; -1 where none."""
+    span = slice(first - 1, last)
+    sample = slice(None) if view.sample == 0 else slice(view.sample - 1, view.sample)
+    value = run.y[span, sample] if name == "y" else run.value[name][span, sample]
+    if name == "y" and value.ndim == 2:  # a class is no magnitude
+        none, class_ = np.full(len(value), -1.0), _head(value[..., None])
+        return none, none, none, class_, np.full_like(class_, np.nan)
+    gradient = None if name == "y" else run.grad[name][span, sample]
+    slope = run.slope(name)[span, sample] if view.lens == "slope" and run.cell.operation(name) in FUNCTIONS else None
+    return _read(view, value, gradient, slope)
+
+
+def _initial_readings(run: Run, view: View, name: str, t: int) -> tuple[Array, Array, Array, Array, Array]:
+    sample = slice(None) if view.sample == 0 else slice(view.sample - 1, view.sample)
+    place = slice(t - 1, t or None)  # the last row is t = 0
+    return _read(view, run.initial[name][place, sample], run.initial_grad[name][place, sample], None)
+
+
+def _read(
+    view: View, value: Array, gradient: Array | None, slope: Array | None
+) -> tuple[Array, Array, Array, Array, Array]:
+    none = np.full(len(value), -1.0)
+    shown = {"gradient": gradient, "value": value, "slope": slope}[view.lens]
+    return (
+        none if shown is None else magnitudes(shown, view.measure),
+        magnitudes(value),
+        none if gradient is None else magnitudes(gradient),
+        _head(value),
+        np.full((len(value), _HEAD), np.nan) if gradient is None else _head(gradient),
+    )
+
+
+def _head(array: Array) -> Array:
+    head = array[:, 0, :_HEAD].astype(float)
+    return np.pad(head, ((0, 0), (0, _HEAD - head.shape[1])), constant_values=np.nan)
