@@ -1,47 +1,49 @@
 """The laws that a run keeps, measured on the run itself: what the tests assert and the page shows.
 
-The oracle is `interpreter.evaluate`, which reads the equations step by step and knows nothing of the schedule by which a
-run computes. Disturbances are stacked along its axis of samples: a row of the batch is one sample of the run with one entry
-of one thing disturbed, so that many derivatives come out of one evaluation.
+The oracle is `interpreter.evaluate`, which reads the equations step by step and knows nothing of the schedule by which
+a run computes. Disturbances are stacked along its axis of samples: each row of its batch is one sample of the run with
+one entry disturbed, so that many derivatives come out of one evaluation. At an imaginary step the real parts are those
+of the run, at every node: a chaotic network does not lead the oracle away from the point in question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from engine import interpreter
 from engine.cell import Cell
+from engine.equations import Expression, names
 from engine.operations import FUNCTIONS, Array
 from engine.run import Run
 from engine.run import run as run_cell
 
-#: A node and its step, counted from 1 (an initial value: 0 and below); a parameter and None.
+#: A node and its step, counted from 1 (0 and below: its initial values); a parameter and None.
 Where: TypeAlias = tuple[str, int | None]
 
-LIMIT = 4_000  # rows of the oracle's batch that one law takes, unless asked otherwise
-_WORK = 2e8  # multiplications of complex numbers that one law takes at most, if that is a row for each name
-_BYTES = 32 << 20  # of the oracle's memory
-_TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
-_QUOTIENT = 1e-6  # tolerance of difference quotients, unless that of the dtype is larger
-_NOISE = 64  # roundings of the largest gradient that a sum may be off by
-_DIFFERENCES = 10.0 ** -np.arange(3, 10)  # steps of the difference quotients
+LIMIT = 5_000  # rows of the oracle's batch, all evaluations together
+_WORK = 4e8  # multiplications that these rows may cost; a large network has fewer rows
+_CALL = 4_000  # multiplications that take as long as one call of numpy
+_BYTES = 64 << 20  # of the oracle's memory
+_TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
+_QUOTIENT_TOLERANCE = 1e-6
+_ROUNDINGS = 64  # of the largest gradient, which a sum of gradients may be off by
+_SIDE_STEPS = 10.0 ** -np.arange(3, 10)  # of the difference quotients, relative to the entry
 
 
 @dataclass(frozen=True)
 class Check:
     """A law, measured on a run.
 
-    law        what the law is called: a stable identifier, and the name of a test
-    statement  the law in a sentence, with how much of the run was measured
-    error      the largest error found, relative to the largest entry of what was compared; inf where there was nothing finite
+    law        its identifier, which stays: also the name of a test
+    statement  the law in a sentence, and how much of the run was measured
+    error      the largest error found (see `check`); inf for a run whose numbers are not all finite
     tolerance  what the error may be
-    passed     whether it is
-    where      the node (or parameter) and the step of the largest error, or None where there is none
+    passed     whether it is no more
+    where      the name and step of the largest error; None where there is no error at all
     """
 
     law: str
@@ -49,31 +51,33 @@ class Check:
     error: float
     tolerance: float
     passed: bool
-    where: Where | None = None
+    where: Where | None
 
 
 def check(run: Run, limit: int = LIMIT) -> tuple[Check, ...]:
-    """Every law of a run, measured: law, measured error, tolerance, passed.
+    """The laws of a run, measured on it.
 
-    limit  how many derivatives are measured by disturbing at most (each sample counts at a parameter); a choice that is
-           always the same is made among more, or among fewer where the run is so large that they would take long
+    limit  how many rows the batch of the oracle has at most: one for each derivative at a node, one for each sample at
+           a parameter. Of more a choice is made, always the same; fewer are taken where the run is large
 
-    Errors are relative to the largest entry of the same name, but no less than to what rounding leaves of the largest
-    gradient of the same or a later step: 1e-10 is allowed in float64 and 1e-4 in float32, 1e-6 for difference quotients, and
-    0 for a loss that must not be felt. A run with a number that is not finite passes no law; each row says where it is.
-    Raises ValueError for a limit that is not a whole number from 1.
+    An error is relative to the largest entry of the same name, and no less than to what rounding leaves of the largest
+    gradient of the same and all later steps. Allowed are 1e-10 in float64, 1e-4 in float32, 1e-6 for difference
+    quotients, and 0 for the loss that must not be felt. A run whose numbers are not all finite passes no law; the rows
+    say where the first such number is.
+    Raises ValueError for a limit that is no whole number from 1.
 
-    **Holds:** a_broken_run_breaks_a_law.
+    **Holds:** a_wrong_number_anywhere_breaks_a_law.
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"limit is {limit!r}; a whole number of derivatives, at least 1")
+        raise ValueError(f"limit is {limit!r}; a whole number, at least 1")
     found = _not_finite(run)
     if found is not None:
-        what, name, t = found
-        here = name if t is None else f"{name} at t = {t}"
-        reason = f"Not measured, since the {what} of {here} is not finite."
+        what, (name, t) = found
+        said = f" Not measured: the {what} of {name}" + ("" if t is None else f" at t = {t}") + " is not finite."
         return tuple(
-            Check(law, f"{sentence} {reason}", np.inf, tolerance, False, (name, t)) for law, sentence, tolerance in _laws(run)
+            Check(law, statement + said, np.inf, _tolerance(run, law), False, (name, t))
+            for law, statement in _STATEMENTS.items()
+            if law != _QUOTIENTS or upstream_of_kinks(run.cell)
         )
     with np.errstate(all="ignore"):
         return (
@@ -85,53 +89,395 @@ def check(run: Run, limit: int = LIMIT) -> tuple[Check, ...]:
         )
 
 
-def _laws(run: Run) -> Iterator[tuple[str, str, float]]:
-    """Identifier, sentence and tolerance of each law that concerns the run."""
-    tolerance = _TOLERANCE[run.dtype.name]
-    yield "values_satisfy_the_equations", _VALUES, tolerance
-    yield "gradients_match_the_complex_step", _COMPLEX, tolerance
-    if upstream_of_kinks(run.cell):
-        yield "gradients_match_difference_quotients", _REAL, max(tolerance, _QUOTIENT)
-    yield "messages_sum_to_the_gradient", _MESSAGES, tolerance
-    yield "copies_sum_to_the_parameters_gradient", _COPIES, tolerance
-    yield "no_loss_reaches_a_later_node", _LATER, 0.0
+_VALUES = "values_satisfy_the_equations"
+_COMPLEX = "gradients_match_the_complex_step"
+_QUOTIENTS = "gradients_match_difference_quotients"
+_MESSAGES = "messages_sum_to_the_gradient"
+_COPIES = "copies_sum_to_the_parameters_gradient"
+_LATER = "no_loss_reaches_a_later_node"
+_STATEMENTS = {
+    _VALUES: "Each value is what its equation gives for the values that it reads.",
+    _COMPLEX: "An imaginary step at a node, an input, an initial value or a parameter changes the loss by its gradient.",
+    _QUOTIENTS: "Where a function with a kink follows, steps to either side that do not cross the kink change the loss by "
+    "the gradient.",
+    _MESSAGES: "What flows back along the edges that leave a node sums to the gradient there.",
+    _COPIES: "The gradients at the copies of a parameter, one a step, sum to its gradient.",
+    _LATER: "The loss of a step has no gradient at any later node.",
+}
 
 
-_VALUES = "Every value is what its equation gives for the values that it reads."
-_COMPLEX = "An imaginary step at a node, an input, an initial value or a parameter changes the loss by the gradient there."
-_REAL = "Where a function with a kink follows, small steps to either side that do not cross the kink change the loss by the gradient."
-_MESSAGES = "What flows back along the edges that leave a node sums to the gradient there."
-_COPIES = "The gradients at the copies of a parameter, one a step, sum to the gradient of the parameter."
-_LATER = "A loss has no gradient at a node of a later step."
+def _tolerance(run: Run, law: str) -> float:
+    if law == _LATER:
+        return 0.0
+    return max(_TOLERANCES[run.dtype.name], _QUOTIENT_TOLERANCE if law == _QUOTIENTS else 0.0)
 
 
-def _not_finite(run: Run) -> tuple[str, str, int | None] | None:
-    """What ("value" or "gradient"), at which name and step; the first value, else the first gradient, that is not finite."""
+def _not_finite(run: Run) -> tuple[Literal["value", "gradient"], Where] | None:
+    """The first value that is not finite, else such a gradient, else nothing."""
     if run.overflow is not None:
-        return "value", run.overflow.name, run.overflow.t
+        return "value", (run.overflow.name, run.overflow.t)
     for name, grad in run.grad.items():
-        wrong = ~np.isfinite(grad).all(axis=(1, 2))
-        if wrong.any():
-            return "gradient", name, int(np.argmax(wrong)) + 1
-    for name, grad in (*run.param_grad.items(), *run.initial_grad.items()):
+        finite = np.isfinite(grad).all(axis=(1, 2))
+        if not finite.all():
+            return "gradient", (name, int(np.argmin(finite)) + 1)
+    for name, grad in run.initial_grad.items():
+        finite = np.isfinite(grad).all(axis=(1, 2))
+        if not finite.all():
+            return "gradient", (name, int(np.argmin(finite)) + 1 - len(grad))
+    for name, grad in run.param_grad.items():
         if not np.isfinite(grad).all():
-            return "gradient", name, None
+            return "gradient", (name, None)
     return None
 
 
-# The worst of many errors ----------------------------------------------------------------------------------------------
+def _row(run: Run, law: str, errors: Iterable[tuple[float, Where]], measured: str = "") -> Check:
+    """The check of a law from the errors that were found."""
+    error, where = max(errors, key=lambda found: found[0], default=(0.0, None))
+    tolerance = _tolerance(run, law)
+    return Check(law, _STATEMENTS[law] + measured, error, tolerance, error <= tolerance, where if error else None)
 
 
-class _Worst:
-    """The largest relative error so far, and where it was found."""
+def _worst(name: str, first: int | None, difference: Array, scale: Array | float) -> tuple[float, Where]:
+    """The largest |difference| / scale over the rows (steps from `first`), and its place."""
+    rows = np.abs(difference).reshape(len(difference), -1).max(axis=1)
+    relative = np.where(rows == 0, 0.0, rows / scale)
+    relative[np.isnan(relative)] = np.inf
+    row = int(np.argmax(relative))
+    return float(relative[row]), (name, None if first is None else first + row)
 
-    def __init__(self, run: Run, law: str, sentence: str, tolerance: float) -> None:
-        self.law, self.sentence, self.tolerance = law, sentence, tolerance
-        self.error, self.where = 0.0, None if False else _NOWHERE
-        largest = np.max([np.abs(grad).max(axis=(1, 2)) for grad in run.grad.values()], axis=0)
-        self._level = np.maximum.accumulate(largest[::-1])[::-1].astype(np.float64)
-        self._noise = _NOISE * float(np.finfo(run.dtype).eps) / (tolerance or 1.0)
 
-    def floor(self, t: Array) -> Array:
-        """What errors at index t (of a parameter or an initial value: 0) are relative to at least."""
-        return self._noise * self._level[t]
+def _noise(run: Run, tolerance: float) -> Array:
+    """What a gradient's error at each step is relative to at least, (T,).
+
+    A gradient that cancels, such as Vᵀ(ŷ − y) for a V of equal rows, is made of larger ones of the same or a later
+    step, and nothing but their rounding remains of it.
+    """
+    largest = np.max([np.abs(grad).max(axis=(1, 2)) for grad in run.grad.values()], axis=0).astype(np.float64)
+    later: Array = np.maximum.accumulate(largest[::-1])[::-1]
+    return later * (_ROUNDINGS * float(np.finfo(run.dtype).eps) / tolerance)
+
+
+def _largest(array: Array) -> float:
+    return float(np.abs(array).max())
+
+
+def _seed(run: Run) -> Array:
+    """∂(total loss)/∂L(t), (T, B)."""
+    return run.weights.astype(np.float64) / (run.B if run.reduction == "mean" else 1)
+
+
+# The laws -----------------------------------------------------------------------------------------------------------
+
+
+def values_satisfy_the_equations(run: Run) -> Check:
+    """Each value against its equation at the run's own values; errors are relative to the largest number read, too."""
+
+    def look(name: str, lag: int) -> Array:
+        array = run.at(name, lag)
+        return array if array.dtype.kind in "iu" else array.astype(np.float64)
+
+    def errors() -> Iterator[tuple[float, Where]]:
+        for name, equation in run.cell.equations.items():
+            logits = run.cell.logits(name)
+            expression: Expression = equation.expression if logits is None else logits
+            expected = interpreter.value(run.cell, expression, look)
+            if logits is not None:
+                row = run.cell.loss(name)
+                assert row is not None
+                assert row.definition_joint is not None
+                expected = row.definition_joint(expected, run.y)
+            reads = [look(read.name, read.lag) for read in names(expression)]
+            scale = max(_largest(run.value[name]), *map(_largest, reads), 1e-300)
+            yield _worst(name, 1, run.value[name] - expected, scale)
+
+    return _row(run, _VALUES, errors())
+
+
+def messages_sum_to_the_gradient(run: Run) -> Check:
+    """The messages into each node (and ∂(total loss)/∂L(t) into each loss) against its gradient."""
+    sums = {name: np.zeros(grad.shape) for name, grad in run.grad.items()}
+    early = {name: np.zeros(grad.shape) for name, grad in run.initial_grad.items()}
+    for name in run.cell.losses:
+        sums[name][..., 0] += _seed(run)
+    for target in run.cell.nodes:
+        for read, message in run.messages(target):
+            if read.name in run.parameters:
+                continue
+            inside = max(run.T - read.lag, 0)
+            sums[read.name][:inside] += message[read.lag :]
+            if read.lag:
+                first = len(early[read.name]) - read.lag
+                early[read.name][first : first + run.T - inside] += message[: read.lag]
+    noise = _noise(run, _tolerance(run, _MESSAGES))
+    errors = []
+    for name, grad in run.grad.items():
+        errors.append(_worst(name, 1, sums[name] - grad, np.maximum(_largest(grad), noise)))
+    for name, grad in run.initial_grad.items():
+        errors.append(_worst(name, 1 - len(grad), early[name] - grad, max(_largest(grad), noise[0])))
+    return _row(run, _MESSAGES, errors)
+
+
+def copies_sum_to_the_parameters_gradient(run: Run) -> Check:
+    """The sum of `step_grad` against `param_grad`, for each parameter."""
+    noise = _noise(run, _tolerance(run, _COPIES))[0]
+    errors = []
+    for name, grad in run.param_grad.items():
+        copies = run.step_grad(name).astype(np.float64)
+        scale = max(_largest(grad), _largest(copies), noise)
+        errors.append(_worst(name, None, (copies.sum(axis=0) - grad)[None], scale))
+    return _row(run, _COPIES, errors)
+
+
+def no_loss_reaches_a_later_node(run: Run) -> Check:
+    """The gradient of the losses up to a step (the first, the middle and the last but one) is 0 at every later step."""
+    errors = []
+    for last in sorted({1, run.T // 2, run.T - 1} & set(range(1, run.T))):
+        weights = (np.arange(run.T) < last).astype(run.dtype)
+        early = run_cell(run.cell, run.parameters, run.x, run.y, run.initial, weights, run.reduction, run.dtype)
+        errors += [_worst(name, last + 1, grad[last:], 1.0) for name, grad in early.grad.items()]
+    return _row(run, _LATER, errors, "" if errors else " There is but one step.")
+
+
+# Disturbances -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Thing:
+    """What can be disturbed, and the run's gradient there: both (T, B, n), (K, B, n) or as the parameter is."""
+
+    name: str
+    kind: Literal["node", "input", "initial", "parameter"]
+    value: Array
+    grad: Array
+
+    def step(self, row: int) -> int | None:
+        """The step of a row of the arrays, counted from 1."""
+        first = {"parameter": None, "initial": 1 - len(self.value)}.get(self.kind, 1)
+        return None if first is None else first + row
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of the oracle's batch, (P,) each: a sample of the run in which one entry of one thing is disturbed.
+
+    All rows of one derivative (one for each sample, at a parameter) stand side by side, from `starts` on.
+    """
+
+    things: Sequence[_Thing]
+    thing: Array
+    entry: Array
+    sample: Array
+    starts: Array
+
+    def values(self) -> Array:
+        """The undisturbed entry of each row."""
+        return self._entries([thing.value for thing in self.things])
+
+    def grads(self) -> Array:
+        """The run's gradient at the entry of each derivative."""
+        return self._entries([thing.grad for thing in self.things])[self.starts]
+
+    def _entries(self, arrays: Sequence[Array]) -> Array:
+        result = np.empty(len(self.thing))
+        for i, array in enumerate(arrays):
+            own = self.thing == i
+            result[own] = array.reshape(-1)[self.entry[own]]
+        return result
+
+
+def _things(run: Run) -> list[_Thing]:
+    return [
+        *(_Thing(name, "input" if name == "x" else "node", run.value[name], grad) for name, grad in run.grad.items()),
+        *(_Thing(name, "initial", run.initial[name], grad) for name, grad in run.initial_grad.items()),
+        *(_Thing(name, "parameter", run.parameters[name], grad) for name, grad in run.param_grad.items()),
+    ]
+
+
+def _kinked(cell: Cell) -> set[str]:
+    """The nodes whose function has a kink."""
+    rows = {name: FUNCTIONS.get(cell.operation(name) or "") for name in cell.nodes}
+    return {name for name, row in rows.items() if row is not None and row.kink is not None}
+
+
+def upstream_of_kinks(cell: Cell) -> frozenset[str]:
+    """The names a change of which can reach the argument of a function with a kink, such as relu."""
+    found: set[str] = set()
+    reached = _kinked(cell)
+    while reached:
+        before = {read.name for name in reached for read in cell.reads[name] if read.name != "y"}
+        reached = (before - found) & set(cell.nodes)
+        found |= before
+    return frozenset(found)
+
+
+def gradients_match_disturbances(run: Run, limit: int = LIMIT) -> tuple[Check, ...]:
+    """The gradient at nodes, x, initial values and parameters against the change of the loss when they are disturbed.
+
+    By an imaginary step, i·1e-20, whose result has no error of its own; but where a function with a kink follows, by
+    difference quotients, steps of 1e-3 to 1e-9 of the value being tried and the one taken whose neighbour agrees best.
+    """
+    kinks = upstream_of_kinks(run.cell)
+    smooth = [thing for thing in _things(run) if thing.name not in kinks]
+    kinked = [thing for thing in _things(run) if thing.name in kinks]
+    result = []
+    if smooth:
+        result.append(_disturbed(run, _COMPLEX, smooth, limit))
+    if kinked:
+        result.append(_disturbed(run, _QUOTIENTS, kinked, limit))
+    return tuple(result)
+
+
+def _disturbed(run: Run, law: str, things: Sequence[_Thing], limit: int) -> Check:
+    slope = complex_slopes if law == _COMPLEX else quotient_slopes
+    tries = 1 if law == _COMPLEX else 2 * len(_SIDE_STEPS)
+    # ŷ of a loss that is computed from the logits moves the loss only where it is computed from ŷ
+    behind = {run.cell.reads[name][0].name for name in run.cell.nodes if run.cell.logits(name) is not None}
+    tolerance = _tolerance(run, law)
+    noise = _noise(run, tolerance)
+    at_once, affordable = _batch(run, tries)
+    limit = min(limit // tries, affordable)
+    errors: list[tuple[float, Where]] = []
+    measured = unsure = 0
+    for joint in (True, False):
+        chosen = [thing for thing in things if joint != (thing.kind == "node" and thing.name in behind)]
+        if not chosen:
+            continue
+        rows = _choice(chosen, run.B, limit * len(chosen) // len(things))
+        slopes, doubts = (np.add.reduceat(each, rows.starts) for each in slope(run, rows, at_once, joint))
+        grads, thing_of, entries = rows.grads(), rows.thing[rows.starts], rows.entry[rows.starts]
+        for i, thing in enumerate(chosen):
+            own = thing_of == i
+            found, grad, doubt = slopes[own], grads[own], doubts[own]
+            row = entries[own] // thing.value[0].size
+            scale = np.maximum(_largest(thing.grad), np.abs(found).max(where=doubt < np.inf, initial=0))
+            scale = np.maximum(scale, noise[row if thing.kind in ("node", "input") else 0])
+            sure = doubt <= tolerance * scale / 2
+            measured += int(np.count_nonzero(sure))
+            unsure += int(np.count_nonzero(~sure))
+            relative = np.where(sure & (found != grad), np.abs(found - grad) / scale, 0)
+            worst = int(np.argmax(relative))
+            errors.append((float(relative[worst]), (thing.name, thing.step(int(row[worst])))))
+    total = sum(thing.value.size for thing in things)
+    said = f" Measured: {measured:,} of {total:,}."
+    if unsure:
+        said += f" Left out: {unsure:,} at a kink, or where the loss changes by little more than its rounding."
+    return _row(run, law, errors, said)
+
+
+def _batch(run: Run, tries: int) -> tuple[int, int]:
+    """How many rows the oracle takes at once, and how many it can take in all before it takes too long."""
+    units = sum(run.sizes[name] for name in run.cell.nodes)
+    weights = sum(array.size for array in run.parameters.values())
+    at_once = int(np.clip(_BYTES // (16 * (2 * run.T * units + weights)), 1, 1024))
+    work = run.T * (weights + 10 * units + _CALL * 4 * len(run.cell.nodes) / at_once)
+    return at_once, max(1, int(_WORK / (work * tries)))
+
+
+def _choice(things: Sequence[_Thing], B: int, limit: int) -> _Rows:
+    """All entries of all things; or of each thing its share of the limit (one at least), by a seed always the same."""
+    rows_of = {i: B if thing.kind == "parameter" else 1 for i, thing in enumerate(things)}
+    chosen: dict[int, Array] = {}
+    for left, i in enumerate(sorted(rows_of, key=lambda i: things[i].value.size * rows_of[i])):
+        size = things[i].value.size
+        count = max(1, min(size, limit // (len(things) - left) // rows_of[i]))
+        entries = np.arange(size)
+        if count < size:
+            entries = np.sort(np.random.default_rng(0).choice(size, count, replace=False))
+        chosen[i] = entries
+        limit -= count * rows_of[i]
+    thing, entry, sample, starts = [], [], [], []
+    length = 0
+    for i, entries in sorted(chosen.items()):
+        each = rows_of[i]
+        thing.append(np.full(len(entries) * each, i))
+        entry.append(np.repeat(entries, each))
+        parameter = things[i].kind == "parameter"
+        sample.append(np.tile(np.arange(B), len(entries)) if parameter else entries // things[i].value.shape[2] % B)
+        starts.append(length + each * np.arange(len(entries)))
+        length += len(thing[-1])
+    return _Rows(things, *map(np.concatenate, (thing, entry, sample, starts)))
+
+
+def complex_slopes(run: Run, rows: _Rows, at_once: int, joint: bool) -> tuple[Array, Array]:
+    """∂(total loss)/∂(entry) for each row, (P,): Im L(v + ih) / h; and how far it may be off, (P,), which is nothing.
+
+    h is so small that its square is lost; relative to the entry, since log(ŷ) has no other scale than ŷ.
+    """
+    value = rows.values()
+    step = np.where(value == 0, 1e-30, np.maximum(1e-20 * np.abs(value), 1e-300))
+    losses, _ = _losses(run, rows, 1j * step, at_once, joint, follow=True)
+    return losses.imag / step, np.zeros(len(step))
+
+
+def quotient_slopes(run: Run, rows: _Rows, at_once: int, joint: bool) -> tuple[Array, Array]:
+    """∂(total loss)/∂(entry) for each row, (P,): (L(v + h) − L(v − h)) / 2h; and how far it may be off, (P,).
+
+    It may be off by what the next smaller step changes and by the rounding of the loss; by inf if every step crosses a
+    kink.
+    """
+    size = np.maximum(np.abs(rows.values()), 1e-3)
+    rounding = np.finfo(np.float64).eps * np.sum(np.abs(_seed(run) * run.losses), axis=0)[rows.sample]
+    slopes, clear = [], []
+    for relative in _SIDE_STEPS:
+        step = relative * size
+        above, clear_above = _losses(run, rows, step, at_once, joint, follow=False)
+        below, clear_below = _losses(run, rows, -step, at_once, joint, follow=False)
+        slopes.append((above - below).real / (2 * step))
+        clear.append(clear_above & clear_below)
+    doubts = [
+        np.where(
+            clear[i] & clear[i + 1], np.abs(slopes[i] - slopes[i + 1]) + rounding / (_SIDE_STEPS[i] * size), np.inf
+        )
+        for i in range(len(_SIDE_STEPS) - 1)
+    ]
+    best = np.argmin(doubts, axis=0)[None]
+    return np.take_along_axis(np.array(slopes), best, 0)[0], np.take_along_axis(np.array(doubts), best, 0)[0]
+
+
+def _losses(run: Run, rows: _Rows, amount: Array, at_once: int, joint: bool, *, follow: bool) -> tuple[Array, Array]:
+    """The total loss of each row with `amount` added to its entry, (P,) complex; and whether no kink was crossed, (P,).
+
+    joint as in `interpreter.evaluate`; with `follow`, all real parts are those of the run.
+    """
+    parts = [slice(first, first + at_once) for first in range(0, len(amount), at_once)]
+    found = [_part(run, rows, part, amount[part].astype(complex), joint, follow) for part in parts]
+    return np.concatenate([losses for losses, _ in found]), np.concatenate([clear for _, clear in found])
+
+
+def _part(run: Run, rows: _Rows, part: slice, amount: Array, joint: bool, follow: bool) -> tuple[Array, Array]:
+    thing_of, entry, sample = rows.thing[part], rows.entry[part], rows.sample[part]
+    parameters = {name: array.astype(np.float64) for name, array in run.parameters.items()}
+    initial = {name: array[:, sample].astype(complex) for name, array in run.initial.items()}
+    x = None if run.x is None else run.x[:, sample].astype(complex)
+    nodes: dict[tuple[str, int], tuple[Array, Array]] = {}
+    for i in np.unique(thing_of):
+        thing, own = rows.things[i], np.flatnonzero(thing_of == i)
+        index = np.unravel_index(entry[own], thing.value.shape)
+        if thing.kind == "parameter":
+            parameters[thing.name] = np.repeat(thing.value[None].astype(complex), len(amount), axis=0)
+            parameters[thing.name][(own, *index)] += amount[own]
+        elif thing.kind == "node":
+            for t in np.unique(index[0]):
+                here = index[0] == t
+                nodes[thing.name, int(t)] = own[here], index[2][here]
+        else:
+            array = x if thing.kind == "input" else initial[thing.name]
+            assert array is not None
+            array[index[0], own, index[2]] += amount[own]
+    kinked = _kinked(run.cell)
+    clear = np.ones(len(amount), bool)
+
+    def disturb(name: str, t: int, value: Array) -> Array:
+        undisturbed = run.value[name][t, sample]
+        if name in kinked:  # the value is above 0 where the argument is
+            clear[((value.real > 0) != (undisturbed > 0)).any(axis=-1)] = False
+        value = undisturbed + 1j * value.imag if follow else np.array(value)
+        if (name, t) in nodes:
+            own, unit = nodes[name, t]
+            value[own, unit] += amount[own]
+        return value
+
+    values = interpreter.evaluate(run.cell, run.sizes, parameters, x, run.y[:, sample], initial, disturb, joint)
+    losses = np.sum([values[name][..., 0] for name in run.cell.losses], axis=0)
+    seed = _seed(run)[:, sample]
+    return np.sum(np.where(seed == 0, 0, seed * losses), axis=0), clear

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import chain, repeat
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from engine.operations import Array
 
+_BY_KEYWORD = (np.maximum, np.minimum)  # numpy wants the output of these two by its name, and of no other
 Bound: TypeAlias = Callable[[], Any]  # a numpy call with its arguments
 
 
@@ -126,51 +126,84 @@ class Space:
 
     def table(self, slot: Slot, start: int = 0, stop: int | None = None) -> Array:
         """`over` with steps and samples in one axis, (steps · B, n); a view."""
-        stop = self.T if stop is None else stop
         array = slot.buffer.allocate(self)
-        first = slot.buffer.lead - slot.lag
-        return array[first + start : first + stop].reshape(-1, slot.buffer.width)[:, slot.lo : slot.hi]
-
-    def steps(self, operand: Operand, steps: range, start: int) -> Iterable[Array]:
-        """The operand's values at each of the steps; `start` is the first step of the chunk."""
-        if isinstance(operand, Steps):
-            return [operand.array[t] for t in steps]
-        if not isinstance(operand, Slot):
-            return repeat(operand, len(steps))
-        rows = operand.buffer.rows(self, operand.lo, operand.hi)
-        if operand.buffer.kind == "step":
-            return repeat(rows[0], len(steps))
-        shift = operand.buffer.lead - operand.lag if operand.buffer.kind == "steps" else -start
-        first, last = steps[0] + shift, steps[-1] + shift
-        if steps.step > 0:
-            return rows[first : last + 1]
-        return rows[first : last - 1 if last else None : -1]
+        first = slot.buffer.lead - slot.lag + start if slot.buffer.kind == "steps" else 0
+        last = first + (self.T if stop is None else stop) - start
+        return array[first:last].reshape(-1, slot.buffer.width)[:, slot.lo : slot.hi]
 
     def at_once(self, calls: Sequence[Call], start: int = 0, stop: int | None = None) -> list[Bound]:
         """The calls, each for the steps start to stop at once."""
-        return [
-            partial(
-                call.function,
-                *(self.over(i, start, stop) if isinstance(i, Slot) else i for i in call.inputs),
-                self.over(call.out, start, stop),
-            )
-            for call in calls
-        ]
+        bound = []
+        for call in calls:
+            inputs = [self.table(operand, start, stop) if isinstance(operand, Slot) else operand for operand in call.inputs]
+            out = self.table(call.out, start, stop)
+            bound.append(partial(call.function, *inputs, out=out) if call.function in _BY_KEYWORD else partial(call.function, *inputs, out))
+        return bound
 
     def each_step(self, calls: Sequence[Call], steps: range, start: int = 0) -> list[Bound]:
-        """The calls, one step after the other."""
-        if not len(steps):
+        """The calls, one step after the other, as one function that goes through the steps."""
+        if not len(steps) or not calls:
             return []
-        columns = [self.column(call, steps, start) for call in calls]
-        return list(chain.from_iterable(zip(*columns, strict=True)))
+        lists: dict[Any, Iterable[Array]] = {}  # what changes from step to step
+        constants: dict[Any, Any] = {}  # what does not: functions, matrices, scratch
 
-    def column(self, call: Call, steps: range, start: int) -> list[Bound]:
-        """One call bound to each step."""
-        inputs = [self.steps(operand, steps, start) for operand in call.inputs]
-        out = self.steps(call.out, steps, start)
-        if isinstance(call, Product):
-            return call.bind(self.flat, inputs[0], out)
-        return list(map(partial, repeat(call.function), *inputs, out))
+        def written(operand: Operand) -> str:
+            if isinstance(operand, np.ndarray):
+                return _known(constants, id(operand), operand, "k")
+            key = (id(operand.array),) if isinstance(operand, Steps) else (operand.buffer, operand.lo, operand.hi, operand.lag)
+            if isinstance(operand, Slot) and operand.buffer.kind == "step":
+                return _known(constants, key, operand.buffer.rows(self, operand.lo, operand.hi)[0], "k")
+            return _known(lists, key, self.steps(operand, steps, start), "v")
+
+        lines = []
+        for call in calls:
+            inputs, out = [written(operand) for operand in call.inputs], written(call.out)
+            if isinstance(call, Product):
+                if self.flat:
+                    # the bound method of an array costs a third of what numpy.dot does on small vectors
+                    method = _known(constants, (id(call.matrix), "dot"), call.matrix.dot, "k")
+                    lines.append(f"{method}({inputs[0]}, {out})")
+                else:
+                    transposed = _known(constants, (id(call.matrix), "T"), call.matrix.T, "k")
+                    lines.append(f"{inputs[0]}.dot({transposed}, {out})")
+            else:
+                function = _known(constants, id(call.function), call.function, "k")
+                keyword = "out=" if call.function in _BY_KEYWORD else ""
+                lines.append(f"{function}({', '.join(inputs)}, {keyword}{out})")
+        run = _loop(len(lists), len(constants), tuple(lines))
+        return [partial(run, list(lists.values()), tuple(constants.values()))]
+
+    def steps(self, operand: Slot | Steps, steps: range, start: int) -> list[Array]:
+        """The operand's values at each of the steps; `start` is the first step of the chunk."""
+        if isinstance(operand, Steps):
+            return [operand.array[t] for t in steps]
+        rows = operand.buffer.rows(self, operand.lo, operand.hi)
+        shift = operand.buffer.lead - operand.lag if operand.buffer.kind == "steps" else -start
+        first, last = steps[0] + shift, steps[-1] + shift
+        return rows[first : last + 1] if steps.step > 0 else rows[first : last - 1 if last else None : -1]
+
+
+def _known(table: dict[Any, Any], key: Any, entry: Any, letter: str) -> str:
+    """The variable of an entry of a table, in which it is put if it is new."""
+    if key not in table:
+        table[key] = entry
+    return f"{letter}{list(table).index(key)}"
+
+
+@lru_cache(maxsize=512)
+def _loop(lists: int, constants: int, lines: tuple[str, ...]) -> Callable[[list[Any], tuple[Any, ...]], None]:
+    """A function that goes through lists of arrays in step and does the calls, written out so that nothing else costs time.
+
+    The source is made of this module's own variables (v0, v1, … and k0, k1, …) and of nothing that a user gave.
+    """
+    source = "def loop(lists, constants):\n"
+    source += f"    {', '.join(f'k{i}' for i in range(constants))}, = constants\n"
+    source += f"    for {', '.join(f'v{i}' for i in range(lists))}, in zip(*lists):\n"
+    source += "".join(f"        {line}\n" for line in lines)
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "<steps of a recurrence>", "exec"), namespace)
+    made: Callable[[list[Any], tuple[Any, ...]], None] = namespace["loop"]
+    return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,13 +211,6 @@ class Product(Call):
     """out = matrix @ input, (N, n) times each sample's (n,)."""
 
     matrix: Array = field(default_factory=lambda: np.zeros((0, 0)))
-
-    def bind(self, flat: bool, inputs: Iterable[Array], out: Iterable[Array]) -> list[Bound]:
-        """The bound method of an array costs a third of what numpy.dot does on small vectors."""
-        if flat:
-            return list(map(partial, repeat(self.matrix.dot), inputs, out))
-        transposed = self.matrix.T
-        return [partial(vectors.dot, transposed, result) for vectors, result in zip(inputs, out, strict=True)]
 
 
 def fused(calls: Sequence[Call]) -> list[Call]:

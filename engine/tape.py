@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from operator import call
 from types import MappingProxyType
 from typing import Any
 
@@ -35,7 +34,7 @@ from engine.schedule import operands as reads
 _ELIMINATE_UP_TO = 768  # units · samples of a recurrence: below, a call costs more than its arithmetic
 _AUGMENT_UP_TO = 4096  # entries of a matrix: below, one longer product is cheaper than a product and a sum
 _CHUNK = 1 << 16  # numbers that the backward sweep prepares at a time: they stay in the cache
-_KEEP_BYTES = 256 << 20  # memory of kept tapes
+_KEEP_BYTES = 1 << 30  # memory of kept tapes
 _KEEP_PER_SHAPE = 4
 _KEEP_SHAPES = 64
 
@@ -70,8 +69,10 @@ class Tape:
             copy(place, parameters[name])
         for place, give in self._load:
             copy(place, give(data))
-        deque(map(call, self._forward), maxlen=0)
-        deque(map(call, self._backward), maxlen=0)
+        for call in self._forward:
+            call()
+        for call in self._backward:
+            call()
 
     def is_idle(self) -> bool:
         """Whether nobody holds a result, or a view of one."""
@@ -139,7 +140,6 @@ class _Builder:
         self.adjoint: dict[str, Slot] = {}
         self.kept: dict[tuple[str, str], Slot] = {}  # (value, register of its recipe)
         self.started: set[str] = set()  # adjoints that have something in them already
-        self.only_shown: set[str] = set()  # of these, what is that of a loss computed jointly: shown, and not sent on
         self.sent_with_the_recurrence: set[tuple[str, str]] = set()  # (sum, state): its way back is the recurrence's product
         self.buffers: list[Buffer] = []
         self.constants: dict[float | str, Array] = {}
@@ -408,7 +408,7 @@ class _Builder:
         """∂(total loss)/∂L(t) is the weight of the step, divided by the samples for the mean."""
         for name in self.plan.cell.losses:
             self.load.append((self.space.over(self.adjoint[name])[:, :, 0], lambda data: data.seed))
-            self.started.add(name)
+            self.backward += self.begin(name, 0)[0]
 
     def begin(self, name: str, lag: int) -> tuple[list[Bound], bool]:
         """What must be done before something is added to an adjoint, and whether the addition may write instead."""
@@ -452,22 +452,19 @@ class _Builder:
         name = instruction.out
         grad = self.adjoint[name]
         if name not in self.started:
-            return  # nothing that it feeds reaches a loss: its gradient stays zero, and so does what it sends on
+            self.show_joint(name)
+            return  # nothing else that it feeds reaches a loss: there is nothing to send on
         if isinstance(instruction, Affine):
             self.affine_backward([instruction], {name: instruction.terms})
         elif isinstance(instruction, Elementwise):
             self.add(instruction.argument, 1.0, [grad, self.slope_over(instruction)])
             self.show_joint(name)
         elif isinstance(instruction, Normalise):
-            if name not in self.only_shown:
-                self.softmax_backward(instruction)
+            self.softmax_backward(instruction)
             self.show_joint(name)
         else:
             p = instruction.p if instruction.logits is None else instruction.logits
             self.add(p, 1.0, [self.pull[name], grad])
-            if instruction.logits is not None and instruction.p.name not in self.started:
-                self.started.add(instruction.p.name)
-                self.only_shown.add(instruction.p.name)
 
     def slope_over(self, instruction: Elementwise) -> Slot:
         slope = self.wide(self.units(instruction.out))
@@ -486,12 +483,11 @@ class _Builder:
     def show_joint(self, name: str) -> None:
         """Adds to ∇ŷ, once it has been sent on, what the losses computed jointly with it contribute: −y/ŷ."""
         over = self.space.over
-        write = name in self.only_shown
         for cost in self.by_name.values():
             if isinstance(cost, Cost) and cost.logits is not None and cost.p.name == name and cost.out in self.started:
                 arrays = over(self.value[name]), self.y, over(self.adjoint[cost.out]), over(self.adjoint[name])
-                self.backward.append(partial(_show, cost.loss, write, *arrays))
-                write = False
+                before, write = self.begin(name, 0)
+                self.backward += [*before, partial(_show, cost.loss, write, *arrays)]
 
     def affine_backward(
         self, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]], skip: frozenset[str] = frozenset()
@@ -841,6 +837,7 @@ class _Loop:
             if p not in b.started:
                 first[p] = min(order)
         reached = self.zero_ends(first)
+        late: list[Call] = []  # additions to what the augmented product writes
         count = {p: 0 for p in events}
         for u in reversed(self.inside):
             if u not in self.core:
@@ -851,18 +848,19 @@ class _Loop:
                 if write:
                     count[operand.name] = 1
                 out = b.adjoint[operand.name].back(operand.lag)
-                calls += self.edge_calls(u, operand, coefficient, factor, out, write, scratch)
+                waits = self.augmented is not None and operand == self.augmented.operand
+                (late if waits else calls).extend(self.edge_calls(u, operand, coefficient, factor, out, write and not waits, scratch))
             for k, (operand, members) in enumerate(self.stacks):
                 if min(members, key=lambda m: self.order[m[0]])[0] == u:
                     calls += self.stack_back(k, operand, members, first, count, u, scratch)
-        b.started |= reached | set(events)
-        coefficients, calls = fused(coefficients), fused(calls)
+        coefficients, calls = fused(coefficients), fused(calls + late)
         if self.augmented is not None:
-            b.backward += self.augmented.prologue()
+            b.backward += self.augmented.prologue(self.augmented.operand.name in b.started)
         for stop in range(b.T, 0, -b.space.chunk):
             start = max(0, stop - b.space.chunk)
             b.backward += b.space.at_once(coefficients, start, stop)
             b.backward += b.space.each_step(calls, range(stop - 1, start - 1, -1), start)
+        b.started |= reached | set(events)
         self.write_rest()
 
     def position(self, u: str, edges: Mapping[str, Sequence[Any]], operand: Operand) -> int:
@@ -1025,8 +1023,7 @@ class _Loop:
         """∇operand(t − lag) += Mᵀ ∇(stacked sums)(t)."""
         b = self.b
         if self.augmented is not None:
-            count[operand.name] = 1
-            return [self.augmented.product_back()]
+            return self.augmented.product_back(scratch)
         out = b.adjoint[operand.name].back(operand.lag)
         write = operand.name in first and first[operand.name] == (-operand.lag, -self.order[u]) and count[operand.name] == 0
         if write:
@@ -1177,19 +1174,21 @@ class _Augmented:
     def product(self) -> Call:
         return Product(np.dot, (self.row.back(self.operand.lag),), Slot(self.values, 0, self.values.width), self.matrix)
 
-    def product_back(self) -> Call:
-        b = self.b
-        return self._product_back(b.adjoint[self.operand.name].back(self.operand.lag))
+    def product_back(self, scratch: Callable[[int], Slot]) -> list[Call]:
+        """The whole gradient of the state one step of the recurrence earlier; added, if something else outside reads it."""
+        out = self.b.adjoint[self.operand.name].back(self.operand.lag)
+        if self.heads is not None:
+            return [Product(np.dot, (self.grads,), out, self.back)]
+        part = scratch(out.hi - out.lo)
+        return [Product(np.dot, (self.grads,), part, self.back), Call(np.add, (out, part), out)]
 
-    def _product_back(self, out: Slot) -> Product:
-        if self.operand.name in self.b.started:
-            raise AssertionError("the state's gradient is written by the recurrence")
-        return Product(np.dot, (self.grads,), out, self.back)
-
-    def prologue(self) -> list[Bound]:
+    def prologue(self, started: bool) -> list[Bound]:
         """The rows of the last steps, which no later step of the recurrence reaches."""
         b, lag = self.b, self.operand.lag
         out = b.adjoint[self.operand.name]
+        if self.heads is None:
+            whole = out.buffer.allocate(b.space)[:, :, out.lo : out.hi]
+            return [] if started else [partial(whole.fill, 0)]
         array, grads = out.buffer.allocate(b.space), self.grads.buffer.allocate(b.space)
         lead = out.buffer.lead
         found: list[Bound] = []

@@ -75,7 +75,7 @@ def grid(cell: Cell) -> Grid:
         members = [name for name in row if row[name] == at]
         column |= {name: i - (len(members) - 1) / 2 for i, name in enumerate(members)}
     width = max(column.values()) - min(column.values())
-    pitch = 1.0 if width == 0 else width + 2.0
+    pitch = 1.0 if width == 0 else width + 1.6
     return Grid(row, column, pitch, _wires(cell, row, column, pitch))
 
 

@@ -1,11 +1,352 @@
+"""The whole screen as one frozen value, and the same as the query of a link.
+
+In the link stands what differs from the default, under short names: `?cell=lstm&task=adding&steps=50&n.s=16&loss=last`.
+Each value is checked; one that is not allowed gives way to the default, with a message.
+"""
+
 from __future__ import annotations
-from dataclasses import dataclass
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from engine.initial import SCHEMES, Scheme, Setting, shown
+from explorer import model as models
+from explorer.model import Model, Value
+
+LONGEST_VALUE: Final = 2_000  # characters of one value in a link; longer texts and tables stay out of it
+_MOST_KEYS: Final = 100
+
+
+# --- the view ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What the colour shows: its title, what it is in words, how it is written, and the scale's ends at first."""
+
+    title: str
+    words: str
+    symbol: str
+    low: int
+    high: int
+
+
+LENSES: Final[Mapping[str, Lens]] = {
+    "gradient": Lens("Gradient", "gradient of the loss at the node", "∇L", -6, 1),
+    "value": Lens("Value", "value of the node", "v", -3, 1),
+    "slope": Lens("Slope φ′", "local derivative φ′(a) of the node's function", "φ′", -3, 0),
+}
+
+#: How a vector becomes one magnitude -> title and how it is written around the symbol.
+MEASURES: Final[Mapping[str, tuple[str, str]]] = {
+    "norm": ("L2 norm", "‖{}‖"),
+    "largest": ("largest entry", "max |{}|"),
+    "mean": ("mean of entries", "mean |{}|"),
+}
+
+EXPONENT: Final = Setting("Power of ten", "int", "exponent", 0, -320, 308)
+
+
 @dataclass(frozen=True)
 class View:
+    """How a run is looked at; nothing in it changes a number.
+
+    lens, measure   keys of `LENSES` and `MEASURES`
+    ranges          of each lens whose scale was changed: (lens, low, high), powers of ten
+    sample          which sample is shown, counted from 1; 0 is all of them together
+    window          the first and last step that are drawn, or None for as many as there is room for
+    selected        the node that stands out: (name, t), or None
+    """
+
     lens: str = "gradient"
     measure: str = "norm"
-    low: int = -6
-    high: int = 0
+    ranges: tuple[tuple[str, int, int], ...] = ()
     sample: int = 0
-    window: tuple[int,int] | None = None
-    selected: tuple[str,int] | None = None
+    window: tuple[int, int] | None = None
+    selected: tuple[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        for value, known in ((self.lens, LENSES), (self.measure, MEASURES)):
+            if value not in known:
+                raise ValueError(f"{shown(value)} is not known; one of {', '.join(known)}")
+        for lens, low, high in self.ranges:
+            if lens not in LENSES or EXPONENT.checked(low) >= EXPONENT.checked(high):
+                raise ValueError(f"a scale from 10^{low} to 10^{high}; the first must be the smaller")
+        if not 0 <= self.sample <= 100_000:
+            raise ValueError(f"sample {self.sample}; counted from 1")
+        if self.window is not None and not 1 <= self.window[0] <= self.window[1] <= models.MAX_STEPS:
+            raise ValueError(f"steps {self.window[0]} to {self.window[1]}; the first is at least 1 and not after the last")
+        if self.selected is not None and not (self.selected[0].isidentifier() and len(self.selected[0]) <= 60):
+            raise ValueError(f"{shown(self.selected[0])} is no name of a node")
+
+    @property
+    def low(self) -> int:
+        """The power of ten at the lower end of the scale."""
+        return self._range[0]
+
+    @property
+    def high(self) -> int:
+        """The power of ten at the upper end of the scale."""
+        return self._range[1]
+
+    @property
+    def _range(self) -> tuple[int, int]:
+        return next(((low, high) for lens, low, high in self.ranges if lens == self.lens), _usual(self.lens))
+
+    @property
+    def quantity(self) -> str:
+        """What the colour shows, as it is written: ‖∇L‖."""
+        return MEASURES[self.measure][1].format(LENSES[self.lens].symbol)
+
+    def with_range(self, low: int, high: int) -> View:
+        """The view with another scale for its lens; that of other lenses is kept."""
+        others = {lens: (low, high) for lens, low, high in self.ranges} | {self.lens: (low, high)}
+        return replace(
+            self,
+            ranges=tuple((lens, *others[lens]) for lens in LENSES if others.get(lens, _usual(lens)) != _usual(lens)),
+        )
+
+
+def _usual(lens: str) -> tuple[int, int]:
+    return LENSES[lens].low, LENSES[lens].high
+
+
+# --- the state ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class State:
+    """The whole screen: what is computed, and how it is looked at. **Holds:** a_link_gives_the_state_back."""
+
+    model: Model = Model()
+    view: View = View()
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A screen to start from."""
+
+    title: str
+    help: str
+    state: State
+
+
+PRESETS: Final[Mapping[str, Preset]] = {
+    "hello": Preset("hello", "The letters of hello, one a step; at each the network predicts the next.", State()),
+    "worked": Preset(
+        "Worked network",
+        "x in R⁴, h in R⁵, o in R³, with weights that can be followed by hand.",
+        State(Model(task="worked")),
+    ),
+    "rnn_last": Preset(
+        "One output at the end",
+        "The book's network with a single output at the end (figure 10.5): only the last loss counts.",
+        State(Model(task="noise", count="last", settings=(("steps", 12),))),
+    ),
+    "vanishing": Preset(
+        "Vanishing gradient",
+        "Fifty steps, a loss at the last one: watch the gradient fade on its way back.",
+        State(Model(task="noise", count="last", settings=(("steps", 50),))),
+    ),
+    "lstm": Preset(
+        "LSTM",
+        "The gates of the LSTM, with a forget gate that is nearly open.",
+        State(Model(cell="lstm_tanh", task="noise", count="last", settings=(("steps", 8),),
+                    overrides=(("b_f", Scheme("constant", value=3.0)),))),
+    ),
+}  # fmt: skip
+
+
+# --- the link ----------------------------------------------------------------------------------------------------
+
+
+def to_query(state: State) -> dict[str, str]:
+    """The state as the query of a link: what differs from the default, but for what `left_out` tells."""
+    return {key: value for key, value in _written(state) if len(value) <= LONGEST_VALUE}
+
+
+def left_out(state: State) -> list[str]:
+    """The entries that are too long for a link."""
+    return [key for key, value in _written(state) if len(value) > LONGEST_VALUE]
+
+
+def from_query(query: Mapping[str, str]) -> tuple[State, list[str]]:
+    """The state that a link describes, and what is wrong with the link, in words; it never raises."""
+    reading = _Reading(query)
+    return reading.state, reading.problems
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A field of the model or the view under its key in the link."""
+
+    name: str
+    read: Callable[[str], Any] = str
+    write: Callable[[Any], str] = str
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"-?\d{1,12}", text, re.ASCII):
+        raise ValueError("a whole number is needed")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", text, re.ASCII):
+        raise ValueError("a number is needed")
+    return float(text)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("0 or 1 is needed")
+    return text == "1"
+
+
+def _pair(text: str) -> tuple[int, int]:
+    if text.count(",") != 1:
+        raise ValueError("two whole numbers with a comma are needed")
+    first, last = text.split(",")
+    return _whole(first), _whole(last)
+
+
+def _node(text: str) -> tuple[str, int]:
+    name, comma, step = text.rpartition(",")
+    if not comma:
+        raise ValueError("a name and a step with a comma are needed")
+    return name, _whole(step)
+
+
+def _scheme(text: str) -> Scheme:
+    name, *parts = text.split(",")
+    numbers = dict(part.split(":") if part.count(":") == 1 else (part, "") for part in parts)
+    if name in SCHEMES and not numbers.keys() <= {setting.name for setting in SCHEMES[name].settings}:
+        raise ValueError(f"{SCHEMES[name].title} has no such number")
+    return Scheme(name, **{key: _number(value) for key, value in numbers.items()}) if name in SCHEMES else Scheme(name)
+
+
+def _scheme_written(scheme: Scheme) -> str:
+    numbers = [(setting.name, getattr(scheme, setting.name), setting.default) for setting in SCHEMES[scheme.name].settings]
+    return ",".join([scheme.name, *(f"{name}:{value!r}" for name, value, usual in numbers if value != usual)])
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ",".join(map(repr, values))
+
+
+_READ: Final[Mapping[str, Callable[[str], Value]]] = {
+    "int": _whole, "float": _number, "bool": _truth, "choice": str, "text": str,
+}  # fmt: skip
+_NETWORK: Final = {
+    "cell": _Field("cell"),
+    "activation": _Field("activation"),
+    "layers": _Field("layers", _whole),
+}
+_TASK: Final = {"task": _Field("task")}
+_RUN: Final = {
+    "loss": _Field("count"),
+    "w": _Field("weights", lambda text: tuple(map(_number, text.split(","))), _listed),
+    "reduction": _Field("reduction"),
+    "own": _Field("own", _truth, lambda own: str(int(own))),
+    "init": _Field("scheme", _scheme, _scheme_written),
+    "init_seed": _Field("seed", _whole),
+}
+_VIEW: Final = {
+    "show": _Field("lens"),
+    "as": _Field("measure"),
+    "sample": _Field("sample", _whole),
+    "window": _Field("window", _pair, lambda window: _listed(window or ())),
+    "node": _Field("selected", _node, lambda node: "{},{}".format(*node) if node else ""),
+}
+
+
+def _written(state: State) -> Iterator[tuple[str, str]]:
+    model, view, usual = state.model, state.view, State()
+
+    def fields(table: Mapping[str, _Field], value: object, default: object) -> Iterator[tuple[str, str]]:
+        for key, field in table.items():
+            if getattr(value, field.name) != getattr(default, field.name):
+                yield key, field.write(getattr(value, field.name))
+
+    yield from fields(_NETWORK, model, usual.model)
+    yield from ((f"n.{name}", str(units)) for name, units in model.sizes)
+    yield from fields(_TASK, model, usual.model)
+    for name, value in model.settings:
+        yield name, str(int(value)) if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
+    yield from fields(_RUN, model, usual.model)
+    yield from ((f"init.{name}", _scheme_written(scheme)) for name, scheme in model.overrides)
+    yield from fields(_VIEW, view, usual.view)
+    yield from ((f"range.{lens}", f"{low},{high}") for lens, low, high in view.ranges)
+
+
+class _Reading:
+    """A link on its way to a state: each change is made where it is allowed, and told where it is not."""
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        self.state, self.problems = State(), list[str]()
+        self.left = dict(query)
+        for key in [key for key, value in query.items() if not _carried(key) or not _carried(value)][:_MOST_KEYS]:
+            self.tell(key, self.left.pop(key), f"it is no text of at most {LONGEST_VALUE:,} characters")
+        self.fields(_NETWORK, self.model)
+        self.group("n.", lambda name, text: models.with_size(self.state.model, name, _whole(text)))
+        self.fields(_TASK, self.model)
+        self.settings()
+        self.fields(_RUN, self.model)
+        self.group("init.", lambda name, text: models.with_override(self.state.model, name, _scheme(text)))
+        self.fields(_VIEW, lambda **change: replace(self.state, view=replace(self.state.view, **change)))
+        self.group("range.", lambda lens, text: _with_range_of(self.state.view, lens, *_pair(text)))
+        if self.left:
+            names = ", ".join(shown(key) for key in list(self.left)[:5])
+            self.problems.append(f"The link has entries that mean nothing here: {names}.")
+
+    def model(self, **change: Any) -> State:
+        return replace(self.state, model=models.changed(self.state.model, **change))
+
+    def fields(self, table: Mapping[str, _Field], change: Callable[..., State]) -> None:
+        for key, field in table.items():
+            if key in self.left:
+                self.attempt(key, lambda text, field=field: change(**{field.name: field.read(text)}))
+
+    def group(self, prefix: str, change: Callable[[str, str], Model | View]) -> None:
+        for key in [key for key in self.left if key.startswith(prefix)][:_MOST_KEYS]:
+            self.attempt(key, lambda text, key=key: self.with_part(change(key.removeprefix(prefix), text)))
+
+    def settings(self) -> None:
+        """The settings of the task: all together, since one may be allowed only beside another."""
+        values: dict[str, Value] = {}
+        for setting in models.entry(self.state.model).settings:
+            if setting.name in self.left:
+                text = self.left.pop(setting.name)
+                try:
+                    values[setting.name] = setting.checked(_READ[setting.kind](text))
+                except ValueError as error:
+                    self.tell(setting.name, text, error)
+        try:
+            chosen = models.chosen_settings(self.state.model.task, values)
+            self.state = self.model(settings=chosen)
+        except ValueError as error:
+            self.tell(", ".join(values), ", ".join(map(str, values.values())), error)
+
+    def attempt(self, key: str, change: Callable[[str], State]) -> None:
+        text = self.left.pop(key)
+        try:
+            self.state = change(text)
+        except ValueError as error:
+            self.tell(key, text, error)
+
+    def with_part(self, part: Model | View) -> State:
+        return replace(self.state, **{"model" if isinstance(part, Model) else "view": part})
+
+    def tell(self, key: str, text: str, error: object) -> None:
+        self.problems.append(f"{shown(key)} = {shown(text)} in the link was passed over: {error}")
+
+
+def _with_range_of(view: View, lens: str, low: int, high: int) -> View:
+    return replace(replace(view, lens=lens).with_range(low, high), lens=view.lens)
+
+
+def _carried(text: str) -> bool:
+    """Whether a link carries a text: not too long, and no lone surrogates, which cannot be encoded."""
+    return len(text) <= LONGEST_VALUE and not any(0xD800 <= ord(character) <= 0xDFFF for character in text)

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 _ROW = 64  # pixels from row to row, at most
 _HEIGHTS = (150, 600)
 _SIZES = (5.0, 34.0)  # pixels across a node
-_LABELLED = 19.0  # a node of this size and more has its symbol inside
+_READABLE = 8.5  # pixels of a font; where a symbol would be smaller, it is left out
 _POINTS = 13  # of a bent edge
 _ARROWS = 1_200  # more edges than this are drawn without heads, which nobody could tell apart
 _NUMBERS = 1_000  # more nodes than this say their norms only
@@ -58,15 +58,17 @@ class _Drawing:
         self.shape = np.array([theme.SHAPES[role] for role in picture.roles])[picture.name]
         self.size = self._sizes()
         self.symbols = [text.symbol(parts) for parts in picture.symbols]
+        widths = np.array([text.width(parts) for parts in picture.symbols])
+        self.font = self.size * np.minimum(0.48, 0.78 / widths)[picture.name]
 
     def _sizes(self) -> Array:
-        """Pixels across each node: the fewer of its row stand in a step, the larger, to twice the smallest."""
+        """Pixels across each node: the fewer of its row stand in a step, the larger, but not by far."""
         place, picture = self.picture.grid, self.picture
         crowd = [sum(row == other for other in place.row.values()) for row in place.row.values()]
         along, between = self.pixels if picture.upwards else self.pixels[::-1]
         room = np.where(np.array(crowd) > 1, along, along * place.pitch)
-        size = np.clip(0.68 * np.minimum(room, between), *_SIZES)
-        size = np.minimum(size, 2 * size.min())[picture.name]
+        size = np.clip(0.8 * np.minimum(room, between), *_SIZES)
+        size = np.minimum(size, 2.4 * size.min())[picture.name]
         return size * np.where(picture.t < 1, 0.75, 1) * np.where(self.role == "loss", 0.9, 1)
 
     def figure(self) -> go.Figure:
@@ -94,9 +96,7 @@ class _Drawing:
         """Time: a number for every step, or for every fifth, tenth … where they would not fit."""
         picture = self.picture
         every = _every(self.pixels[0] * picture.grid.pitch, 26)
-        steps = [t for t in range(int(picture.t.min()), picture.last + 1) if t == 1 or t % every == 0]
-        if every > 1:
-            steps = [t for t in steps if t != 0]
+        steps = [t for t in range(int(picture.t.min()), picture.last + 1) if t % every == 0 or t == 1 and every >= 5]
         return self._axis((np.array(steps) - 1) * picture.grid.pitch, [text.step(t) for t in steps], picture.x, 0.65)
 
     def stages(self) -> dict[str, Any]:
@@ -171,14 +171,14 @@ class _Drawing:
                 continue
             ink = colours.ink if fill != theme.ALARM else "#ffffff"
             inks = [theme.on(s) for s in share[chosen]] if fill is None else ink
-            labelled = self.size[chosen] >= _LABELLED
-            label = [self.symbols[i] if big else "" for i, big in zip(picture.name[chosen], labelled, strict=True)]
+            font = self.font[chosen]
+            label = [self.symbols[i] if size >= _READABLE else "" for i, size in zip(picture.name[chosen], font, strict=True)]
             yield go.Scatter(
                 x=picture.x[chosen],
                 y=picture.y[chosen],
-                mode="markers+text" if labelled.any() else "markers",
-                text=label if labelled.any() else None,
-                textfont={"size": self.size[chosen] * 0.48, "color": inks},
+                mode="markers+text" if any(label) else "markers",
+                text=label if any(label) else None,
+                textfont={"size": np.maximum(font, 1), "color": inks},
                 hovertext=[self.reading(i) for i in np.flatnonzero(chosen)],
                 hoverinfo="text",
                 cliponaxis=False,
@@ -214,13 +214,14 @@ class _Drawing:
             chosen = np.flatnonzero(picture.mark == mark)
             if not len(chosen):
                 continue
-            beside = mark in (Mark.BELOW, Mark.ABOVE)
-            size = np.maximum(self.size[chosen] * (0.3 if beside else 0.6), 4)
-            colour = self.colours.ink if beside else "#ffffff"
+            beyond = mark in (Mark.BELOW, Mark.ABOVE)
+            labelled = self.font[chosen] >= _READABLE
+            size = np.maximum(self.size[chosen] * np.where(labelled, 0.22, 0.42), 3)
+            colour = theme.on(float(mark == Mark.ABOVE)) if beyond else "#ffffff"
             if mark == Mark.ZERO:
                 legend = {"symbol": "circle", "color": self.colours.paper, "line": {"color": self.colours.muted, "width": 1}}
-            elif beside:
-                legend = {"symbol": symbol, "color": colour}
+            elif beyond:
+                legend = {"symbol": symbol, "color": self.colours.muted}
             else:
                 legend = {"symbol": symbol, "color": theme.ALARM, "line": {"color": theme.ALARM, "width": 2}}
             yield go.Scatter(
@@ -229,10 +230,9 @@ class _Drawing:
             )  # fmt: skip
             if mark == Mark.ZERO:
                 continue
-            down = (self.size[chosen] / 2 + size / 2 + 1) / self.pixels[1] if beside else 0
-            sign = -1 if mark == Mark.BELOW else 1
+            aside = np.where(labelled, 0.34 * self.size[chosen], 0) / self.pixels[1]  # so that it leaves the symbol free
             yield go.Scatter(
-                x=picture.x[chosen], y=picture.y[chosen] + sign * down, mode="markers", hoverinfo="skip",
+                x=picture.x[chosen], y=picture.y[chosen] + (aside if mark == Mark.ABOVE else -aside), mode="markers", hoverinfo="skip",
                 showlegend=False, cliponaxis=False,
                 marker={"symbol": symbol, "size": size, "color": colour, "opacity": 1, "line": {"color": colour, "width": 1.6}},
             )  # fmt: skip
@@ -259,10 +259,10 @@ class _Drawing:
             widest = max(map(len, texts))
             every = _every(self.pixels[0] * picture.grid.pitch, 9 + 8 * widest)
             shown = [i for i in range(len(texts)) if i == 0 and every == 1 or (picture.first + i) % every == 0]
-            offset = (self.size[here].max() / 2 + 10) / self.pixels[1]
+            offset = (self.size[here].max() / 2 + 2) / self.pixels[1]
             yield go.Scatter(
                 x=picture.x[here][shown], y=picture.y[here][shown] + side * offset, mode="text",
-                text=[text.escaped(texts[i]) for i in shown], textfont={"size": 15, "color": self.colours.ink},
+                text=[text.escaped(texts[i]) for i in shown], textposition="bottom center" if side < 0 else "top center", textfont={"size": 15, "color": self.colours.ink},
                 hoverinfo="skip", showlegend=False, cliponaxis=False,
             )  # fmt: skip
 

@@ -22,6 +22,12 @@ def symbol(parts: Symbol) -> str:
     return f"{letter}<sub>{escaped(','.join(words))}</sub>"
 
 
+def width(parts: Symbol) -> float:
+    """About how wide a symbol is, in units of its font's size."""
+    letter = theme.FUNCTIONS.get(parts.letter) or written(parts.letter)
+    return 0.56 * len(letter) + 0.4 * len(parts.index or "")
+
+
 def at(text: str, t: int) -> str:
     """A symbol with its step, h<sup>(3)</sup>."""
     return f"{text}<sup>({t})</sup>".replace("-", "−")
