@@ -6,7 +6,7 @@ Whatever a `Model` holds can be run: what cannot be is refused when it is made, 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
@@ -81,10 +81,6 @@ class Model:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _among(self.cell, CATALOGUE, "cell")
-        _among(self.activation, ACTIVATIONS, "activation")
-        LAYERS.checked(self.layers)
-        _among(self.task, TASKS, "task")
         _among(self.count, COUNTS, "the losses that count")
         _among(self.reduction, REDUCTIONS, "reduction")
         SEED.checked(self.seed)
@@ -113,9 +109,9 @@ class Model:
         parameters(self)
 
 
-def _among(value: str, known: Any, what: str) -> None:
+def _among(value: str, known: Iterable[str], what: str) -> None:
     if value not in known:
-        raise ValueError(f"{what}: {value!r} is not known; one of {', '.join(known)}")
+        raise ValueError(f"{what} {shown(value)} is not known; there are {', '.join(known)}")
 
 
 # --- parts, each from the model ----------------------------------------------------------------------------------
@@ -139,6 +135,9 @@ def cell(model: Model) -> Cell:
 
 @lru_cache(maxsize=256)
 def _made(name: str, activation: str, layers: int, loss: str) -> Cell:
+    _among(name, CATALOGUE, "cell")
+    _among(activation, ACTIVATIONS, "activation")
+    LAYERS.checked(layers)
     if name == "feedforward":
         return engine.feedforward(layers, activation, loss)
     made = engine.rnn(activation) if name == "rnn" else CATALOGUE[name]
@@ -176,6 +175,7 @@ def task(model: Model) -> Task:
 
 @lru_cache(maxsize=32)
 def _task(name: str, chosen: tuple[tuple[str, Value], ...]) -> Task:
+    _among(name, TASKS, "task")
     row = TASKS[name]
     allowed = {setting.name: _bounded(setting, name) for setting in row.settings}
     for key, value in chosen:
@@ -283,7 +283,7 @@ def with_override(model: Model, name: str, scheme: Scheme | None) -> Model:
 
 def chosen_settings(task: str, values: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
     """Those settings that are not the defaults of the task, in its order; each is checked."""
-    row = TASKS[task].settings
+    row = TASKS[task].settings if task in TASKS else ()
     checked = {setting.name: _bounded(setting, task).checked(values[setting.name]) for setting in row if setting.name in values}
     return tuple((setting.name, checked[setting.name]) for setting in row if checked.get(setting.name, setting.default) != setting.default)
 
@@ -310,7 +310,7 @@ def _kept_settings(model: Model, task: str) -> tuple[tuple[str, Value], ...]:
     """The settings that mean the same in both tasks and are allowed in the new one."""
     own = {setting.name: setting for setting in TASKS[model.task].settings}
     kept: dict[str, Value] = {}
-    for setting in TASKS[task].settings:
+    for setting in TASKS[task].settings if task in TASKS else ():
         if setting.name in dict(model.settings) and setting.kind == own[setting.name].kind in ("int", "float"):
             try:
                 kept[setting.name] = _bounded(setting, task).checked(dict(model.settings)[setting.name])

@@ -202,7 +202,7 @@ def _symbol(cell: Cell, name: str) -> Symbol:
 def _readings(run: Run, view: View, name: str, first: int, last: int) -> tuple[Array, Array, Array, Array, Array]:
     """Of a name at the drawn steps: magnitude, norms of value and gradient, first numbers of both; -1 where none."""
     span = slice(first - 1, last)
-    sample = slice(None) if view.sample == 0 else slice(view.sample - 1, view.sample)
+    sample = _sample(run, view)
     value = run.y[span, sample] if name == "y" else run.value[name][span, sample]
     if name == "y" and value.ndim == 2:  # a class is no magnitude
         none, class_ = np.full(len(value), -1.0), _head(value[..., None])
@@ -212,8 +212,12 @@ def _readings(run: Run, view: View, name: str, first: int, last: int) -> tuple[A
     return _read(view, value, gradient, slope)
 
 
+def _sample(run: Run, view: View) -> slice:
+    return slice(view.sample - 1, view.sample) if 1 <= view.sample <= run.B else slice(None)
+
+
 def _initial_readings(run: Run, view: View, name: str, t: int) -> tuple[Array, Array, Array, Array, Array]:
-    sample = slice(None) if view.sample == 0 else slice(view.sample - 1, view.sample)
+    sample = _sample(run, view)
     place = slice(t - 1, t or None)  # the last row is t = 0
     return _read(view, run.initial[name][place, sample], run.initial_grad[name][place, sample], None)
 

@@ -100,6 +100,10 @@ class View:
         """What the colour shows, as it is written: ‖∇L‖."""
         return MEASURES[self.measure][1].format(LENSES[self.lens].symbol)
 
+    def usual_range(self) -> View:
+        """The view with the scale of its lens as it was at first."""
+        return self.with_range(*_usual(self.lens))
+
     def with_range(self, low: int, high: int) -> View:
         """The view with another scale for its lens; that of other lenses is kept."""
         others = {lens: (low, high) for lens, low, high in self.ranges} | {self.lens: (low, high)}
@@ -229,11 +233,15 @@ def _scheme(text: str) -> Scheme:
 
 def _scheme_written(scheme: Scheme) -> str:
     numbers = [(setting.name, getattr(scheme, setting.name), setting.default) for setting in SCHEMES[scheme.name].settings]
-    return ",".join([scheme.name, *(f"{name}:{value!r}" for name, value, usual in numbers if value != usual)])
+    return ",".join([scheme.name, *(f"{name}:{_short(value)}" for name, value, usual in numbers if value != usual)])
+
+
+def _short(value: object) -> str:
+    return repr(value).removesuffix(".0")
 
 
 def _listed(values: Iterable[object]) -> str:
-    return ",".join(map(repr, values))
+    return ",".join(map(_short, values))
 
 
 _READ: Final[Mapping[str, Callable[[str], Value]]] = {
@@ -274,7 +282,7 @@ def _written(state: State) -> Iterator[tuple[str, str]]:
     yield from ((f"n.{name}", str(units)) for name, units in model.sizes)
     yield from fields(_TASK, model, usual.model)
     for name, value in model.settings:
-        yield name, str(int(value)) if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
+        yield name, str(int(value)) if isinstance(value, bool) else value if isinstance(value, str) else _short(value)
     yield from fields(_RUN, model, usual.model)
     yield from ((f"init.{name}", _scheme_written(scheme)) for name, scheme in model.overrides)
     yield from fields(_VIEW, view, usual.view)

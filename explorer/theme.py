@@ -94,8 +94,3 @@ def on(share: float) -> str:
     luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
     return "#000000" if luminance > 0.18 else "#ffffff"
 
-
-def quantity(lens: str, measure: str) -> str:
-    """What the colour shows, as it stands beside the colour bar."""
-    what = {"gradient": "∇", "value": "v", "slope": "φ′"}[lens]
-    return what + measure

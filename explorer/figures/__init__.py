@@ -1,0 +1,9 @@
+"""Figures of a run: pure functions that give plotly figures, for the page and for notebooks.
+
+explorer.figures.graph(run).show()
+"""
+
+from explorer.figures.gradients import gradients
+from explorer.figures.graph import graph
+
+__all__ = ["gradients", "graph"]

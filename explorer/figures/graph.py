@@ -202,7 +202,7 @@ class _Drawing:
         return {
             "orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "ypad": 4, "xpad": 0,
             "lenmode": "fraction", "len": 0.46, "thickness": 9, "outlinewidth": 0,
-            "title": {"text": theme.quantity(picture.view.lens, picture.view.measure), "side": "top", "font": {"size": 13}},
+            "title": {"text": picture.view.quantity, "side": "top", "font": {"size": 13}},
             "tickvals": list(powers), "ticktext": [text.power(e) for e in powers],
             "tickfont": {"size": 12, "color": self.colours.muted}, "ticks": "", "ticklabelposition": "outside bottom",
         }  # fmt: skip

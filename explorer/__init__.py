@@ -1,0 +1,1 @@
+"""The explorer of Unrolled: the page in the browser, and its figures for notebooks (`explorer.figures`)."""

@@ -1,0 +1,345 @@
+"""The widgets: each shows a part of the state and, when it is changed, puts a new state in its place.
+
+The state is the truth and lies in the session; a widget's own value is set from it before the widget is made. A change
+that is refused leaves the state as it was: the widget keeps what was typed, and below it stands what is wrong.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+import streamlit as st
+
+from engine import CATALOGUE
+from engine.catalogue import ACTIVATIONS
+from engine.initial import SCHEMES, Scheme, Setting
+from engine.names import latex
+from engine.tasks import MAX_TABLE_BYTES, TASKS
+from explorer import model as models
+from explorer.model import Model
+from explorer.state import PRESETS, State, from_query, left_out, to_query
+
+#: From a state and a widget's new value to the next state; raises ValueError if that is not allowed.
+Change: TypeAlias = Callable[[State, Any], State]
+
+_REST: Final = "as the others"
+
+
+# --- the session -------------------------------------------------------------------------------------------------
+
+
+def current() -> State:
+    """The state of this session; at its start that of the link."""
+    if "state" not in st.session_state:
+        st.session_state.state, st.session_state.problems = from_query(st.query_params.to_dict())
+        st.session_state.faults = {}
+    state: State = st.session_state.state
+    return state
+
+
+def write_link(state: State) -> None:
+    """Put the state into the address of the page, and say what does not fit there."""
+    query = to_query(state)
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+    if missing := left_out(state):
+        st.caption(f"Too long for the link, so a shared link does not carry it: {plain(', '.join(missing))}.")
+
+
+def tell_problems() -> None:
+    """What was wrong with the link, until the next change."""
+    if problems := st.session_state.get("problems"):
+        st.warning("\n".join(["The link was read with exceptions:", "", *(f"- {plain(p)}" for p in problems)]), icon="⚠️")
+
+
+def apply(key: str, change: Change) -> None:
+    """What a widget does when it is changed."""
+    put(key, change, st.session_state[key])
+
+
+def put(key: str, change: Change, value: Any = None) -> None:
+    """Replace the state, or keep it and note for the widget `key` what is wrong."""
+    session = st.session_state
+    try:
+        session.state = change(session.state, value)
+    except ValueError as error:
+        session.faults[key] = str(error)
+        return
+    session.problems = []
+    # What was typed and refused elsewhere may be right by now, or not there any more; a text is not thrown away so easily.
+    session.faults = {other: fault for other, fault in session.faults.items() if other != key and other.endswith(".text")}
+
+
+def plain(text: str) -> str:
+    """Text for markdown that shows it as it stands."""
+    return re.sub(r"([\\`*_{}\[\]()#+.!|<>~$:^=&-])", r"\\\1", " ".join(text.split()))
+
+
+def show(key: str, value: Any) -> None:
+    """Set a widget's value from the state, unless what it holds was refused and is still being worked on."""
+    session = st.session_state
+    if key not in session.faults and (key not in session or session[key] != value):
+        session[key] = value
+
+
+def _fault(key: str) -> None:
+    if key in st.session_state.faults:
+        st.error(plain(st.session_state.faults[key]))
+
+
+# --- one widget for each kind of setting -------------------------------------------------------------------------
+
+
+def choice(label: str, options: Sequence[str], title: Callable[[str], str], key: str, value: str, change: Change, **more: Any) -> None:
+    """A select box."""
+    show(key, value)
+    st.selectbox(label, options, format_func=title, key=key, on_change=apply, args=(key, change), **more)
+    _fault(key)
+
+
+def entered(setting: Setting, key: str, value: Any, change: Change, label: str = "", **more: Any) -> None:
+    """The widget that suits a setting: its kind, its bounds, its help."""
+    show(key, value)
+    label, common = label or setting.label, {"key": key, "on_change": apply, "args": (key, change)}
+    common |= {"help": setting.help or None} | more
+    if setting.kind == "choice":
+        titles = dict(setting.choices)
+        st.selectbox(label, list(titles), format_func=titles.__getitem__, **common)
+    elif setting.kind == "bool":
+        st.checkbox(label, **common)
+    elif setting.kind == "text":
+        st.text_input(label, **common)
+    else:
+        whole = setting.kind == "int"
+        kind = int if whole else float
+        st.number_input(
+            label,
+            min_value=kind(setting.lower),
+            max_value=kind(setting.upper),
+            step=1 if whole else 0.1,
+            format=None if whole else "%g",
+            **({"value": None, "placeholder": "not set"} if setting.default is None else {}),
+            **common,
+        )
+    _fault(key)
+
+
+def fixed(label: str, value: int, key: str, hint: str) -> None:
+    """A number that follows from something else."""
+    st.session_state[key] = value
+    st.number_input(label, key=key, disabled=True, help=hint)
+
+
+# --- the side bar ------------------------------------------------------------------------------------------------
+
+
+def controls() -> None:
+    """All controls of what is computed."""
+    model = current().model
+    start_from(model)
+    network(model)
+    data(model)
+    losses(model)
+    weights(model)
+
+
+def of_model(**field: Callable[[Any], Any]) -> Change:
+    """The change of one field of the model, made from the widget's value by the function given."""
+    ((name, made),) = field.items()
+    return lambda state, value: replace(state, model=models.changed(state.model, **{name: made(value)}))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def start_from(model: Model) -> None:
+    """The ready screens."""
+    show("preset", next((name for name, preset in PRESETS.items() if preset.state.model == model), None))
+    st.pills(
+        "Start from",
+        list(PRESETS),
+        format_func=lambda name: PRESETS[name].title,
+        key="preset",
+        on_change=apply,
+        args=("preset", lambda state, name: replace(PRESETS[name].state, view=state.view) if name else state),
+    )
+
+
+def network(model: Model) -> None:
+    """Cell, its choices, its sizes."""
+    st.markdown("##### Network")
+    choice("Cell", list(CATALOGUE), lambda name: CATALOGUE[name].title, "cell", model.cell, of_model(cell=_same))
+    options = models.choices(model.cell)
+    for column, option in zip(st.columns(max(len(options), 1)), options, strict=False):
+        with column:
+            if option == "activation":
+                choice("Activation φ", ACTIVATIONS, _same, "activation", model.activation, of_model(activation=_same))
+            else:
+                entered(models.LAYERS, "layers", model.layers, of_model(layers=_same))
+    chosen = models.settings(model)
+    settings = {setting.name: setting for setting in models.entry(model).settings}
+    sizes = models.sizes(model)
+    per_row = 3
+    names = ["x", *(name for name in sizes if name not in "xy"), "y"]
+    for start in range(0, len(names), per_row):
+        for column, name in zip(st.columns(per_row), names[start : start + per_row], strict=False):
+            label = f"$n_{{{latex(name)}}}$"
+            setting = {"x": "inputs", "y": "outputs"}.get(name, "")
+            with column:
+                if setting in settings:
+                    entered(settings[setting], f"task.{setting}", chosen[setting], _setting(setting), label)
+                elif name in "xy":
+                    fixed(label, sizes[name], f"n.{name}", "Follows from the task.")
+                elif models.uses_own(model):
+                    fixed(label, sizes[name], f"n.{name}", "Follows from the weights that the task brings.")
+                else:
+                    entered(models.HIDDEN, f"n.{name}", sizes[name], _size(name), label)
+
+
+def data(model: Model) -> None:
+    """Task and its settings."""
+    st.markdown("##### Task")
+    row, chosen, made = models.entry(model), models.settings(model), models.task(model)
+    choice("Inputs and targets", list(TASKS), lambda name: TASKS[name].title, "task", model.task, of_model(task=_same),
+           help="\n\n".join(f"**{entry.title}**: {plain(entry.summary)}" for entry in TASKS.values()))  # fmt: skip
+    if model.task == "table":
+        table(chosen["text"])
+    rest = [s for s in row.settings if s.name not in ("inputs", "outputs") and (s.kind != "text" or model.task != "table")]
+    for setting in (s for s in rest if s.kind in ("text", "choice")):
+        entered(setting, f"task.{setting.name}", chosen[setting.name], _setting(setting.name))
+    numbers = [s for s in rest if s.kind not in ("text", "choice")]
+    columns = st.columns(2)
+    if "steps" not in chosen:
+        with columns[0]:
+            fixed("Steps", len(made.x), "steps", "Follows from the task.")
+        columns = columns[1:]
+    for i, setting in enumerate(numbers):
+        if i and i % len(columns) == 0:
+            columns = st.columns(2)
+        with columns[i % len(columns)]:
+            entered(setting, f"task.{setting.name}", chosen[setting.name], _setting(setting.name))
+    st.caption(plain(made.sentence))
+
+
+def table(text: str) -> None:
+    """A table of the user's own: pasted, or from a file."""
+    key = "task.text"
+    show(key, text)
+    st.text_area(
+        "Table (CSV)", key=key, on_change=apply, args=(key, _setting("text")), height=130,
+        help="A first line that names the columns x1, x2, … and y, or y1, y2, … for real targets; then a row a step. "
+        "Whole numbers in y are classes, counted from 0. A column weight says how much each loss counts.",
+    )  # fmt: skip
+    _fault(key)
+    st.file_uploader("or from a file", type=["csv", "txt", "tsv"], key="file", on_change=apply, args=("file", _uploaded),
+                     max_upload_size=1)  # fmt: skip
+    _fault("file")
+
+
+def _uploaded(state: State, file: Any) -> State:
+    if file is None:
+        return state
+    content = file.getvalue()
+    if len(content) > MAX_TABLE_BYTES:
+        raise ValueError(f"the file has {len(content):,} bytes; at most {MAX_TABLE_BYTES:,} are read")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("the file is no text in UTF-8; save it as CSV in UTF-8") from None
+    return _setting("text")(state, text)
+
+
+def losses(model: Model) -> None:
+    """Which losses count."""
+    st.markdown("##### Loss")
+    choice("Which losses count", list(models.COUNTS), models.COUNTS.__getitem__, "count", model.count, of_model(count=_same))
+    if model.count == "hand":
+        key = "weights"
+        show(key, ", ".join(f"{weight:g}" if float(f"{weight:g}") == weight else repr(weight) for weight in model.weights))
+        st.text_input("Weight of each step", key=key, on_change=apply, args=(key, of_model(weights=_numbers)),
+                      help="One number a step, with commas between: 0, 0, 1 counts the third loss of three only.")  # fmt: skip
+        _fault(key)
+    if models.task(model).x.shape[1] > 1 or not models.structure(model).states:
+        choice("Over the samples", list(models.REDUCTIONS), _same, "reduction", model.reduction, of_model(reduction=_same))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    words = re.split(r"[,;\s]+", text.strip(" ,;"))
+    try:
+        return tuple(map(float, words))
+    except ValueError:
+        raise ValueError("weights are numbers with commas between, one for each step") from None
+
+
+def weights(model: Model) -> None:
+    """How the weights begin."""
+    st.markdown("##### Initial weights")
+    if models.brought(model) is not None:
+        show("own", model.own)
+        st.toggle("Those of the worked network", key="own", on_change=apply, args=("own", of_model(own=_same)))
+        if model.own:
+            return
+    scheme("init", "Scheme", list(SCHEMES), model.scheme, of_model(scheme=_same))
+    number, again = st.columns(2, vertical_alignment="bottom")
+    with number:
+        entered(models.SEED, "seed", model.seed, of_model(seed=_same))
+    again.button("New seed", key="again", on_click=put, args=("again", _reseeded), width="stretch")
+    with st.expander(f"Single parameters{f' ({len(model.overrides)})' * bool(model.overrides)}"):
+        single(model)
+
+
+def _reseeded(state: State, _: None) -> State:
+    return replace(state, model=models.changed(state.model, seed=random.randrange(10_000)))
+
+
+def single(model: Model) -> None:
+    """Schemes for single parameters."""
+    parameters, own = models.structure(model).parameters, dict(model.overrides)
+    if st.session_state.get("parameter") not in parameters:
+        st.session_state.parameter = next(iter(own), "b_f" if "b_f" in parameters else parameters[0])
+    name = st.selectbox(
+        "Parameter", parameters, key="parameter", format_func=lambda p: f"{p} ({own[p].name})" if p in own else p,
+        help="For instance 3 for the bias b_f of a forget gate: it is then open at first, and the state lasts.",
+    )  # fmt: skip
+
+    def change(state: State, chosen: Scheme | None) -> State:
+        return replace(state, model=models.with_override(state.model, name, chosen))
+
+    vector = len(models.parameters(model)[name].shape) == 1
+    kinds = [kind.name for kind in SCHEMES.values() if kind.for_vectors or not vector]
+    scheme(f"init.{name}", "Its scheme", [_REST, *kinds], own.get(name), change)
+
+
+def scheme(key: str, label: str, names: Sequence[str], value: Scheme | None, change: Change) -> None:
+    """The name of a scheme and its numbers."""
+
+    def renamed(state: State, name: str) -> State:
+        if name == _REST:
+            return change(state, None)
+        has = {setting.name for setting in SCHEMES[name].settings}
+        kept = {} if value is None else {n: getattr(value, n) for n in ("gain", "radius", "norm") if n in has}
+        return change(state, Scheme(name, **kept))
+
+    title = lambda name: SCHEMES[name].title if name in SCHEMES else name  # noqa: E731
+    about = "\n\n".join(f"**{SCHEMES[n].title}**: {plain(SCHEMES[n].sentence)}" for n in names if n in SCHEMES)
+    choice(label, names, title, key, _REST if value is None else value.name, renamed, help=about)
+    if value is None:
+        return
+    settings = SCHEMES[value.name].settings
+    for column, setting in zip(st.columns(max(len(settings), 1), vertical_alignment="bottom"), settings, strict=False):
+        with column:
+            entered(setting, f"{key}.{setting.name}", getattr(value, setting.name),
+                    lambda state, number, name=setting.name: change(state, replace(value, **{name: number})))  # fmt: skip
+
+
+def _setting(name: str) -> Change:
+    return lambda state, value: replace(state, model=models.with_setting(state.model, name, value))
+
+
+def _size(name: str) -> Change:
+    return lambda state, value: replace(state, model=models.with_size(state.model, name, value))

@@ -1,0 +1,104 @@
+"""The gradient against time as a plotly figure: what the picture shows by colour, as a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from engine import Run
+from engine.names import symbol
+from explorer import theme
+from explorer.figures import text
+from explorer.scene import magnitudes
+
+#: The smallest numbers that floats of a kind hold with full precision, as powers of ten.
+_FLOORS = {"float32": float(np.log10(np.finfo(np.float32).tiny)), "float64": float(np.log10(np.finfo(np.float64).tiny))}
+
+
+def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
+    """log₁₀ ‖∇h(t)‖ against t, a line for each state; for a cell without memory, against the nodes in their order.
+
+    sample   counted from 1; 0 is all of them together
+    A gradient of exactly 0 stands as a ring at the lower edge, one that is not finite in red at the upper.
+    """
+    colours = theme.PALETTES[palette]
+    chosen = slice(sample - 1, sample) if 1 <= sample <= run.B else slice(None)
+    lines = list(_over_time(run, chosen) if run.cell.states else _over_nodes(run, chosen))
+    norms = np.concatenate([norm for *_, norm in lines])
+    usable = norms[np.isfinite(norms) & (norms > 0)]
+    exponents = np.log10(usable) if len(usable) else np.array([-1.0, 0.0])
+    low, high = np.floor(exponents.min() - 0.3), np.ceil(exponents.max() + 0.3)
+    figure = go.Figure()
+    for i, (label, places, norm) in enumerate(lines):
+        _draw(figure, label, places, norm, colours.series[i % len(colours.series)], low, high)
+    every = next(step for step in (1, 2, 5, 10, 20, 50, 100) if (high - low) / step <= 8)
+    for kind, floor in _FLOORS.items():
+        if low < floor < high:
+            figure.add_hline(
+                y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"},
+                annotation={"text": f"{kind} loses digits below", "font": {"size": 12, "color": colours.muted}},
+            )  # fmt: skip
+    places = lines[0][1]
+    axis = {"gridcolor": colours.grid, "zeroline": False, "linecolor": colours.line, "tickfont": {"color": colours.muted}}
+    ticks = np.arange(np.ceil(low / every) * every, high + 1, every)
+    figure.update_layout(
+        height=300,
+        margin={"l": 12, "r": 12, "t": 34, "b": 44},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": theme.FONT, "color": colours.ink, "size": 14},
+        hovermode="x unified" if run.cell.states else "closest",
+        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        showlegend=len(lines) > 1,
+        xaxis={**axis, "showgrid": False, "automargin": True, "title": {"text": "step <i>t</i>"}}
+        if run.cell.states
+        else {**axis, "showgrid": False, "tickvals": list(places), "ticktext": [text.symbol(symbol(n)) for n in _flow(run)]},
+        yaxis={**axis, "range": [low - 0.25, high + 0.25], "tickvals": ticks, "automargin": True,
+               "ticktext": [text.power(int(e)) for e in ticks]},
+    )  # fmt: skip
+    return figure
+
+
+def _over_time(run: Run, sample: slice) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """Each state with its initial values: label, steps, norms."""
+    for name in run.cell.states:
+        joined = np.concatenate([run.initial_grad[name][:, sample], run.grad[name][:, sample]])
+        yield text.symbol(symbol(name)), np.arange(1 - run.cell.lags[name], run.T + 1), magnitudes(joined)
+
+
+def _over_nodes(run: Run, sample: slice) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    norms = [magnitudes(run.grad[name][:, sample])[-1] for name in _flow(run)]
+    yield "", np.arange(len(norms)), np.array(norms)
+
+
+def _flow(run: Run) -> list[str]:
+    return [*(["x"] if run.cell.reads_x else []), *run.cell.nodes]
+
+
+def _draw(
+    figure: go.Figure, label: str, places: NDArray[Any], norm: NDArray[Any], colour: str, low: float, high: float
+) -> None:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exponent = np.where(norm > 0, np.log10(norm), np.nan)
+    exponent[~np.isfinite(norm)] = np.nan
+    few = len(places) <= 60
+    figure.add_scatter(
+        x=places, y=exponent, name=label, mode="lines+markers" if few else "lines",
+        line={"color": colour, "width": 2}, marker={"size": 6},
+        hovertext=[f"‖∇{label}‖ = {text.number(value)}" for value in norm.tolist()], hoverinfo="text+x",
+    )  # fmt: skip
+    for chosen, symbol_, size, at, words, ink in (
+        (norm == 0, "circle-open", 8, low, "exactly 0", colour),
+        (np.isinf(norm), "asterisk-open", 10, high, "infinite", theme.ALARM),
+        (np.isnan(norm), "x-thin-open", 10, high, "not a number", theme.ALARM),
+    ):
+        if chosen.any():
+            figure.add_scatter(
+                x=places[chosen], y=np.full(chosen.sum(), at), mode="markers", showlegend=False, hoverinfo="text+x",
+                hovertext=words, marker={"symbol": symbol_, "size": size, "color": ink, "line": {"width": 2}},
+            )  # fmt: skip
