@@ -1,29 +1,40 @@
 """The engine of Unrolled: cells as equations, runs with exact gradients at every node, and their graph.
 
-    cell = engine.parse(text)                 engine.CATALOGUE["rnn"] is one ready made
-    params = engine.initialise(cell, {"x": 4, "h": 5, "y": 3}, seed=0)
-    run = engine.run(cell, params, x, y)      run.value, run.grad, run.param_grad, run.loss
-    engine.unroll(run)                        the graph, for networkx
-    engine.check(run)                         the laws that the run keeps, measured
+cell = engine.parse(text)                 engine.CATALOGUE["rnn"] is one ready made
+params = engine.initialise(cell, {"x": 4, "h": 5, "y": 3}, seed=0)
+run = engine.run(cell, params, x, y)      run.value, run.grad, run.param_grad, run.loss
+engine.unroll(run)                        the graph, for networkx
+engine.check(run)                         the laws that the run keeps, measured
 """
 
-from engine.catalogue import CATALOGUE, feedforward, neuron_network, rnn
+from engine.catalogue import ACTIVATIONS, CATALOGUE, feedforward, neuron_network, rnn
 from engine.cell import Cell, parse
+from engine.checks import Check, check
 from engine.equations import EquationError
 from engine.graph import roll, unroll
+from engine.initial import SCHEMES, Scheme, initialise
 from engine.run import Overflow, Run, run
+from engine.tasks import TASKS, Task
 
 __all__ = [
+    "ACTIVATIONS",
     "CATALOGUE",
+    "SCHEMES",
+    "TASKS",
     "Cell",
+    "Check",
     "EquationError",
     "Overflow",
     "Run",
+    "Scheme",
+    "Task",
+    "check",
     "feedforward",
+    "initialise",
     "neuron_network",
     "parse",
-    "roll",
     "rnn",
+    "roll",
     "run",
     "unroll",
 ]

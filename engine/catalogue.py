@@ -69,7 +69,8 @@ _CELLS = (
         "sigmoid",
         "LSTM of the book",
         f"{BOOK}, (10.40)–(10.44)",
-        _LSTM + "While f is near 1 the gradient at s(t−1) is nearly the one at s(t), so it lasts. Forget gate f, external input "
+        _LSTM
+        + "While f is near 1 the gradient at s(t−1) is nearly the one at s(t), so it lasts. Forget gate f, external input "
         "gate g, output gate q; the candidate is squashed by σ, as the book has it.",
     ),
     _lstm(
@@ -77,14 +78,16 @@ _CELLS = (
         "tanh",
         "LSTM as libraries have it",
         "Hochreiter & Schmidhuber (1997); Gers et al. (2000); PyTorch nn.LSTM, Keras LSTM",
-        _LSTM + "The same as the book's but for the candidate, which tanh squashes: the state can go down as well as up.",
+        _LSTM
+        + "The same as the book's but for the candidate, which tanh squashes: the state can go down as well as up.",
     ),
     _lstm(
         "lstm_peephole",
         "tanh",
         "LSTM with peepholes",
         "Gers & Schmidhuber (2000)",
-        _LSTM + "The gates see the state as well, through the vectors p: f and g the one of the step before, q the new one. "
+        _LSTM
+        + "The gates see the state as well, through the vectors p: f and g the one of the step before, q the new one. "
         "The gradient has a route more into s.",
         peephole=True,
     ),
@@ -173,7 +176,11 @@ def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss
         raise ValueError(f"activations has {len(chosen)} entries; {layers} layers have {layers - 1} hidden ones")
     for activation in chosen:
         _known(activation)
-    ends = {"nll": ("y_hat = softmax(a)", "nll(y_hat, y)"), "mse": ("", "mse(a, y)"), "bce": ("y_hat = sigmoid(a)", "bce(y_hat, y)")}
+    ends = {
+        "nll": ("y_hat = softmax(a)", "nll(y_hat, y)"),
+        "mse": ("", "mse(a, y)"),
+        "bce": ("y_hat = sigmoid(a)", "bce(y_hat, y)"),
+    }
     if loss not in ends:
         raise ValueError(f"loss is {loss!r}; known: {', '.join(ends)}")
     lines, below = [], "x"
@@ -252,7 +259,9 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
     for column, node in enumerate(outputs):
         parameters[f"T_{order[node]}"] = [[float(row == column)] for row in range(len(outputs))]
     lines.append("o = " + " + ".join(f"T_{order[node]} @ phi_{order[node]}" for node in outputs))
-    lines += {"mse": ["L = mse(o, y)"], "nll": ["y_hat = softmax(o)", "L = nll(y_hat, y)"], "bce": ["L = bce(o, y)"]}[loss]
+    lines += {"mse": ["L = mse(o, y)"], "nll": ["y_hat = softmax(o)", "L = nll(y_hat, y)"], "bce": ["L = bce(o, y)"]}[
+        loss
+    ]
     cell = parse(
         "\n".join(["# A network of single neurons, row A14", *lines]) + "\n",
         "neurons",

@@ -98,7 +98,9 @@ class Cell:
         """The lines that call a loss; the total loss is their sum."""
         return tuple(
             dict.fromkeys(
-                equation.within or name for name, equation in self.equations.items() if _called(equation, LOSSES) is not None
+                equation.within or name
+                for name, equation in self.equations.items()
+                if _called(equation, LOSSES) is not None
             )
         )
 
@@ -161,7 +163,9 @@ class Cell:
             return "target"
         if name not in self.equations:
             if name not in self.parameters:
-                raise ValueError(f"{self.name} has no {name!r}; it has {', '.join(('x', *self.nodes, *self.parameters))}")
+                raise ValueError(
+                    f"{self.name} has no {name!r}; it has {', '.join(('x', *self.nodes, *self.parameters))}"
+                )
             return "parameter"
         if name in self.losses or self.loss(name) is not None:
             return "loss"
@@ -213,7 +217,7 @@ class Cell:
         classes, found = self._classes, {}
         given: dict[_Key, tuple[str, int]] = {}
         for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) and not hasattr(size, "__index__"):
+            if isinstance(size, bool) or (not isinstance(size, int) and not hasattr(size, "__index__")):
                 raise ValueError(f"sizes[{name!r}] is {size!r}; a size is a whole number from 1 to {MAX_SIZE}")
             size = int(size)
             if not 1 <= size <= MAX_SIZE:
@@ -234,7 +238,9 @@ class Cell:
         one = classes.root(("one", ""))
         if found.get(one, 1) != 1:
             place = classes.place(one) or Place(1, 1)
-            raise place.error(f"sizes that contradict each other: {given[one][0]!r} shares a size with a loss, which has 1 unit")
+            raise place.error(
+                f"sizes that contradict each other: {given[one][0]!r} shares a size with a loss, which has 1 unit"
+            )
         found[one] = 1
         missing = [members[0] for members in self.hidden if classes.root(("unit", members[0])) not in found]
         missing += [n for n in ("x", "y") if (n != "x" or self.reads_x) and classes.root(("unit", n)) not in found]
@@ -258,7 +264,7 @@ class Cell:
         for members in self.hidden:
             key = ("unit", members[0]) if ("unit", members[0]) in classes else ("column", members[0])
             label[classes.root(key)] = members[0]
-        found = {
+        found: dict[str, tuple[str, ...]] = {
             name: (label[classes.root(("unit", name))],)
             for name in ("x", "y", *self.nodes, *self.parameters)
             if ("unit", name) in classes
@@ -369,9 +375,8 @@ def _infer(cell: Cell) -> _Classes:
             classes.join(classes.add(("column", matrix.name)), inner, expression.place)
             return classes.add(("row", matrix.name))
         sizes = [key for key in map(size, expression.arguments) if key is not None]
-        if expression.operation in FUNCTIONS or expression.operation == SOFTMAX.name:
-            if not sizes:
-                raise expression.place.error(f"{expression.operation} takes a vector, not a number")
+        if not sizes and (expression.operation in FUNCTIONS or expression.operation == SOFTMAX.name):
+            raise expression.place.error(f"{expression.operation} takes a vector, not a number")
         for other in sizes[1:]:
             classes.join(sizes[0], other, expression.place)
         if expression.operation in LOSSES:
@@ -421,7 +426,10 @@ class _Writer:
     def _apply(self, expression: Apply) -> tuple[str, int]:
         operation, arguments = expression.operation, expression.arguments
         if operation in "+-":
-            left, right = self.write(arguments[0], _SUM), self.write(arguments[1], _SUM if operation == "+" else _PRODUCT)
+            left, right = (
+                self.write(arguments[0], _SUM),
+                self.write(arguments[1], _SUM if operation == "+" else _PRODUCT),
+            )
             return f"{left} {operation} {right}", _SUM
         if operation == "neg":
             return f"-{self.write(arguments[0], _PRODUCT)}", _SUM

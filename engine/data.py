@@ -102,17 +102,18 @@ def checked(
 def _dtype(dtype: Any) -> np.dtype[Any]:
     if dtype is np.float64:
         return _FLOAT64
+    kind: np.dtype[Any]
     try:
         kind = np.dtype(dtype)
     except TypeError:
         kind = np.dtype(object)
-    if kind not in (np.float64, np.float32):
+    if kind != np.float64 and kind != np.float32:
         raise ValueError(f"dtype is {dtype!r}; float64 or float32")
     return kind
 
 
 def _floats(what: str, array: Any, expected: str, kind: np.dtype[Any], entry: str = "") -> Array:
-    """An array of finite floats of this kind; `what` (and its `entry`) and `expected` are for the message."""
+    """A copy of an array of finite floats, of this kind; `what` (and its `entry`) and `expected` are for the message."""
     try:
         result = np.asarray(array)
     except ValueError:  # a ragged list
@@ -122,7 +123,7 @@ def _floats(what: str, array: Any, expected: str, kind: np.dtype[Any], entry: st
         kinds = "objects" if given.kind == "O" else f"{given}"
         remedy = "; convert with numpy.asarray(…, float)" if given.kind in "iub" else ""
         raise ValueError(f"{_called(what, entry)} has {kinds} where floats belong; {expected}{remedy}")
-    cast = result if given is kind or given == kind else result.astype(kind)
+    cast = np.array(result, kind)
     flat = cast.reshape(-1)
     if not isfinite(flat.dot(flat)):  # one pass; a finite sum of squares has no nan and no inf in it
         wrong = ~np.isfinite(cast)
@@ -175,7 +176,7 @@ def _target(cell: Cell, y: Any, x: Array | None, kind: np.dtype[Any]) -> Array:
             raise ValueError(f"y has shape {np.shape(y)}; {expected}, or (T, n_y) for one sample")
     if x is not None and result.shape[:2] != x.shape[:2]:
         raise ValueError(
-            f"y has {result.shape[0]} steps and {result.shape[1]} samples, x has {x.shape[0]} and {x.shape[1]}; they must be equal"
+            f"y has {result.shape[0]} steps and {result.shape[1]} samples, x has {x.shape[0]} and {x.shape[1]}; make them equal"
         )
     return result
 
@@ -192,7 +193,9 @@ def _parameters(cell: Cell, params: Mapping[str, Any], kind: np.dtype[Any]) -> d
     if len(params) > len(result):
         unknown = next(name for name in params if name not in result)
         known = ", ".join(cell.parameters)
-        raise ValueError(f"params has {unknown!r}; {cell.name} has {known}{likely(str(unknown), list(cell.parameters))}")
+        raise ValueError(
+            f"params has {unknown!r}; {cell.name} has {known}{likely(str(unknown), list(cell.parameters))}"
+        )
     return result
 
 
@@ -205,7 +208,9 @@ def _given_initial(cell: Cell, initial: Mapping[str, Any] | None, kind: np.dtype
     for name in initial:
         if name not in cell.states:
             states = ", ".join(cell.states) or "none"
-            raise ValueError(f"initial has {name!r}; the states of {cell.name} are {states}{likely(str(name), list(cell.states))}")
+            raise ValueError(
+                f"initial has {name!r}; the states of {cell.name} are {states}{likely(str(name), list(cell.states))}"
+            )
     return {name: _floats("initial", array, expected, kind, name) for name, array in initial.items()}
 
 
@@ -227,7 +232,11 @@ def _shape(
     found = {"1": 1}
 
     def settle(what: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> None:
-        if len(shape) != len(axes) or 0 in shape or any(found.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True)):
+        if (
+            len(shape) != len(axes)
+            or 0 in shape
+            or any(found.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True))
+        ):
             allowed = ", ".join(f"n_{axis}" + (f" = {found[axis]}" if axis in found else "") for axis in axes)
             raise ValueError(f"{what} has shape {shape}; it must be ({allowed}), no axis empty")
 
@@ -246,7 +255,9 @@ def _shape(
         found.setdefault("y", classes)
     unsettled = [members[0] for members in cell.hidden if members[0] not in found]
     if unsettled:
-        raise ValueError(f"nothing fixes the size of {', '.join(unsettled)}; give initial[{unsettled[0]!r}] with that many entries")
+        raise ValueError(
+            f"nothing fixes the size of {', '.join(unsettled)}; give initial[{unsettled[0]!r}] with that many entries"
+        )
     sizes = {name: found[axes[0]] for name, axes in dimensions.items() if name not in cell.parameters}
     _bounded(sizes, T, B, kind)
     return Shape(cell, T, B, kind, MappingProxyType(sizes), target)

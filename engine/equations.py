@@ -130,7 +130,9 @@ def equations(text: str) -> tuple[Equation, ...]:
     for equation in lines:
         if equation.name in defined:
             first = defined[equation.name].place.line
-            raise equation.place.error(f"{equation.name!r} is defined twice, first on line {first}; a name has one equation")
+            raise equation.place.error(
+                f"{equation.name!r} is defined twice, first on line {first}; a name has one equation"
+            )
         defined[equation.name] = equation
     _check_names(lines)
     taken = defined.keys() | {read.name for equation in lines for read in names(equation.expression)}
@@ -156,7 +158,9 @@ def _line(text: str, number: int) -> Equation | None:
             statements = ast.parse(code).body
     except SyntaxError as error:
         column = indent + max(1, min(error.offset or 1, len(code) + 1))
-        raise EquationError(f"{code!r} cannot be read ({error.msg}); a line is: name = expression", number, column) from None
+        raise EquationError(
+            f"{code!r} cannot be read ({error.msg}); a line is: name = expression", number, column
+        ) from None
     except (ValueError, RecursionError, MemoryError):
         raise EquationError("this line cannot be read; a line is: name = expression", number, indent + 1) from None
     if len(statements) != 1:
@@ -166,7 +170,9 @@ def _line(text: str, number: int) -> Equation | None:
         raise place(statement).error(f"{code!r} is not an equation; a line is: name = expression")
     target = statement.targets[0]
     if isinstance(target, ast.Subscript):
-        raise place(target).error("an equation defines a node at step t; write the name alone on the left, such as h = …")
+        raise place(target).error(
+            "an equation defines a node at step t; write the name alone on the left, such as h = …"
+        )
     if not isinstance(target, ast.Name):
         raise place(target).error("the left of = is one name, such as h")
     _check_name(target.id, place(target))
@@ -181,7 +187,9 @@ def _line(text: str, number: int) -> Equation | None:
     except RecursionError:
         deep = True
     if deep:
-        raise EquationError(f"more than {MAX_DEPTH} operations inside one another; take the line apart", number, indent + 1)
+        raise EquationError(
+            f"more than {MAX_DEPTH} operations inside one another; take the line apart", number, indent + 1
+        )
     return Equation(target.id, expression, place(target))
 
 
@@ -232,7 +240,9 @@ def _expression(node: ast.expr, place: object) -> Expression:
         return Apply("neg", (argument,), here) if isinstance(node.op, ast.USub) else argument
     if isinstance(node, ast.BinOp):
         if type(node.op) not in _BINARY:
-            raise here.error(_REFUSED.get(type(node.op), f"{type(node.op).__name__} is not an operation of the language"))
+            raise here.error(
+                _REFUSED.get(type(node.op), f"{type(node.op).__name__} is not an operation of the language")
+            )
         return _binary(_BINARY[type(node.op)], node, here, place)
     if isinstance(node, ast.Call):
         return _call(node, here, place)
@@ -268,7 +278,9 @@ def _lagged(node: ast.Subscript, here: Place) -> Name:
     ):
         lag = index.right.value if isinstance(index.op, ast.Sub) else -index.right.value
         if lag < 0 or (lag == 0 and isinstance(index.op, ast.Add)):
-            raise here.error(f"{name}[t+{-lag}] lies in the future; a step reads this step or earlier ones: {name}[t-1]")
+            raise here.error(
+                f"{name}[t+{-lag}] lies in the future; a step reads this step or earlier ones: {name}[t-1]"
+            )
         if lag == 0:
             raise here.error(f"{name}[t-0] is written {name}")
         if lag > MAX_LAG:
@@ -327,7 +339,9 @@ def _check_names(lines: list[Equation]) -> None:
                     f"for the step before write {read.name}[t-1]"
                 )
         known.append(equation.name)
-    if not any(isinstance(part, Apply) and part.operation in LOSSES for line in lines for part in walk(line.expression)):
+    if not any(
+        isinstance(part, Apply) and part.operation in LOSSES for line in lines for part in walk(line.expression)
+    ):
         last = lines[-1].place
         raise last.error(f"a cell needs a loss, such as L = nll(y_hat, y); known: {_listed(list(LOSSES))}")
 

@@ -412,7 +412,8 @@ def initialise(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal",
 
     A scheme for all, or for the rest, leaves vectors (biases) zero unless it is zeros, constant or pytorch, and applies
     radius and norm to those matrices only that are square whatever the sizes: the recurrent ones. A scheme chosen by
-    name does what it says, or raises.
+    name does what it says, or raises. A vector that the cell gives a start of its own (`Cell.start`: α of leaky units) has
+    it unless it is chosen by name.
 
     Raises ValueError for sizes that the cell does not take, a name that is no parameter, a scheme that a parameter can
     not have (an orthogonal vector; a radius where nothing is square or everything is zero), a seed out of range, and
@@ -450,9 +451,9 @@ def initialise(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal",
 
 
 def _chosen(cell: Cell, scheme: Schemes) -> tuple[Scheme, dict[str, Scheme]]:
-    """The scheme for the rest, and those chosen by name."""
+    """The scheme for the rest, and those chosen by name, by the caller or else by the cell (`Cell.start`)."""
     given = scheme if isinstance(scheme, Mapping) else {REST: scheme}
-    schemes: dict[str, Scheme] = {}
+    schemes = {name: Scheme("constant", value=value) for name, value in cell.start.items()}
     for name, one in given.items():
         if name != REST and name not in cell.parameters:
             raise ValueError(

@@ -42,7 +42,7 @@ def value(cell: Cell, expression: Expression, look: Lookup) -> Any:
     if operation == "@":
         matrix, vector = parts
         return np.matmul(matrix, vector[..., None])[..., 0] if matrix.ndim > 2 else vector @ matrix.T
-    return OPERATIONS[operation].definition(parts[0])  # type: ignore[call-arg]
+    return OPERATIONS[operation].definition(parts[0])  # type: ignore[call-arg, misc]
 
 
 def evaluate(
@@ -63,7 +63,9 @@ def evaluate(
     False; then from ŷ, so that a disturbance of ŷ reaches the loss.
     """
     T, B = y.shape[:2]
-    dtype = np.result_type(np.float64, *parameters.values(), *initial.values(), *([] if x is None else [x]), 1j if disturb else 1.0)
+    dtype = np.result_type(
+        np.float64, *parameters.values(), *initial.values(), *([] if x is None else [x]), 1j if disturb else 1.0
+    )
     values = {name: np.zeros((T, B, units[name]), dtype) for name in cell.nodes}
     for t in range(T):
 
@@ -72,20 +74,23 @@ def evaluate(
                 return parameters[name]
             if name == "x":
                 assert x is not None
-                return x[t]
+                return np.asarray(x[t])
             if name == "y":
-                return y[t]
-            return values[name][t - lag] if t >= lag else initial[name][t - lag]
+                return np.asarray(y[t])
+            return np.asarray(values[name][t - lag] if t >= lag else initial[name][t - lag])
 
         for name, equation in cell.equations.items():
             logits = cell.logits(name) if joint else None
             if logits is not None:
                 row = cell.loss(name)
-                assert row is not None and row.definition_joint is not None
+                assert row is not None
+                assert row.definition_joint is not None
                 result = row.definition_joint(value(cell, logits, look), look("y", 0))
             else:
                 result = value(cell, equation.expression, look)
-            values[name][t] = result if disturb is None else disturb(name, t, np.broadcast_to(result, values[name][t].shape))
+            values[name][t] = (
+                result if disturb is None else disturb(name, t, np.broadcast_to(result, values[name][t].shape))
+            )
     return values
 
 

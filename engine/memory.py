@@ -133,11 +133,17 @@ class Space:
 
     def at_once(self, calls: Sequence[Call], start: int = 0, stop: int | None = None) -> list[Bound]:
         """The calls, each for the steps start to stop at once."""
-        bound = []
+        bound: list[Bound] = []
         for call in calls:
-            inputs = [self.table(operand, start, stop) if isinstance(operand, Slot) else operand for operand in call.inputs]
+            inputs = [
+                self.table(operand, start, stop) if isinstance(operand, Slot) else operand for operand in call.inputs
+            ]
             out = self.table(call.out, start, stop)
-            bound.append(partial(call.function, *inputs, out=out) if call.function in _BY_KEYWORD else partial(call.function, *inputs, out))
+            bound.append(
+                partial(call.function, *inputs, out=out)
+                if call.function in _BY_KEYWORD
+                else partial(call.function, *inputs, out)
+            )
         return bound
 
     def each_step(self, calls: Sequence[Call], steps: range, start: int = 0) -> list[Bound]:
@@ -150,7 +156,11 @@ class Space:
         def written(operand: Operand) -> str:
             if isinstance(operand, np.ndarray):
                 return _known(constants, id(operand), operand, "k")
-            key = (id(operand.array),) if isinstance(operand, Steps) else (operand.buffer, operand.lo, operand.hi, operand.lag)
+            key = (
+                (id(operand.array),)
+                if isinstance(operand, Steps)
+                else (operand.buffer, operand.lo, operand.hi, operand.lag)
+            )
             if isinstance(operand, Slot) and operand.buffer.kind == "step":
                 return _known(constants, key, operand.buffer.rows(self, operand.lo, operand.hi)[0], "k")
             return _known(lists, key, self.steps(operand, steps, start), "v")

@@ -6,12 +6,38 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega"
-).split()
-_CAPITALS = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
-_LETTERS = {name: unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if name == 'lambda' else name.upper()}") for name in _GREEK}
-_LETTERS |= {name: unicodedata.lookup(f"GREEK CAPITAL LETTER {'LAMDA' if name == 'Lambda' else name.upper()}") for name in _CAPITALS}
+_GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "upsilon",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+]
+_CAPITALS = ["Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
+_SPELLED = {"lambda": "LAMDA", "Lambda": "LAMDA"}  # Unicode's spelling
+_LETTERS = {
+    name: unicodedata.lookup(f"GREEK {size} LETTER {_SPELLED.get(name, name.upper())}")
+    for size, names in (("SMALL", _GREEK), ("CAPITAL", _CAPITALS))
+    for name in names
+}
 _ACCENTS = {"hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "tilde": "\N{COMBINING TILDE}", "bar": "\N{COMBINING MACRON}"}
 _FUNCTION_NAMES = {"tanh": r"\tanh", "sigmoid": r"\sigma", "softplus": r"\zeta"}
 _SUBSCRIPT_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -40,7 +66,7 @@ def symbol(name: str) -> Symbol:
 
 def _latex_word(word: str) -> str:
     if word in _LETTERS:
-        return rf"\{word}" if word != "lambda" else r"\lambda"
+        return rf"\{word}"
     if word in _FUNCTION_NAMES:
         return _FUNCTION_NAMES[word]
     return word if len(word) <= 1 or word.isdigit() else rf"\mathit{{{word}}}"

@@ -66,7 +66,9 @@ def apply(recipe: Recipe, result: str, **registers: Array) -> Array:
     held: dict[str, Any] = dict(registers)
     like = next(iter(registers.values()))
     for ufunc, operands, out in recipe:
-        arguments = [constant(operand, like.dtype) if is_constant(operand) else held[operand] for operand in operands]
+        arguments = [
+            constant(operand, like.dtype) if is_constant(operand) else held[str(operand)] for operand in operands
+        ]
         held[out] = ufunc(*arguments).astype(like.dtype, copy=False)
     return np.asarray(held[result])
 
@@ -148,7 +150,9 @@ _FUNCTIONS = (
     Function(
         "leaky_relu",
         latex=r"\operatorname{leaky\,relu}",
-        latex_slope=r"\left(\mathbf{1}\!\left[{a} > 0\right] + " + str(LEAK) + r"\,\mathbf{1}\!\left[{a} \le 0\right]\right)",
+        latex_slope=r"\left(\mathbf{1}\!\left[{a} > 0\right] + "
+        + str(LEAK)
+        + r"\,\mathbf{1}\!\left[{a} \le 0\right]\right)",
         value=((np.multiply, ("a", LEAK), "out"), (np.maximum, ("a", "out"), "out")),
         slope=(
             (np.greater, ("a", 0.0), "slope"),

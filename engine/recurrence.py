@@ -31,7 +31,11 @@ class Recurrence:
             for i in stage.instructions
             if isinstance(i, Affine)
         }
-        self.outer = {i.out: [t for t in i.terms if t not in self.inner[i.out]] for i in stage.instructions if isinstance(i, Affine)}
+        self.outer = {
+            i.out: [t for t in i.terms if t not in self.inner[i.out]]
+            for i in stage.instructions
+            if isinstance(i, Affine)
+        }
         self.stacks = self.find_stacks()
         self.core = self.find_core()
 
@@ -95,7 +99,7 @@ class Recurrence:
         self.augmented = self.find_augmented()
         self.blocks: list[list[str]] = []
         placed: set[str] = set()
-        for operand, members in self.stacks:
+        for _, members in self.stacks:
             names = [name for name, _ in members if name not in placed]
             placed |= set(names)
             if names:
@@ -166,7 +170,7 @@ class Recurrence:
         for i in (i for stage in w.plan.stages for i in stage.instructions):
             if i.out in self.inside or all(o.name != operand.name or o.is_parameter for o in reads(i)):
                 continue
-            if not isinstance(i, Affine) or i.out in w.plan.lags and w.plan.lags[i.out]:
+            if not isinstance(i, Affine) or w.plan.lags.get(i.out):
                 return None
             terms = [t for t in i.terms if any(f.name == operand.name and not f.is_parameter for f in t.factors)]
             if len(terms) != 1 or terms[0].matrix is None or terms[0].factors[0].lag:
@@ -285,14 +289,18 @@ class Recurrence:
             start = max(0, stop - w.space.chunk)
             w.backward += w.space.at_once(coefficients, start, stop)
             w.backward += w.space.each_step(calls, range(stop - 1, start - 1, -1), start)
-        w.started |= {operand.name for own in edges.values() for operand, _, _ in own} | {o.name for o, _ in self.stacks}
+        w.started |= {operand.name for own in edges.values() for operand, _, _ in own} | {
+            o.name for o, _ in self.stacks
+        }
         self.write_rest()
 
     def earliest(self, members: Sequence[tuple[str, Term]]) -> str:
         """The member that a sweep back reaches last: then the gradients of all are complete."""
         return min((name for name, _ in members), key=self.order.__getitem__)
 
-    def first_additions(self, edges: Mapping[str, Sequence[tuple[Operand, float, Place | None]]]) -> dict[str, tuple[int, int]]:
+    def first_additions(
+        self, edges: Mapping[str, Sequence[tuple[Operand, float, Place | None]]]
+    ) -> dict[str, tuple[int, int]]:
         """Value -> (−lag, place in the sweep) of what is added to its gradient first, if nothing outside has added to it:
         that addition writes. What comes from more steps ahead comes earlier."""
         found: dict[str, tuple[int, int]] = {}
@@ -319,7 +327,9 @@ class Recurrence:
             if self.augmented is not None and self.augmented.operand.name == name:
                 continue
             slot, early = w.adjoint[name], w.plan.lags.get(name, 0)
-            rows = slot.buffer.allocate(w.space)[slot.buffer.lead - early : slot.buffer.lead + w.T, :, slot.lo : slot.hi]
+            rows = slot.buffer.allocate(w.space)[
+                slot.buffer.lead - early : slot.buffer.lead + w.T, :, slot.lo : slot.hi
+            ]
             w.backward.append(partial((rows[max(0, len(rows) + minus_lag) :] if minus_lag else rows[:early]).fill, 0))
 
     def edges(
@@ -390,7 +400,12 @@ class Recurrence:
         return self.slopes[instruction.out]
 
     def single(
-        self, operand: Operand, constant: float, factors: list[Place], coefficients: list[Call], chunk: Callable[[int], Slot]
+        self,
+        operand: Operand,
+        constant: float,
+        factors: list[Place],
+        coefficients: list[Call],
+        chunk: Callable[[int], Slot],
     ) -> tuple[float, Place | None]:
         """Several factors as one."""
         if not factors:
@@ -420,7 +435,13 @@ class Recurrence:
         return 1.0, [total]
 
     def edge_calls(
-        self, u: str, operand: Operand, coefficient: float, factor: Place | None, write: bool, scratch: Callable[[int], Slot]
+        self,
+        u: str,
+        operand: Operand,
+        coefficient: float,
+        factor: Place | None,
+        write: bool,
+        scratch: Callable[[int], Slot],
     ) -> list[Call]:
         """∇operand(t − lag) += coefficient · factor ∘ ∇u(t)."""
         w = self.writer

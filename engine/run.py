@@ -82,7 +82,7 @@ class Run:
 
     @property
     def reduction(self) -> Reduction:
-        """"mean" or "sum" over the samples."""
+        """ "mean" or "sum" over the samples."""
         return self._data.reduction
 
     @property
@@ -157,7 +157,9 @@ class Run:
             raise ValueError(f"{name!r} is no elementwise function of its argument; it has no local derivative φ'(a)")
         argument = interpreter.value(self.cell, expression.arguments[0], self.at)
         with np.errstate(all="ignore"):
-            return operations.slope(FUNCTIONS[expression.operation], np.array(np.broadcast_to(argument, self.value[name].shape)))
+            return operations.slope(
+                FUNCTIONS[expression.operation], np.array(np.broadcast_to(argument, self.value[name].shape))
+            )
 
     def messages(self, target: str) -> list[tuple[Read, Array]]:
         """What flows back from `target` along each of its incoming edges, by reading, at the steps of `target`.
@@ -169,7 +171,9 @@ class Run:
         cell, dtype = self.cell, self.dtype
         with np.errstate(all="ignore"):
             grad = self.grad[target]
-            joint = [name for name in cell.nodes if cell.logits(name) is not None and cell.reads[name][0].name == target]
+            joint = [
+                name for name in cell.nodes if cell.logits(name) is not None and cell.reads[name][0].name == target
+            ]
             if not joint:
                 return interpreter.pull(cell, target, grad, self.at)
             found = interpreter.pull(cell, target, self._other_grad(target, joint), self.at)
@@ -180,10 +184,17 @@ class Run:
             total = np.zeros_like(a)
             for name in joint:
                 row = cell.loss(name)
-                assert row is not None and row.joint is not None
+                assert row is not None
+                assert row.joint is not None
                 rows = a.reshape(-1, a.shape[-1])
                 pulled = np.empty_like(rows)
-                row.joint(rows, self.y.reshape(len(rows), *self.y.shape[2:]), np.empty_like(rows), np.empty(len(rows), dtype), pulled)
+                row.joint(
+                    rows,
+                    self.y.reshape(len(rows), *self.y.shape[2:]),
+                    np.empty_like(rows),
+                    np.empty(len(rows), dtype),
+                    pulled,
+                )
                 total += pulled.reshape(a.shape) * self.grad[name]
             through = interpreter.pull(cell, target, total, self.at, inside=True)
             return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
@@ -216,7 +227,9 @@ class Run:
             if read.name == source and lag in (None, read.lag) and argument in (None, read.argument)
         ]
         if not found:
-            reads = ", ".join(f"{read.name}[t-{read.lag}]" if read.lag else read.name for read in self.cell.reads[target])
+            reads = ", ".join(
+                f"{read.name}[t-{read.lag}]" if read.lag else read.name for read in self.cell.reads[target]
+            )
             raise ValueError(f"there is no such edge from {source!r} to {target!r}; {target} reads {reads}")
         return _locked(np.sum(found, axis=0))
 
@@ -242,7 +255,7 @@ def _shifted(message: Array, lag: int) -> Array:
     if not lag:
         return message
     result = np.zeros_like(message)
-    result[:-lag or None] = message[lag:]
+    result[: -lag or None] = message[lag:]
     return result
 
 
@@ -275,5 +288,3 @@ def run(
     with np.errstate(all="ignore"):  # what overflows is told by run.overflow
         data = checked(cell, params, x, y, initial, weights, reduction, dtype)
         return Run(data, tape(data))
-
-

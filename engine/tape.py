@@ -45,14 +45,14 @@ class Tape:
         self.grad = writer.grads()
         self.param_grad = writer.param_grads()
         self.initial_grad = writer.initial_grads()
-        self._views: list[Array] = [
-            array for group in (self.value, self.grad, self.param_grad, self.initial_grad) for array in group.values()
-        ]
-        bases = {id(base): base for base in map(_owner, self._views)}
-        self._held: list[Array] = [*self._views, *bases.values()]
+        results = (self.value, self.grad, self.param_grad, self.initial_grad)
+        views = [array for group in results for array in group.values()]
+        owners = {id(array): array for array in map(_owner, views)}
         self.nbytes = sum(array.nbytes for array in writer.arrays())
-        del bases, writer
-        self._at_rest = [sys.getrefcount(array) for array in self._held]
+        # A run holds the mappings, a reader their arrays, and a slice of an array holds the owner of its memory.
+        self._held: list[object] = [*results, *views, *owners.values()]
+        del results, views, owners, writer
+        self._at_rest = [sys.getrefcount(held) for held in self._held]
 
     def play(self, data: Data) -> None:
         """Computes the run of `data`, which has the shape that the tape was made for."""
@@ -68,7 +68,7 @@ class Tape:
 
     def is_idle(self) -> bool:
         """Whether nobody holds a result, or a view of one."""
-        return [sys.getrefcount(array) for array in self._held] == self._at_rest
+        return [sys.getrefcount(held) for held in self._held] == self._at_rest
 
 
 def _written(data: Data) -> Writer:

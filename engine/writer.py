@@ -37,7 +37,9 @@ class Writer:
         self.adjoint: dict[str, Slot] = {}
         self.kept: dict[tuple[str, str], Slot] = {}  # (value, register of its recipe)
         self.started: set[str] = set()  # adjoints that have something in them already
-        self.sent_with_the_recurrence: set[tuple[str, str]] = set()  # (sum, state): its way back is the recurrence's product
+        self.sent_with_the_recurrence: set[tuple[str, str]] = (
+            set()
+        )  # (sum, state): its way back is the recurrence's product
         self.buffers: list[Buffer] = []
         self.constants: dict[float | str, Array] = {}
         self.vectors: dict[tuple[str, float], Array] = {}
@@ -100,7 +102,9 @@ class Writer:
         self.load.append((self.y, lambda data: data.y))
         for name in self.plan.cell.states:
             slot = self.value[name]
-            place = slot.buffer.allocate(space)[slot.buffer.lead - self.plan.lags[name] : slot.buffer.lead, :, slot.lo : slot.hi]
+            place = slot.buffer.allocate(space)[
+                slot.buffer.lead - self.plan.lags[name] : slot.buffer.lead, :, slot.lo : slot.hi
+            ]
             self.load.append((place, partial(_initial_of, name)))
 
     def constant(self, number: float | str) -> Array:
@@ -172,10 +176,9 @@ class Writer:
         outside = {stage.instructions[0].out for stage in self.plan.stages if not stage.recurrent}
         found: dict[str, Cost] = {}
         for i in self.by_name.values():
-            if isinstance(i, Cost) and i.logits is not None and i.out in outside and i.p.name in outside:
-                if isinstance(self.by_name[i.p.name], Normalise):
-                    found.setdefault(i.p.name, i)
-        return found
+            if isinstance(i, Cost) and i.logits is not None and {i.out, i.p.name} <= outside:
+                found.setdefault(i.p.name, i)
+        return {name: cost for name, cost in found.items() if isinstance(self.by_name[name], Normalise)}
 
     def write_forward(self, instruction: Instruction) -> None:
         if isinstance(instruction, Affine):
@@ -187,7 +190,9 @@ class Writer:
             cost = self.joint_at.get(instruction.out)
             if cost is None:
                 over = self.space.over
-                self.forward.append(partial(SOFTMAX.value, over(self.value_at(instruction.argument)), over(self.value[instruction.out])))
+                self.forward.append(
+                    partial(SOFTMAX.value, over(self.value_at(instruction.argument)), over(self.value[instruction.out]))
+                )
             else:
                 self.forward.append(self.joint(cost, self.value[instruction.out]))
         elif self.joint_at.get(instruction.p.name) is not instruction:
@@ -197,7 +202,8 @@ class Writer:
         return self.value[operand.name].back(operand.lag)
 
     def joint(self, cost: Cost, p: Slot) -> Bound:
-        assert cost.logits is not None and cost.loss.joint is not None
+        assert cost.logits is not None
+        assert cost.loss.joint is not None
         table = self.space.table
         y = self.y.reshape(self.T * self.B, *self.y.shape[2:])
         L = table(self.value[cost.out])[:, 0]
@@ -207,9 +213,18 @@ class Writer:
         if cost.logits is not None:
             return self.joint(cost, self.wide(self.units(cost.p.name)))
         over = self.space.over
-        return partial(plain_cost, cost.loss, over(self.value_at(cost.p)), self.y, over(self.value[cost.out]), over(self.pull[cost.out]))
+        return partial(
+            plain_cost,
+            cost.loss,
+            over(self.value_at(cost.p)),
+            self.y,
+            over(self.value[cost.out]),
+            over(self.pull[cost.out]),
+        )
 
-    def recipe(self, instruction: Elementwise, recipe: Recipe, scratch: Callable[[int], Slot], slope: Slot | None = None) -> list[Call]:
+    def recipe(
+        self, instruction: Elementwise, recipe: Recipe, scratch: Callable[[int], Slot], slope: Slot | None = None
+    ) -> list[Call]:
         """The calls of a recipe of the instruction's function."""
         out = self.value[instruction.out]
         held: dict[str, Slot] = {"a": self.value_at(instruction.argument), "out": out}
@@ -250,7 +265,9 @@ class Writer:
                     written.add(name)
         return bound
 
-    def shared_bias(self, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]], written: set[str]) -> list[Bound]:
+    def shared_bias(
+        self, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]], written: set[str]
+    ) -> list[Bound]:
         """One sum for the biases of several members, where each has one and something to add it to."""
         biases = {name: [term for term in own if is_bias(term)] for name, own in terms.items()}
         if len(members) == 1 or len(written) < len(members) or any(len(own) != 1 for own in biases.values()):
@@ -346,7 +363,9 @@ class Writer:
         out = self.adjoint[instruction.argument.name].back(instruction.argument.lag)
         self.backward += before
         self.backward.append(
-            partial(softmax_back, first, over(self.adjoint[instruction.out]), over(self.value[instruction.out]), over(out))
+            partial(
+                softmax_back, first, over(self.adjoint[instruction.out]), over(self.value[instruction.out]), over(out)
+            )
         )
 
     def show_joint(self, name: str) -> None:
@@ -364,7 +383,12 @@ class Writer:
         """From the gradients of sums to their terms, parameters included, for all steps at once."""
         space = self.space
         for operand, run in runs_of(members, terms):
-            grad = Slot(self.adjoint[run[0][0]].buffer, self.adjoint[run[0][0]].lo, self.adjoint[run[-1][0]].hi, self.adjoint[run[0][0]].lag)
+            grad = Slot(
+                self.adjoint[run[0][0]].buffer,
+                self.adjoint[run[0][0]].lo,
+                self.adjoint[run[-1][0]].hi,
+                self.adjoint[run[0][0]].lag,
+            )
             if operand.name not in skip and (run[0][0], operand.name) not in self.sent_with_the_recurrence:
                 self.add_product(operand, grad, self.stacked(run))
             outer = np.empty((grad.hi - grad.lo, self.units(operand.name)), self.dtype)
@@ -392,7 +416,9 @@ class Writer:
             slot = self.adjoint[name]
             for term in terms[name]:
                 if is_bias(term):
-                    self.pieces[term.factors[0].name].append((term.coefficient, sums[slot.lo - grad.lo : slot.hi - grad.lo]))
+                    self.pieces[term.factors[0].name].append(
+                        (term.coefficient, sums[slot.lo - grad.lo : slot.hi - grad.lo])
+                    )
 
     def term_backward(self, name: str, term: Term) -> None:
         """From the gradient of a sum to the factors of an elementwise term."""
@@ -463,7 +489,9 @@ def is_bias(term: Term) -> bool:
     return term.matrix is None and len(term.factors) == 1 and term.factors[0].is_parameter
 
 
-def runs_of(members: Sequence[Affine], terms: Mapping[str, Sequence[Term]]) -> list[tuple[Operand, list[tuple[str, Term]]]]:
+def runs_of(
+    members: Sequence[Affine], terms: Mapping[str, Sequence[Term]]
+) -> list[tuple[Operand, list[tuple[str, Term]]]]:
     """Products by right-hand vector, each as a run of neighbours among the members."""
     runs: list[tuple[Operand, list[tuple[str, Term]]]] = []
     position = {member.out: i for i, member in enumerate(members)}

@@ -131,7 +131,7 @@ def entered(setting: Setting, key: str, value: Any, change: Change, label: str =
 def fixed(label: str, value: int, key: str, hint: str) -> None:
     """A number that follows from something else."""
     st.session_state[key] = value
-    st.number_input(label, key=key, disabled=True, help=hint)
+    st.number_input(label, min_value=0, step=1, key=key, disabled=True, help=hint)
 
 
 # --- the side bar ------------------------------------------------------------------------------------------------
@@ -331,8 +331,9 @@ def scheme(key: str, label: str, names: Sequence[str], value: Scheme | None, cha
     if value is None:
         return
     settings = SCHEMES[value.name].settings
-    for column, setting in zip(st.columns(max(len(settings), 1), vertical_alignment="bottom"), settings, strict=False):
-        with column:
+    for i, setting in enumerate(settings):
+        columns = st.columns(2, vertical_alignment="bottom") if i % 2 == 0 else columns
+        with columns[i % 2]:
             entered(setting, f"{key}.{setting.name}", getattr(value, setting.name),
                     lambda state, number, name=setting.name: change(state, replace(value, **{name: number})))  # fmt: skip
 

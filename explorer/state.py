@@ -34,7 +34,7 @@ class Lens:
 
 
 LENSES: Final[Mapping[str, Lens]] = {
-    "gradient": Lens("Gradient", "gradient of the loss at the node", "∇L", -6, 1),
+    "gradient": Lens("Gradient", "gradient of the loss at the node", "∇L", -5, 1),
     "value": Lens("Value", "value of the node", "v", -3, 1),
     "slope": Lens("Slope φ′", "local derivative φ′(a) of the node's function", "φ′", -3, 0),
 }

@@ -402,3 +402,9 @@ def test_rescaling_needs_a_recurrent_matrix() -> None:
 def test_cells_whose_input_and_target_share_a_size() -> None:
     cell = parse("o = x + W @ o[t-1]\nL = mse(o, y)")
     assert initialise(cell, {"x": 3, "y": 3}, "pytorch")["W"].shape == (3, 3)
+
+
+def test_a_cells_own_start_holds_unless_chosen_by_name():
+    leaky, sizes = CATALOGUE["rnn_leaky"], {"x": 2, "h": 3, "y": 2}
+    assert np.all(initialise(leaky, sizes)["alpha"] == 0.9)
+    assert np.all(initialise(leaky, sizes, {"alpha": Scheme("constant", value=0.5)})["alpha"] == 0.5)

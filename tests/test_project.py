@@ -43,7 +43,9 @@ LAYERS = {
         equations memory
         cell
         catalogue initial data schedule interpreter
-        tasks tape
+        tasks writer
+        recurrence
+        tape
         run
         graph flow
         checks

@@ -13,6 +13,7 @@ from engine import Run
 from explorer import theme
 from explorer.figures import text
 from explorer.scene import Mark, Scene, scene
+from explorer.state import LENSES
 
 Array = NDArray[Any]
 
@@ -20,6 +21,7 @@ _ROW = 64  # pixels from row to row, at most
 _HEIGHTS = (150, 600)
 _SIZES = (5.0, 34.0)  # pixels across a node
 _READABLE = 8.5  # pixels of a font; where a symbol would be smaller, it is left out
+_BORDER = 20  # pixels, at least, from the centre of an outermost node to the edge
 _POINTS = 13  # of a bent edge
 _ARROWS = 1_200  # more edges than this are drawn without heads, which nobody could tell apart
 _NUMBERS = 1_000  # more nodes than this say their norms only
@@ -49,11 +51,12 @@ class _Drawing:
     """A scene on a sheet of known size."""
 
     def __init__(self, picture: Scene, colours: theme.Palette, width: int) -> None:
-        self.picture, self.colours = picture, colours
-        self.margin = {"l": 64 if picture.upwards else 16, "r": 16, "t": 64, "b": 44}
-        across, upwards = np.ptp(picture.x) + 1.3, np.ptp(picture.y) + 1.5
+        self.picture, self.colours, self.width = picture, colours, width
+        self.margin = {"l": 64 if picture.upwards else 16, "r": 16, "t": 56, "b": 64}
+        inner, across, upwards = width - self.margin["l"] - self.margin["r"], np.ptp(picture.x), np.ptp(picture.y) + 1.5
+        self.border = max(0.6, _BORDER * across / (inner - 2 * _BORDER))  # columns left and right of the outermost nodes
         self.height = int(np.clip(upwards * _ROW, *_HEIGHTS))
-        self.pixels = ((width - self.margin["l"] - self.margin["r"]) / across, self.height / upwards)
+        self.pixels = (inner / (across + 2 * self.border), self.height / upwards)
         self.role = np.array(picture.roles)[picture.name]
         self.shape = np.array([theme.SHAPES[role] for role in picture.roles])[picture.name]
         self.size = self._sizes()
@@ -83,8 +86,11 @@ class _Drawing:
                         "font": {"color": self.colours.ink, "size": 13, "family": theme.FONT}},
             hovermode="closest",
             dragmode="pan",
-            legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "yref": "paper",
+            legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -34 / self.height, "yanchor": "top",
                     "font": {"color": self.colours.muted, "size": 13}, "itemclick": False, "itemdoubleclick": False},
+            annotations=[{"text": "step <i>t</i>", "xref": "paper", "yref": "paper", "x": 0, "y": 0, "xanchor": "right",
+                          "yanchor": "top", "xshift": -8, "yshift": -3, "showarrow": False,
+                          "font": {"color": self.colours.muted, "size": 13}}] if self.picture.upwards else [],
             xaxis=self.steps() if self.picture.upwards else self.stages(),
             yaxis=self.rows(),
         )  # fmt: skip
@@ -97,10 +103,10 @@ class _Drawing:
         picture = self.picture
         every = _every(self.pixels[0] * picture.grid.pitch, 26)
         steps = [t for t in range(int(picture.t.min()), picture.last + 1) if t % every == 0 or t == 1 and every >= 5]
-        return self._axis((np.array(steps) - 1) * picture.grid.pitch, [text.step(t) for t in steps], picture.x, 0.65)
+        return self._axis((np.array(steps) - 1) * picture.grid.pitch, [text.step(t) for t in steps], picture.x, self.border)
 
     def stages(self) -> dict[str, Any]:
-        return self._axis([], [], self.picture.x, 0.65)
+        return self._axis([], [], self.picture.x, self.border)
 
     def rows(self) -> dict[str, Any]:
         picture, place = self.picture, self.picture.grid
@@ -196,13 +202,13 @@ class _Drawing:
             )
 
     def bar(self) -> dict[str, Any]:
-        picture = self.picture
+        picture, width = self.picture, self.width
         every = 1 if picture.high - picture.low <= 10 else 2 if picture.high - picture.low <= 20 else 5
         powers = range(picture.low, picture.high + 1, every)
         return {
             "orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "ypad": 4, "xpad": 0,
-            "lenmode": "fraction", "len": 0.46, "thickness": 9, "outlinewidth": 0,
-            "title": {"text": picture.view.quantity, "side": "top", "font": {"size": 13}},
+            "lenmode": "fraction", "len": 1 if width < 600 else 0.5, "thickness": 9, "outlinewidth": 0,
+            "title": {"text": f"{LENSES[picture.view.lens].title} {picture.view.quantity}", "side": "top", "font": {"size": 13}},
             "tickvals": list(powers), "ticktext": [text.power(e) for e in powers],
             "tickfont": {"size": 12, "color": self.colours.muted}, "ticks": "", "ticklabelposition": "outside bottom",
         }  # fmt: skip
@@ -216,7 +222,7 @@ class _Drawing:
                 continue
             beyond = mark in (Mark.BELOW, Mark.ABOVE)
             labelled = self.font[chosen] >= _READABLE
-            size = np.maximum(self.size[chosen] * np.where(labelled, 0.22, 0.42), 3)
+            size = np.maximum(self.size[chosen] * np.where(labelled, 0.22, 0.38), 3)
             colour = theme.on(float(mark == Mark.ABOVE)) if beyond else "#ffffff"
             if mark == Mark.ZERO:
                 legend = {"symbol": "circle", "color": self.colours.paper, "line": {"color": self.colours.muted, "width": 1}}

@@ -18,7 +18,8 @@ from explorer.figures import gradients, graph
 from explorer.figures.text import number
 from explorer.model import Model
 from explorer.scene import Scene, scene
-from explorer.state import EXPONENT, LENSES, MEASURES, State, View
+from explorer.state import EXPONENT, LENSES, MEASURES, State
+from explorer.views.width import width
 
 _CONFIG = {"displaylogo": False, "scrollZoom": False, "displayModeBar": False, "doubleClick": "reset"}
 _CHECKED = 20_000  # units · steps · samples up to which the checks are made on the page
@@ -29,21 +30,22 @@ def page() -> None:
     with st.sidebar:
         controls()
     state = current()
-    st.title("Unrolled", anchor=False)
-    st.markdown(
-        "A recurrent network unrolled in time. Each node is coloured by how strongly the loss depends on it: "
-        "the exact gradient, from back-propagation through time."
-    )
+    pixels = width()
+    heading = st.container(horizontal=True, vertical_alignment="center")
+    with heading.container():
+        st.markdown("### Unrolled")
+        st.caption("A recurrent network, unrolled in time. The colour of a node says how strongly the loss depends on it.")
     tell_problems()
     try:
         run = computed(state.model)
     except (ValueError, MemoryError, FloatingPointError) as error:
         st.error(f"This network cannot be run: {plain(str(error))}")
         return
+    heading.metric("Loss $L$", number(run.loss), width=130, help="The sum over the steps that count.")
     lenses(state, run)
     picture = drawn(state, run)
     palette = st.context.theme.type or "light"
-    st.plotly_chart(graph(picture, palette, width=1040), theme=None, key="graph", config=_CONFIG, alt=spoken(picture))
+    st.plotly_chart(graph(picture, palette, pixels), theme=None, key="graph", config=_CONFIG, alt=spoken(picture))
     captions(state, run, picture)
     below(state, run, palette)
     write_link(state)
@@ -75,12 +77,12 @@ def lenses(state: State, run: Run) -> None:
             help="\n\n".join(f"**{lens.title}**: {lens.words}" for lens in LENSES.values()),
         )  # fmt: skip
         with st.container(width=150):
-            choice("of a vector the", list(MEASURES), lambda m: MEASURES[m][0], "measure", view.measure,
+            choice("of a vector, its", list(MEASURES), lambda m: MEASURES[m][0], "measure", view.measure,
                    lambda state, measure: of_view(state, measure=measure))  # fmt: skip
         with st.container(width=105):
-            entered(EXPONENT, "low", view.low, lambda state, low: of_range(state, low, state.view.high), "from 10 to the")
+            entered(EXPONENT, "low", view.low, lambda state, low: of_range(state, low, state.view.high), "Lowest, 10ⁿ")
         with st.container(width=105):
-            entered(EXPONENT, "high", view.high, lambda state, high: of_range(state, state.view.low, high), "to 10 to the")
+            entered(EXPONENT, "high", view.high, lambda state, high: of_range(state, state.view.low, high), "Highest, 10ⁿ")
         st.button("Fit", key="fit", on_click=put, args=("fit", fitted), help="Fit the scale to the picture; it then stays.")
         usual = view.usual_range()
         if usual != view:
@@ -122,7 +124,8 @@ def drawn(state: State, run: Run) -> Scene:
         return scene(run, state.view)
     sample = min(state.view.sample, run.B) or 1
     targets = [task.classes[c] for c in task.y[:, sample - 1]] if task.classes else [number(v) for v in task.y[:, sample - 1, 0]]
-    picture = scene(run, state.view, task.labels if sample == 1 else (), targets)
+    said = sample == 1 and task.labels != tuple(map(str, range(1, run.T + 1)))  # the axis has the numbers of the steps
+    picture = scene(run, state.view, task.labels if said else (), targets)
     if (picture.first, picture.last) != (1, run.T):
         window(state, run, picture)
     return picture
@@ -174,7 +177,6 @@ def below(state: State, run: Run, palette: str) -> None:
         st.plotly_chart(gradients(run, palette, state.view.sample), theme=None, key="gradients", config=_CONFIG,
                         alt="The norm of the gradient at each state against time, on a logarithmic scale.")  # fmt: skip
     with right:
-        st.metric("Loss $L$", number(run.loss), help="The sum over the steps that count; the mean or the sum over samples.")
         st.markdown("##### Equations of a step")
         st.latex(run.cell.latex())
     with st.expander("About this cell"):

@@ -1,0 +1,169 @@
+"""The full pass (values and gradients of all nodes and parameters) against a pass written by hand and PyTorch.
+
+    make bench                                     all sizes, both cells
+    python bench/engine.py --cells rnn --sizes 0,3 --seconds 4
+    python bench/engine.py --against hand          without PyTorch
+
+Everything runs in one process on one thread, interleaved: each round times the engine and each peer once, and what is
+reported is the median over the rounds of the ratio peer / engine (> 1: the engine is faster), with its quartiles. Before
+any timing the gradients are compared (1e-9, relative to the largest entry of each array); the exit status is 1 if one
+disagrees. A size is T, B, n_x, n_h, n_y.
+
+    hand       the same work for this one network, written by hand in numpy (`by_hand.py`)
+    unrolled   the same work in PyTorch: a loop over the steps, retain_grad() on every node
+    fused      LESS work: torch.nn.RNN / nn.LSTM, parameter and x gradients only; nn.LSTM has a tanh candidate, so its row
+               compares with `lstm_tanh`
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import argparse
+import gc
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import by_hand
+import numpy as np
+import pytorch
+
+import engine
+
+SIZES = (
+    (10, 1, 4, 5, 3),
+    (50, 1, 8, 16, 8),
+    (200, 1, 32, 64, 32),
+    (1000, 1, 16, 32, 16),
+    (200, 32, 64, 128, 64),
+    (100, 64, 128, 512, 128),
+    (2000, 1, 64, 256, 64),
+)
+PEERS: dict[str, Callable[..., Callable[[], Mapping[str, Any]]]] = {
+    "hand": by_hand.maker,
+    "unrolled": pytorch.unrolled,
+    "fused": pytorch.fused,
+}
+TOLERANCE = 1e-9
+
+
+def problem(cell: engine.Cell, size: tuple[int, ...]) -> dict[str, Any]:
+    """Weights, input, classes and weights of the steps, at random."""
+    T, B, n_x, n_h, n_y = size
+    random = np.random.default_rng(0)
+    shapes = cell.shapes({"x": n_x, "h": n_h, "y": n_y})
+    params = {name: random.standard_normal(shape) * (0.1 if len(shape) == 1 else shape[1] ** -0.5) for name, shape in shapes.items()}
+    return {
+        "params": params,
+        "x": random.standard_normal((T, B, n_x)),
+        "y": random.integers(0, n_y, (T, B)),
+        "weights": random.uniform(0.5, 1.5, T),
+    }
+
+
+def of_engine(cell: engine.Cell, params: Any, x: Any, y: Any, weights: Any) -> Callable[[], Mapping[str, Any]]:
+    """The engine's pass, as every peer's: a function without arguments that gives gradients by name."""
+
+    def run() -> Mapping[str, Any]:
+        result = engine.run(cell, params, x, y, weights=weights, reduction="sum")
+        return {**result.grad, **result.param_grad}
+
+    return run
+
+
+def largest_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[float, str]:
+    """Over the arrays that the peer has, relative to each one's largest entry."""
+    worst, where = 0.0, "-"
+    for name, array in theirs.items():
+        expected = np.asarray(ours[name])
+        difference = np.max(np.abs(expected - np.asarray(array).reshape(expected.shape))) / np.max(np.abs(expected))
+        if not difference <= worst:
+            worst, where = float(difference), name
+    return worst, where
+
+
+def timed(runs: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, np.ndarray]:
+    """Seconds a call, interleaved: one entry a round for each."""
+    loops, cost = {}, 0.0
+    for name, run in runs.items():
+        run()
+        start = time.perf_counter()
+        run()
+        once = time.perf_counter() - start
+        loops[name] = max(1, int(0.02 / once))
+        cost += once * (loops[name] + 1)
+    rounds = int(min(60, max(5, seconds / cost)))
+    found: dict[str, list[float]] = {name: [] for name in runs}
+    names = list(runs)
+    for i in range(rounds):
+        for name in names if i % 2 == 0 else reversed(names):
+            gc.collect()
+            gc.disable()
+            runs[name]()  # not timed: pays for the caches that the runner before took
+            start = time.perf_counter()
+            for _ in range(loops[name]):
+                runs[name]()
+            found[name].append((time.perf_counter() - start) / loops[name])
+            gc.enable()
+    return {name: np.array(times) for name, times in found.items()}
+
+
+def main() -> int:
+    """Prints the table; 1 if a gradient disagrees."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", default="rnn,lstm")
+    parser.add_argument("--sizes", default=",".join(map(str, range(len(SIZES)))), help="indices, or T:B:n_x:n_h:n_y")
+    parser.add_argument("--against", default=",".join(PEERS))
+    parser.add_argument("--seconds", type=float, default=15.0, help="for each size and cell")
+    given = parser.parse_args()
+    sizes = [tuple(map(int, s.split(":"))) if ":" in s else SIZES[int(s)] for s in given.sizes.split(",")]
+    print(f"python {platform.python_version()}, numpy {np.__version__}, {pytorch.version()}, one thread, float64")
+    print(f"{'cell':10}{'T, B, n_x, n_h, n_y':26}{'peer':10}{'engine ms':>11}{'peer ms':>11}{'ratio':>8}{'quartiles':>16}")
+    wrong = 0
+    for name in given.cells.split(","):
+        for size in sizes:
+            wrong += compare(name, size, given.against.split(","), given.seconds)
+    return int(wrong > 0)
+
+
+def compare(name: str, size: tuple[int, ...], against: list[str], seconds: float) -> int:
+    """Prints the rows of one cell and size; how many peers disagree."""
+    runs: dict[str, Callable[[], Mapping[str, Any]]] = {}
+    own: dict[str, str] = {}  # peer -> the engine's run that does the same network
+    wrong = 0
+    for peer in against:
+        cell = engine.CATALOGUE["lstm_tanh" if (name, peer) == ("lstm", "fused") else name]
+        given = problem(cell, size)
+        run = PEERS[peer](cell.name, **given)
+        if run is None:
+            print(f"{name:10}{size!s:26}{peer:10} not installed")
+            continue
+        own[peer] = f"engine {cell.name}"
+        runs.setdefault(own[peer], of_engine(cell, **given))
+        runs[peer] = run
+        difference, where = largest_difference(runs[own[peer]](), run())
+        if difference > TOLERANCE:
+            wrong += 1
+            print(f"{name:10}{size!s:26}{peer:10} disagrees by {difference:.1e} at {where}")
+    times = timed(runs, seconds)
+    for peer, ours in own.items():
+        low, middle, high = np.percentile(times[peer] / times[ours], (25, 50, 75))
+        print(
+            f"{name:10}{size!s:26}{peer:10}{np.median(times[ours]) * 1e3:11.3f}{np.median(times[peer]) * 1e3:11.3f}"
+            f"{middle:8.2f}{f'{low:.2f} – {high:.2f}':>16}",
+            flush=True,
+        )
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())
