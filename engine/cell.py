@@ -177,7 +177,8 @@ class Cell:
     def hidden(self) -> tuple[tuple[str, ...], ...]:
         """The classes of nodes and vector parameters whose size neither x nor y fixes: the user gives one number for each.
 
-        Each class is named by any of its members; the first is its state, if it has one, else its first node.
+        Each class is named by any of its members; the first is its state, if it has one, else its first node. Between two
+        matrices, W @ (U @ x), stands a vector without a name; W, whose columns it is as many as, names its size.
         """
         result = []
         for members in self._classes.groups():
@@ -187,7 +188,7 @@ class Cell:
                 continue
             nodes = [name for name in units if name in self.equations]
             units.sort(key=lambda name: (name not in self.states, name not in nodes))
-            result.append(tuple(units) if units else tuple(name for _, name in members[:1]))
+            result.append(tuple(units or (name for kind, name in members if kind == "column")))
         return tuple(result)
 
     def sizes(self, sizes: Sizes) -> dict[str, int]:
@@ -224,10 +225,11 @@ class Cell:
                 raise ValueError(f"sizes[{name!r}] is {size}; a size is a whole number from 1 to {MAX_SIZE}")
             if name == "x" and not self.reads_x:
                 continue
-            if ("unit", name) not in classes:
+            key = self._size_key(name)
+            if key not in classes:
                 known = ", ".join(["x", "y", *(members[0] for members in self.hidden)])
                 raise ValueError(f"sizes has {name!r}, which is no node of {self.name}; give sizes for {known}")
-            root = classes.root(("unit", name))
+            root = classes.root(key)
             if root in given and given[root][1] != size:
                 other, before = given[root]
                 place = classes.place(root)
@@ -242,11 +244,16 @@ class Cell:
                 f"sizes that contradict each other: {given[one][0]!r} shares a size with a loss, which has 1 unit"
             )
         found[one] = 1
-        missing = [members[0] for members in self.hidden if classes.root(("unit", members[0])) not in found]
+        missing = [members[0] for members in self.hidden if classes.root(self._size_key(members[0])) not in found]
         missing += [n for n in ("x", "y") if (n != "x" or self.reads_x) and classes.root(("unit", n)) not in found]
         if missing:
             raise ValueError(f"sizes has no number for {', '.join(map(repr, missing))}; given: {dict(sizes)}")
         return found
+
+    def _size_key(self, name: str) -> _Key:
+        """The class that a user's name for a size means: that of the vector, or that of a matrix's unnamed right side."""
+        unnamed = ("unit", name) not in self._classes and any(name in members for members in self.hidden)
+        return ("column" if unnamed else "unit", name)
 
     @cached_property
     def _classes(self) -> _Classes:
@@ -262,8 +269,7 @@ class Cell:
         label = {classes.root(("one", "")): "1"}
         label |= {classes.root(("unit", n)): n for n in ("x", "y") if ("unit", n) in classes}
         for members in self.hidden:
-            key = ("unit", members[0]) if ("unit", members[0]) in classes else ("column", members[0])
-            label[classes.root(key)] = members[0]
+            label[classes.root(self._size_key(members[0]))] = members[0]
         found: dict[str, tuple[str, ...]] = {
             name: (label[classes.root(("unit", name))],)
             for name in ("x", "y", *self.nodes, *self.parameters)

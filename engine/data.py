@@ -92,7 +92,7 @@ def checked(
             raise ValueError(
                 f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}"
             )
-        y = y.astype(np.intp, copy=False)
+        y = y.astype(np.intp)
     factors = _weights(weights, T, B, kind)
     seed = factors / kind.type(B) if reduction == "mean" and B > 1 else factors
     start = _initial(shape, given)

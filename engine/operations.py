@@ -312,7 +312,7 @@ def _softmax_nll(a: Array, y: Array, p: Array, L: Array, pull: Array) -> None:
         total = rest + own
         np.divide(p, total[:, None], p)
         pull[...] = p
-        pull.reshape(-1).put(at, -rest / total)
+        pull.reshape(-1).put(at, (0 - rest) / total)
         np.add(np.log1p(rest + (own - 1)), top - a.reshape(-1).take(at), L)
     else:
         total = np.add.reduce(p, 1, keepdims=True)

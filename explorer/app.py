@@ -10,7 +10,6 @@ import streamlit as st  # noqa: E402
 
 from explorer.views import network  # noqa: E402
 
-
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
 [data-testid=stMainBlockContainer] { padding: 2.6rem 2.5rem 3rem; }

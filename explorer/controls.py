@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from engine import CATALOGUE
 from engine.catalogue import ACTIVATIONS
@@ -53,7 +54,9 @@ def write_link(state: State) -> None:
 def tell_problems() -> None:
     """What was wrong with the link, until the next change."""
     if problems := st.session_state.get("problems"):
-        st.warning("\n".join(["The link was read with exceptions:", "", *(f"- {plain(p)}" for p in problems)]), icon="⚠️")
+        st.warning(
+            "\n".join(["The link was read with exceptions:", "", *(f"- {plain(p)}" for p in problems)]), icon="⚠️"
+        )
 
 
 def apply(key: str, change: Change) -> None:
@@ -71,7 +74,9 @@ def put(key: str, change: Change, value: Any = None) -> None:
         return
     session.problems = []
     # What was typed and refused elsewhere may be right by now, or not there any more; a text is not thrown away so easily.
-    session.faults = {other: fault for other, fault in session.faults.items() if other != key and other.endswith(".text")}
+    session.faults = {
+        other: fault for other, fault in session.faults.items() if other != key and other.endswith(".text")
+    }
 
 
 def plain(text: str) -> str:
@@ -94,7 +99,9 @@ def _fault(key: str) -> None:
 # --- one widget for each kind of setting -------------------------------------------------------------------------
 
 
-def choice(label: str, options: Sequence[str], title: Callable[[str], str], key: str, value: str, change: Change, **more: Any) -> None:
+def choice(
+    label: str, options: Sequence[Any], title: Callable[[Any], str], key: str, value: Any, change: Change, **more: Any
+) -> None:
     """A select box."""
     show(key, value)
     st.selectbox(label, options, format_func=title, key=key, on_change=apply, args=(key, change), **more)
@@ -104,8 +111,14 @@ def choice(label: str, options: Sequence[str], title: Callable[[str], str], key:
 def entered(setting: Setting, key: str, value: Any, change: Change, label: str = "", **more: Any) -> None:
     """The widget that suits a setting: its kind, its bounds, its help."""
     show(key, value)
-    label, common = label or setting.label, {"key": key, "on_change": apply, "args": (key, change)}
-    common |= {"help": setting.help or None} | more
+    label = label or setting.label
+    common: dict[str, Any] = {
+        "key": key,
+        "on_change": apply,
+        "args": (key, change),
+        "help": setting.help or None,
+        **more,
+    }
     if setting.kind == "choice":
         titles = dict(setting.choices)
         st.selectbox(label, list(titles), format_func=titles.__getitem__, **common)
@@ -114,17 +127,12 @@ def entered(setting: Setting, key: str, value: Any, change: Change, label: str =
     elif setting.kind == "text":
         st.text_input(label, **common)
     else:
-        whole = setting.kind == "int"
-        kind = int if whole else float
-        st.number_input(
-            label,
-            min_value=kind(setting.lower),
-            max_value=kind(setting.upper),
-            step=1 if whole else 0.1,
-            format=None if whole else "%g",
-            **({"value": None, "placeholder": "not set"} if setting.default is None else {}),
-            **common,
-        )
+        if setting.default is None:
+            common |= {"value": None, "placeholder": "not set"}
+        if setting.kind == "int":
+            st.number_input(label, int(setting.lower), int(setting.upper), step=1, **common)
+        else:
+            st.number_input(label, float(setting.lower), float(setting.upper), step=0.1, format="%g", **common)
     _fault(key)
 
 
@@ -175,8 +183,8 @@ def network(model: Model) -> None:
     st.markdown("##### Network")
     choice("Cell", list(CATALOGUE), lambda name: CATALOGUE[name].title, "cell", model.cell, of_model(cell=_same))
     options = models.choices(model.cell)
-    for column, option in zip(st.columns(max(len(options), 1)), options, strict=False):
-        with column:
+    for place, option in zip(_places(max(len(options), 1), len(options)), options, strict=True):
+        with place:
             if option == "activation":
                 choice("Activation φ", ACTIVATIONS, _same, "activation", model.activation, of_model(activation=_same))
             else:
@@ -184,21 +192,19 @@ def network(model: Model) -> None:
     chosen = models.settings(model)
     settings = {setting.name: setting for setting in models.entry(model).settings}
     sizes = models.sizes(model)
-    per_row = 3
     names = ["x", *(name for name in sizes if name not in "xy"), "y"]
-    for start in range(0, len(names), per_row):
-        for column, name in zip(st.columns(per_row), names[start : start + per_row], strict=False):
-            label = f"$n_{{{latex(name)}}}$"
-            setting = {"x": "inputs", "y": "outputs"}.get(name, "")
-            with column:
-                if setting in settings:
-                    entered(settings[setting], f"task.{setting}", chosen[setting], _setting(setting), label)
-                elif name in "xy":
-                    fixed(label, sizes[name], f"n.{name}", "Follows from the task.")
-                elif models.uses_own(model):
-                    fixed(label, sizes[name], f"n.{name}", "Follows from the weights that the task brings.")
-                else:
-                    entered(models.HIDDEN, f"n.{name}", sizes[name], _size(name), label)
+    for place, name in zip(_places(3, len(names)), names, strict=True):
+        label = f"$n_{{{latex(name)}}}$"
+        setting = {"x": "inputs", "y": "outputs"}.get(name, "")
+        with place:
+            if setting in settings:
+                entered(settings[setting], f"task.{setting}", chosen[setting], _setting(setting), label)
+            elif name in "xy":
+                fixed(label, sizes[name], f"n.{name}", "Follows from the task.")
+            elif models.uses_own(model):
+                fixed(label, sizes[name], f"n.{name}", "Follows from the weights that the task brings.")
+            else:
+                entered(models.HIDDEN, f"n.{name}", sizes[name], _size(name), label)
 
 
 def data(model: Model) -> None:
@@ -208,21 +214,20 @@ def data(model: Model) -> None:
     choice("Inputs and targets", list(TASKS), lambda name: TASKS[name].title, "task", model.task, of_model(task=_same),
            help="\n\n".join(f"**{entry.title}**: {plain(entry.summary)}" for entry in TASKS.values()))  # fmt: skip
     if model.task == "table":
-        table(chosen["text"])
-    rest = [s for s in row.settings if s.name not in ("inputs", "outputs") and (s.kind != "text" or model.task != "table")]
+        table(str(chosen["text"]))
+    rest = [
+        s for s in row.settings if s.name not in ("inputs", "outputs") and (s.kind != "text" or model.task != "table")
+    ]
     for setting in (s for s in rest if s.kind in ("text", "choice")):
         entered(setting, f"task.{setting.name}", chosen[setting.name], _setting(setting.name))
     numbers = [s for s in rest if s.kind not in ("text", "choice")]
-    columns = st.columns(2)
+    places = _places(2, len(numbers) + ("steps" not in chosen))
     if "steps" not in chosen:
-        with columns[0]:
+        with places.pop(0):
             fixed("Steps", len(made.x), "steps", "Follows from the task.")
-        columns = columns[1:]
-    for i, setting in enumerate(numbers):
-        if i and i % len(columns) == 0:
-            columns = st.columns(2)
-        with columns[i % len(columns)]:
-            entered(setting, f"task.{setting.name}", chosen[setting.name], _setting(setting.name))
+    for place, number in zip(places, numbers, strict=True):
+        with place:
+            entered(number, f"task.{number.name}", chosen[number.name], _setting(number.name))
     st.caption(plain(made.sentence))
 
 
@@ -257,15 +262,27 @@ def _uploaded(state: State, file: Any) -> State:
 def losses(model: Model) -> None:
     """Which losses count."""
     st.markdown("##### Loss")
-    choice("Which losses count", list(models.COUNTS), models.COUNTS.__getitem__, "count", model.count, of_model(count=_same))
+    choice(
+        "Which losses count",
+        list(models.COUNTS),
+        models.COUNTS.__getitem__,
+        "count",
+        model.count,
+        of_model(count=_same),
+    )
     if model.count == "hand":
         key = "weights"
-        show(key, ", ".join(f"{weight:g}" if float(f"{weight:g}") == weight else repr(weight) for weight in model.weights))
+        show(
+            key,
+            ", ".join(f"{weight:g}" if float(f"{weight:g}") == weight else repr(weight) for weight in model.weights),
+        )
         st.text_input("Weight of each step", key=key, on_change=apply, args=(key, of_model(weights=_numbers)),
                       help="One number a step, with commas between: 0, 0, 1 counts the third loss of three only.")  # fmt: skip
         _fault(key)
     if models.task(model).x.shape[1] > 1 or not models.structure(model).states:
-        choice("Over the samples", list(models.REDUCTIONS), _same, "reduction", model.reduction, of_model(reduction=_same))
+        choice(
+            "Over the samples", list(models.REDUCTIONS), _same, "reduction", model.reduction, of_model(reduction=_same)
+        )
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -331,11 +348,21 @@ def scheme(key: str, label: str, names: Sequence[str], value: Scheme | None, cha
     if value is None:
         return
     settings = SCHEMES[value.name].settings
-    for i, setting in enumerate(settings):
-        columns = st.columns(2, vertical_alignment="bottom") if i % 2 == 0 else columns
-        with columns[i % 2]:
-            entered(setting, f"{key}.{setting.name}", getattr(value, setting.name),
-                    lambda state, number, name=setting.name: change(state, replace(value, **{name: number})))  # fmt: skip
+    for place, setting in zip(_places(2, len(settings)), settings, strict=True):
+        with place:
+            entered(
+                setting, f"{key}.{setting.name}", getattr(value, setting.name), _renumbered(value, setting.name, change)
+            )
+
+
+def _renumbered(scheme: Scheme, name: str, change: Change) -> Change:
+    return lambda state, number: change(state, replace(scheme, **{name: number}))
+
+
+def _places(across: int, count: int) -> list[DeltaGenerator]:
+    """Places for a number of widgets, so many in a row."""
+    rows = [st.columns(across, vertical_alignment="bottom") for _ in range(0, count, across)]
+    return [place for row in rows for place in row][:count]
 
 
 def _setting(name: str) -> Change:

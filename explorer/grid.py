@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine import Cell
 
 _BENDS = (0.0, *(sign * size for size in (0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.0, 2.6) for sign in (1, -1)))
-_CLEARANCE = 0.36  # columns or rows between the line of an edge and the centre of a node that it passes
+_CLEARANCE = 0.33  # columns or rows between the line of an edge and the centre of a node that it passes
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,10 @@ def grid(cell: Cell) -> Grid:
 
 
 def _levels(cell: Cell) -> dict[str, int]:
-    now = {name: [read.name for read in reads if not read.lag and cell.role(read.name) not in ("parameter", "target")]
-           for name, reads in cell.reads.items()}  # fmt: skip
+    now = {
+        name: [read.name for read in reads if not read.lag and cell.role(read.name) not in ("parameter", "target")]
+        for name, reads in cell.reads.items()
+    }
     level = {"x": 0} if cell.reads_x else {}
     for name in cell.nodes:
         level[name] = 1 + max((level[read] for read in now[name]), default=0)
@@ -107,13 +109,16 @@ def _wires(cell: Cell, row: dict[str, int], column: dict[str, float], pitch: flo
                 continue
             start = np.array([column[read.name], row[read.name]])
             end = np.array([column[target] + read.lag * pitch, row[target]])
-            passed = np.concatenate([places + (step * pitch, 0) for step in range(-1, read.lag + 2)])
+            passed = np.concatenate([places + np.array([step * pitch, 0]) for step in range(-1, read.lag + 2)])
             passed = passed[(passed != start).any(1) & (passed != end).any(1)]
             taken = [w.bend for w in wires if (w.source, w.target, w.lag) == (read.name, target, read.lag)]
             bends = [bend for bend in _BENDS if bend not in taken]
-            room = [_room(curve(start, end, bend), passed) for bend in bends]
-            free = next((i for i, distance in enumerate(room) if distance >= _CLEARANCE), int(np.argmax(room)))
-            wires.append(Wire(read.name, target, read.lag, read.argument, bends[free]))
+            room: dict[float, float] = {}
+            for bend in bends:
+                room[bend] = _room(curve(start, end, bend), passed)
+                if room[bend] >= _CLEARANCE:
+                    break
+            wires.append(Wire(read.name, target, read.lag, read.argument, max(room, key=room.__getitem__)))
     return tuple(wires)
 
 

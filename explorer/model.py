@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
@@ -34,8 +34,12 @@ _UPPER: Final[Mapping[str, float]] = {
 _LONGEST: Final[Mapping[str, int]] = {"text": MAX_STEPS + 1, "table": 200_000}
 
 HIDDEN: Final = Setting("Units", "int", "units", 8, 1, MAX_UNITS)
-LAYERS: Final = Setting("Layers", "int", "layers", 3, 1, 20, help="Layers of weights, the last of which gives the output.")
-SEED: Final = Setting("Seed", "int", "seed", 0, 0, 2**32 - 1, help="The same seed gives the same weights on every machine.")
+LAYERS: Final = Setting(
+    "Layers", "int", "layers", 3, 1, 20, help="Layers of weights, the last of which gives the output."
+)
+SEED: Final = Setting(
+    "Seed", "int", "seed", 0, 0, 2**32 - 1, help="The same seed gives the same weights on every machine."
+)
 
 #: Which losses count, and how that is said.
 COUNTS: Final[Mapping[str, str]] = {
@@ -76,7 +80,7 @@ class Model:
     weights: tuple[float, ...] = ()
     reduction: Literal["mean", "sum"] = "mean"
     own: bool = True
-    scheme: Scheme = Scheme()
+    scheme: Scheme = field(default_factory=Scheme)
     overrides: tuple[tuple[str, Scheme], ...] = ()
     seed: int = 0
 
@@ -147,9 +151,7 @@ def _made(name: str, activation: str, layers: int, loss: str) -> Cell:
 def with_squared_error(cell: Cell) -> Cell:
     """A cell of the catalogue with the squared error of o in place of the softmax and its log-likelihood."""
     text = cell.text.replace("y_hat = softmax(o)\nL = nll(y_hat, y)", "L = mse(o, y)")
-    return engine.parse(
-        text, cell.name, title=cell.title, source=cell.source, about=cell.about, start=cell.start
-    )
+    return engine.parse(text, cell.name, title=cell.title, source=cell.source, about=cell.about, start=cell.start)
 
 
 def entry(model: Model) -> Entry:
@@ -212,7 +214,9 @@ def factors(model: Model) -> Array:
     steps = len(given.x)
     if model.count == "hand":
         return np.array(model.weights)
-    return {"task": given.weights, "every": np.ones(steps), "last": np.arange(1, steps + 1) == steps}[model.count] * 1.0
+    if model.count == "task":
+        return given.weights
+    return np.ones(steps) if model.count == "every" else np.asarray(np.arange(1, steps + 1) == steps, dtype=float)
 
 
 @lru_cache(maxsize=8)
@@ -228,12 +232,12 @@ def parameters(model: Model) -> Mapping[str, Array]:
 
 def run(model: Model) -> Run:
     """The run. A cell without memory takes the steps as samples: T = 1, and the loss is their mean."""
-    made, given, weights = cell(model), task(model), factors(model)
-    x, y = given.x, given.y
-    if not made.states:
-        steps, samples = y.shape[:2]
-        x, y = (array.reshape(1, steps * samples, *array.shape[2:]) for array in (x, y))
-        weights = np.repeat(weights, samples)[None]
+    made, given = cell(model), task(model)
+    if made.states:
+        return engine.run(made, parameters(model), given.x, given.y, weights=factors(model), reduction=model.reduction)
+    steps, samples = given.y.shape[:2]
+    x, y = (array.reshape(1, steps * samples, *array.shape[2:]) for array in (given.x, given.y))
+    weights = np.repeat(factors(model), samples)[None]
     return engine.run(made, parameters(model), x, y, weights=weights, reduction=model.reduction)
 
 
@@ -277,15 +281,19 @@ def with_override(model: Model, name: str, scheme: Scheme | None) -> Model:
     schemes = dict(model.overrides) | ({} if scheme is None else {name: scheme})
     return changed(
         model,
-        overrides=tuple((p, schemes[p]) for p in structure(model).parameters if p in schemes and (p, scheme) != (name, None)),
+        overrides=tuple(
+            (p, schemes[p]) for p in structure(model).parameters if p in schemes and (p, scheme) != (name, None)
+        ),
     )
 
 
 def chosen_settings(task: str, values: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
     """Those settings that are not the defaults of the task, in its order; each is checked."""
     row = TASKS[task].settings if task in TASKS else ()
-    checked = {setting.name: _bounded(setting, task).checked(values[setting.name]) for setting in row if setting.name in values}
-    return tuple((setting.name, checked[setting.name]) for setting in row if checked.get(setting.name, setting.default) != setting.default)
+    given = {
+        setting: _bounded(setting, task).checked(values[setting.name]) for setting in row if setting.name in values
+    }
+    return tuple((setting.name, value) for setting, value in given.items() if value != setting.default)
 
 
 def chosen_sizes(cell: Cell, values: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

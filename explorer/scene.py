@@ -102,13 +102,14 @@ def magnitudes(array: Array, measure: str = "norm") -> Array:
     nan makes it nan, else one that is infinite makes it inf.
     """
     flat = np.abs(array.reshape(len(array), -1).astype(float))
-    largest = flat.max(axis=1)
+    largest: Array = flat.max(axis=1)
     if measure == "largest":
         return largest
     scale = np.where((largest > 0) & np.isfinite(largest), largest, 1)
     with np.errstate(all="ignore"):
         share = flat / scale[:, None]
-        return scale * (share.mean(axis=1) if measure == "mean" else np.sqrt(np.square(share).sum(axis=1)))
+        relative = share.mean(axis=1) if measure == "mean" else np.sqrt(np.square(share).sum(axis=1))
+        return np.asarray(scale * relative)
 
 
 def marks(magnitude: Array, low: float, high: float) -> Array:
@@ -131,8 +132,9 @@ def drawn(steps: int, nodes: int, window: tuple[int, int] | None) -> tuple[int, 
     return max(first, last - most + 1), last
 
 
-def scene(run: Run, view: View = View(), labels: Sequence[str] = (), targets: Sequence[str] = ()) -> Scene:
+def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), targets: Sequence[str] = ()) -> Scene:
     """The scene of a run; `labels` and `targets` have a text for each step of the run, or are empty."""
+    view = view or View()
     cell, place = run.cell, grid(run.cell)
     names = place.names
     first, last = drawn(run.T, len(names), view.window)
@@ -140,7 +142,9 @@ def scene(run: Run, view: View = View(), labels: Sequence[str] = (), targets: Se
     initial = [(name, t) for name in cell.states for t in range(1 - cell.lags[name], 1)] if first == 1 else []
     number = {name: i for i, name in enumerate(names)}
 
-    name = np.concatenate([np.repeat(np.arange(len(names)), len(steps)), [number[n] for n, _ in initial]]).astype(np.int32)
+    name = np.concatenate([np.repeat(np.arange(len(names)), len(steps)), [number[n] for n, _ in initial]]).astype(
+        np.int32
+    )
     t = np.concatenate([np.tile(steps, len(names)), [t for _, t in initial]]).astype(np.int32)
     column = np.array([place.column[n] for n in names])[name] + (t - 1) * place.pitch
     row = np.array([place.row[n] for n in names], float)[name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from engine.initial import SCHEMES, Scheme, Setting, shown
@@ -77,7 +77,9 @@ class View:
         if not 0 <= self.sample <= 100_000:
             raise ValueError(f"sample {self.sample}; counted from 1")
         if self.window is not None and not 1 <= self.window[0] <= self.window[1] <= models.MAX_STEPS:
-            raise ValueError(f"steps {self.window[0]} to {self.window[1]}; the first is at least 1 and not after the last")
+            raise ValueError(
+                f"steps {self.window[0]} to {self.window[1]}; the first is at least 1 and not after the last"
+            )
         if self.selected is not None and not (self.selected[0].isidentifier() and len(self.selected[0]) <= 60):
             raise ValueError(f"{shown(self.selected[0])} is no name of a node")
 
@@ -124,8 +126,8 @@ def _usual(lens: str) -> tuple[int, int]:
 class State:
     """The whole screen: what is computed, and how it is looked at. **Holds:** a_link_gives_the_state_back."""
 
-    model: Model = Model()
-    view: View = View()
+    model: Model = field(default_factory=Model)
+    view: View = field(default_factory=View)
 
 
 @dataclass(frozen=True)
@@ -225,14 +227,17 @@ def _node(text: str) -> tuple[str, int]:
 
 def _scheme(text: str) -> Scheme:
     name, *parts = text.split(",")
-    numbers = dict(part.split(":") if part.count(":") == 1 else (part, "") for part in parts)
-    if name in SCHEMES and not numbers.keys() <= {setting.name for setting in SCHEMES[name].settings}:
-        raise ValueError(f"{SCHEMES[name].title} has no such number")
-    return Scheme(name, **{key: _number(value) for key, value in numbers.items()}) if name in SCHEMES else Scheme(name)
+    numbers = {key: _number(value) for key, _, value in (part.partition(":") for part in parts)}
+    known = {setting.name for setting in SCHEMES[name].settings} if name in SCHEMES else set()
+    if name in SCHEMES and not numbers.keys() <= known:
+        raise ValueError(f"{SCHEMES[name].title} has {', '.join(sorted(known)) or 'no number'}")
+    return Scheme(name, **numbers) if name in SCHEMES else Scheme(name)
 
 
 def _scheme_written(scheme: Scheme) -> str:
-    numbers = [(setting.name, getattr(scheme, setting.name), setting.default) for setting in SCHEMES[scheme.name].settings]
+    numbers = [
+        (setting.name, getattr(scheme, setting.name), setting.default) for setting in SCHEMES[scheme.name].settings
+    ]
     return ",".join([scheme.name, *(f"{name}:{_short(value)}" for name, value, usual in numbers if value != usual)])
 
 
@@ -274,9 +279,9 @@ def _written(state: State) -> Iterator[tuple[str, str]]:
     model, view, usual = state.model, state.view, State()
 
     def fields(table: Mapping[str, _Field], value: object, default: object) -> Iterator[tuple[str, str]]:
-        for key, field in table.items():
-            if getattr(value, field.name) != getattr(default, field.name):
-                yield key, field.write(getattr(value, field.name))
+        for key, row in table.items():
+            if getattr(value, row.name) != getattr(default, row.name):
+                yield key, row.write(getattr(value, row.name))
 
     yield from fields(_NETWORK, model, usual.model)
     yield from ((f"n.{name}", str(units)) for name, units in model.sizes)
@@ -313,13 +318,14 @@ class _Reading:
         return replace(self.state, model=models.changed(self.state.model, **change))
 
     def fields(self, table: Mapping[str, _Field], change: Callable[..., State]) -> None:
-        for key, field in table.items():
+        for key, row in table.items():
             if key in self.left:
-                self.attempt(key, lambda text, field=field: change(**{field.name: field.read(text)}))
+                self.attempt(key, lambda text, row=row: change(**{row.name: row.read(text)}))  # type: ignore[misc]
 
     def group(self, prefix: str, change: Callable[[str, str], Model | View]) -> None:
         for key in [key for key in self.left if key.startswith(prefix)][:_MOST_KEYS]:
-            self.attempt(key, lambda text, key=key: self.with_part(change(key.removeprefix(prefix), text)))
+            name = key.removeprefix(prefix)
+            self.attempt(key, lambda text, name=name: self.with_part(change(name, text)))  # type: ignore[misc]
 
     def settings(self) -> None:
         """The settings of the task: all together, since one may be allowed only beside another."""
@@ -345,7 +351,7 @@ class _Reading:
             self.tell(key, text, error)
 
     def with_part(self, part: Model | View) -> State:
-        return replace(self.state, **{"model" if isinstance(part, Model) else "view": part})
+        return replace(self.state, model=part) if isinstance(part, Model) else replace(self.state, view=part)
 
     def tell(self, key: str, text: str, error: object) -> None:
         self.problems.append(f"{shown(key)} = {shown(text)} in the link was passed over: {error}")

@@ -33,9 +33,7 @@ SHAPES: Final[Mapping[str, str]] = {
 }
 
 #: How a function is written where it stands for the node that it makes.
-FUNCTIONS: Final[Mapping[str, str]] = {
-    name: {"sigmoid": "σ", "softplus": "ζ"}.get(name, name) for name in OPERATIONS
-}
+FUNCTIONS: Final[Mapping[str, str]] = {name: {"sigmoid": "σ", "softplus": "ζ"}.get(name, name) for name in OPERATIONS}
 
 
 @dataclass(frozen=True)
@@ -93,4 +91,3 @@ def on(share: float) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
     return "#000000" if luminance > 0.18 else "#ffffff"
-

@@ -53,10 +53,12 @@ LAYERS = {
     """,
     "explorer": """
         __init__
-        state theme grid
+        model theme grid
+        state
         scene
         figures live
-        views controls
+        controls
+        views
         app
         __main__
     """,

@@ -43,7 +43,12 @@ def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
                 annotation={"text": f"{kind} loses digits below", "font": {"size": 12, "color": colours.muted}},
             )  # fmt: skip
     places = lines[0][1]
-    axis = {"gridcolor": colours.grid, "zeroline": False, "linecolor": colours.line, "tickfont": {"color": colours.muted}}
+    axis = {
+        "gridcolor": colours.grid,
+        "zeroline": False,
+        "linecolor": colours.line,
+        "tickfont": {"color": colours.muted},
+    }
     ticks = np.arange(np.ceil(low / every) * every, high + 1, every)
     figure.update_layout(
         height=300,

@@ -53,8 +53,3 @@ def number(value: float) -> str:
 def escaped(text: str) -> str:
     """Text that plotly shows as it stands."""
     return html.escape(text, quote=False)
-
-
-def step(t: int) -> str:
-    """A step as the axis has it."""
-    return str(t).replace("-", "−")
