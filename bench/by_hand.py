@@ -48,12 +48,11 @@ def maker(
         raise ValueError(f"cell is {cell!r}; written by hand: rnn, lstm, lstm_tanh")
     T, B, n_x = x.shape
     n_y, n_h = params["V"].shape
-    small = n_h * max(n_x, n_y) <= _AUGMENT_UP_TO
     kind: type[_Plan]
     if cell == "rnn":
-        kind = _RnnRows if B == 1 and small else _RnnVector if B == 1 else _RnnBatch
+        kind = _RnnBatch if B > 1 else _RnnRows if _is_small(n_x, n_h, n_y) else _RnnVector
     else:
-        kind = _LstmVector if B == 1 else _LstmBatch
+        kind = _LstmBatch if B > 1 else _LstmVector
     plans: list[_Plan] = []
 
     def run() -> Mapping[str, Array]:
@@ -68,6 +67,11 @@ def maker(
         return grads
 
     return run
+
+
+def _is_small(n_x: int, n_h: int, n_y: int) -> bool:
+    """Whether augmented rows pay."""
+    return n_h * max(n_x, n_y) <= _AUGMENT_UP_TO
 
 
 class _Plan:
@@ -320,7 +324,7 @@ class _LstmVector(_Plan):
     order = ("_q", "_g", "_f", "")
 
     def lay_out(self, T: int, B: int, n_x: int, n: int, n_y: int) -> None:
-        self.augmented = n * max(n_x, n_y) <= _AUGMENT_UP_TO
+        self.augmented = _is_small(n_x, n, n_y)
         self.sigmoids = sigmoids = 4 * n if self.cell == "lstm" else 3 * n
         width = n + n_x + 1 if self.augmented else n
         left = self.left = n_y if self.augmented else 0  # columns of ∇o in `grads`
@@ -519,14 +523,8 @@ class _LstmBatch(_Plan):
     def loop_forward(self, W: Array) -> None:
         """a, which holds U x + b, and all that follows from it up to h."""
         n = self.sizes[3]
-        add, exp, multiply, negative, reciprocal, tanh = (
-            np.add,
-            np.exp,
-            np.multiply,
-            np.negative,
-            np.reciprocal,
-            np.tanh,
-        )
+        add, exp, multiply = np.add, np.exp, np.multiply
+        negative, reciprocal, tanh = np.negative, np.reciprocal, np.tanh
         f, g, q, k = (slice(i * n, (i + 1) * n) for i in range(4))
         tanh_candidate = self.cell == "lstm_tanh"
         sigmoids = slice(0, 3 * n if tanh_candidate else 4 * n)
@@ -556,11 +554,10 @@ class _LstmBatch(_Plan):
         tanh_candidate = self.cell == "lstm_tanh"
         wide, narrow, product, carry = self.wide, self.narrow, self.product, self.carry
         product[...] = carry[...] = 0
-        steps = (self.grad_h, self.grad_h_tanh, self.grad_s, self.h_tanh, self.s[:-1], self.gates)
-        steps += (self.grad_a, self.grad_gates)
-        for grad_h, grad_h_tanh, grad_s, h_tanh, s_before, gates, grad_a, grad_gates in zip(
-            *(array[::-1] for array in steps), strict=True
-        ):
+        values = (self.h_tanh, self.s[:-1], self.gates)
+        grads = (self.grad_h, self.grad_h_tanh, self.grad_s, self.grad_gates, self.grad_a)
+        steps_back = zip(*(array[::-1] for array in (*values, *grads)), strict=True)
+        for h_tanh, s_before, gates, grad_h, grad_h_tanh, grad_s, grad_gates, grad_a in steps_back:
             add(grad_h, product, grad_h)
             multiply(grad_h, h_tanh, grad_gates[:, q])
             multiply(grad_h, gates[:, q], grad_h_tanh)

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from engine import names as _names
+from engine import notation
 from engine.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
 from engine.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Loss
 
@@ -289,9 +289,16 @@ class Cell:
         ]
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
-    def latex_of(self, expression: Expression, inline: bool = False) -> str:
-        """An expression of this cell in LaTeX; with `inline`, lifted calls are written out where they stood."""
-        return _Writer(self, inline).write(expression, 0)
+    def latex_of(self, expression: Expression, shift: int = 0, inline: bool = False) -> str:
+        """An expression of this cell in LaTeX, at step t + shift; with `inline`, lifted calls are written where they stood."""
+
+        def show(read: Name) -> str | Expression:
+            equation = self.equations.get(read.name)
+            if inline and equation is not None and equation.within is not None and not read.lag:
+                return equation.expression
+            return notation.symbol(read.name, self.parameters, notation.step(shift - read.lag))
+
+        return notation.write(expression, show)
 
 
 def parse(
@@ -399,57 +406,6 @@ def _infer(cell: Cell) -> _Classes:
         place = max(matrices[name], vectors[name], key=lambda p: (p.line, p.column))
         raise place.error(f"{name!r} is a matrix where it stands left of '@' and cannot be a vector as well")
     return classes
-
-
-# LaTeX ---------------------------------------------------------------------------------------------------------------
-
-_SUM, _PRODUCT, _ATOM = 1, 2, 3
-
-
-@dataclass(frozen=True)
-class _Writer:
-    cell: Cell
-    inline: bool
-
-    def write(self, expression: Expression, strength: int) -> str:
-        if isinstance(expression, Number):
-            return f"{expression.value:g}"
-        if isinstance(expression, Name):
-            return self._name(expression, strength)
-        text, own = self._apply(expression)
-        return rf"\left({text}\right)" if own < strength else text
-
-    def _name(self, read: Name, strength: int) -> str:
-        equation = self.cell.equations.get(read.name)
-        if self.inline and equation is not None and equation.within is not None and not read.lag:
-            return self.write(equation.expression, strength)
-        text = _names.latex(read.name)
-        if read.name in self.cell.parameters:
-            return text
-        step = f"t-{read.lag}" if read.lag else "t"
-        return f"{text}^{{({step})}}"
-
-    def _apply(self, expression: Apply) -> tuple[str, int]:
-        operation, arguments = expression.operation, expression.arguments
-        if operation in "+-":
-            left, right = (
-                self.write(arguments[0], _SUM),
-                self.write(arguments[1], _SUM if operation == "+" else _PRODUCT),
-            )
-            return f"{left} {operation} {right}", _SUM
-        if operation == "neg":
-            return f"-{self.write(arguments[0], _PRODUCT)}", _SUM
-        if operation == "*":
-            left, right = (self.write(argument, _PRODUCT) for argument in arguments)
-            sign = r"\," if any(isinstance(argument, Number) for argument in arguments) else r" \odot "
-            return f"{left}{sign}{right}", _PRODUCT
-        if operation == "@":
-            return f"{self.write(arguments[0], _ATOM)} {self.write(arguments[1], _ATOM)}", _PRODUCT
-        if operation in LOSSES:
-            p, y = (self.write(argument, _ATOM) for argument in arguments)
-            return LOSSES[operation].latex.format(p=p, y=y), _SUM
-        argument = self.write(arguments[0], 0)
-        return rf"{OPERATIONS[operation].latex}\left({argument}\right)", _ATOM
 
 
 def sources(cell: Cell) -> Iterator[tuple[str, Read]]:

@@ -40,6 +40,7 @@ LEAK = 0.01  # the slope of leaky_relu below zero, as PyTorch and Keras' legacy 
 class Function:
     """An elementwise function φ: h = φ(a), ∇a = φ'(a) ∘ ∇h.
 
+    latex, latex_slope   φ, and φ'(a) in terms of {a} and {h} = φ(a)
     value, slope  recipes for φ(a) and φ'(a)
     definition    φ in plain numpy, for real and complex arrays: the oracle of the checks (complex step)
     kink          the argument where φ' jumps, or None
@@ -110,7 +111,7 @@ _FUNCTIONS = (
     Function(
         "tanh",
         latex=r"\tanh",
-        latex_slope=r"1 - \tanh^2\!\left({a}\right)",
+        latex_slope=r"1 - {h} \odot {h}",
         value=((np.tanh, ("a",), "out"),),
         slope=(
             (np.cosh, ("a",), "slope"),
@@ -122,7 +123,7 @@ _FUNCTIONS = (
     Function(
         "sigmoid",
         latex=r"\sigma",
-        latex_slope=r"\sigma\!\left({a}\right)\left(1 - \sigma\!\left({a}\right)\right)",
+        latex_slope=r"{h} \odot \left(1 - {h}\right)",
         # 1/(1 + e^−a), not (1 + tanh(a/2))/2, which has no digit left for a << 0; and σ' = e^−a σ², from the same e^−a.
         value=(
             (np.negative, ("a",), "e"),
@@ -141,7 +142,7 @@ _FUNCTIONS = (
     Function(
         "relu",
         latex=r"\operatorname{relu}",
-        latex_slope=r"\mathbf{1}\!\left[{a} > 0\right]",
+        latex_slope=r"\mathbf{{1}}\left[{a} > 0\right]",
         value=((np.maximum, ("a", 0.0), "out"),),
         slope=((np.greater, ("a", 0.0), "slope"),),
         definition=lambda a: np.where(a.real > 0, a, 0),
@@ -150,9 +151,7 @@ _FUNCTIONS = (
     Function(
         "leaky_relu",
         latex=r"\operatorname{leaky\,relu}",
-        latex_slope=r"\left(\mathbf{1}\!\left[{a} > 0\right] + "
-        + str(LEAK)
-        + r"\,\mathbf{1}\!\left[{a} \le 0\right]\right)",
+        latex_slope=rf"\mathbf{{{{1}}}}\left[{{a}} > 0\right] + {LEAK}\,\mathbf{{{{1}}}}\left[{{a}} \le 0\right]",
         value=((np.multiply, ("a", LEAK), "out"), (np.maximum, ("a", "out"), "out")),
         slope=(
             (np.greater, ("a", 0.0), "slope"),
@@ -164,7 +163,7 @@ _FUNCTIONS = (
     Function(
         "softplus",
         latex=r"\zeta",
-        latex_slope=r"\sigma\!\left({a}\right)",
+        latex_slope=r"\sigma\left({a}\right)",
         # max(a, 0) + log(1 + e^−|a|)
         value=(
             (np.absolute, ("a",), "e"),
@@ -202,6 +201,7 @@ class Softmax:
 
     name: str = "softmax"
     latex: str = r"\operatorname{softmax}"
+    latex_jacobian: str = r"\left(\operatorname{{diag}}({h}) - {h}\,{h}^\top\right)"
     kind: Literal["softmax"] = "softmax"
     arity: int = 1
 

@@ -41,6 +41,7 @@ LAYERS = {
     "engine": """
         names operations
         equations memory
+        notation
         cell
         catalogue initial data schedule interpreter
         tasks writer
@@ -48,7 +49,7 @@ LAYERS = {
         tape
         run
         graph flow
-        checks
+        checks explain
         __init__
     """,
     "explorer": """

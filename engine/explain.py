@@ -1,0 +1,239 @@
+"""Every number explained: an equation with the numbers in, and a gradient as the sum of what flows back along each edge.
+
+Nothing here knows a cell or an operation: symbols come from the equations and from the operations' own rows, numbers from
+the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import notation
+from engine.cell import Cell, Read
+from engine.equations import Apply, Expression, Name, Number
+from engine.operations import FUNCTIONS, LOSSES, SOFTMAX, Array
+from engine.run import Run
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A node's equation at a step, for one sample.
+
+    symbols   the equation in LaTeX
+    numbers   its right-hand side with the numbers in place of the names
+    value     (n,), what comes out
+    reads     what it reads: (name, step) -> its value; a step of 0 and below is an initial value, None a parameter's
+    """
+
+    symbols: str
+    numbers: str
+    value: Array
+    reads: dict[tuple[str, int | None], Array]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One summand of a gradient: what flows back along one edge.
+
+    target     the node that it comes from, (name, step)
+    read       the reading of the target's equation that it goes along
+    symbols    the summand in LaTeX: the Jacobian, transposed, times the target's gradient
+    vector     (n,), its numbers
+    norm       its L2 norm
+    share      how much of the gradient it gives: its component along the sum, as a fraction of the sum's norm
+    """
+
+    target: tuple[str, int]
+    read: Read
+    symbols: str
+    vector: Array
+    norm: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A node's gradient at a step, for one sample, as a sum over its outgoing edges.
+
+    symbols    the whole sum in LaTeX
+    messages   the summands; there is none where nothing later reads the node
+    seed       for a loss: the factor of L(t) in the total loss, which is the gradient's first summand; else None
+    gradient   (n,), from the run
+    error      the largest |Σ messages − gradient|
+
+    **Holds:** the_rows_add_up_to_the_gradient.
+    """
+
+    symbols: str
+    messages: tuple[Message, ...]
+    seed: float | None
+    gradient: Array
+    error: float
+
+
+def forward(run: Run, name: str, t: int, sample: int = 0) -> Forward:
+    """The equation of a node at step t (from 1) with its numbers; raises ValueError for what there is not."""
+    _there(run, name, t, sample)
+    cell = run.cell
+    if name not in cell.equations:
+        raise ValueError(f"{name!r} has no equation; nodes: {', '.join(cell.nodes)}")
+    expression = cell.equations[name].expression
+    reads: dict[tuple[str, int | None], Array] = {}
+
+    def show(read: Name) -> str:
+        value = _value(run, read.name, t - read.lag, sample)
+        step = None if read.name in run.parameters else t - read.lag
+        reads[read.name, step] = value
+        return notation.matrix(value)
+
+    numbers = notation.write(expression, show)
+    left = notation.symbol(name, (), "t")
+    return Forward(f"{left} = {cell.latex_of(expression)}", numbers, run.value[name][t - 1, sample], reads)
+
+
+def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
+    """The gradient at a node, at x or at an initial value (t ≤ 0) as the sum of its messages; raises as `forward`."""
+    _there(run, name, t, sample)
+    gradient = run.grad[name][t - 1, sample] if t > 0 else run.initial_grad[name][t - 1, sample]
+    norm = float(np.linalg.norm(gradient))
+    direction = gradient / norm if norm else gradient
+    found = []
+    for target in run.cell.nodes:
+        if all(read.name != name for read in run.cell.reads[target]):
+            continue
+        for read, message in run.messages(target):
+            step = t + read.lag
+            if read.name != name or not 1 <= step <= run.T:
+                continue
+            vector = message[step - 1, sample]
+            share = float(direction @ vector / norm) if norm else 0.0
+            symbols = flow(run.cell, target, read)
+            found.append(Message((target, step), read, symbols, vector, float(np.linalg.norm(vector)), share))
+    seed = None
+    if name in run.cell.losses:
+        seed = float(run.weights[t - 1, sample]) / (run.B if run.reduction == "mean" else 1)
+    total = np.sum([message.vector for message in found], axis=0) if found else np.zeros_like(gradient)
+    error = float(np.max(np.abs(total + (seed or 0.0) - gradient)))
+    terms = ([r"\tfrac{w^{(t)}}{B}"] if seed is not None else []) + [message.symbols for message in found]
+    symbols = f"{notation.nabla(name, 't')} = {' + '.join(terms) or '0'}"
+    return Backward(symbols, tuple(found), seed, gradient, error)
+
+
+def jacobian_of_softmax(run: Run, name: str, t: int, sample: int = 0) -> Array:
+    """S_i (δ_ij − S_j), (n, n), for a node that is a softmax."""
+    _there(run, name, t, sample)
+    if run.cell.operation(name) != SOFTMAX.name:
+        raise ValueError(f"{name!r} is no softmax")
+    S = run.value[name][t - 1, sample]
+    return np.diag(S) - np.outer(S, S)
+
+
+def flow(cell: Cell, target: str, read: Read) -> str:
+    r"""One message in symbols, at the step t of what is read: W^\top \operatorname{diag}(…) \nabla_{a^{(t+1)}} L."""
+    joint = [name for name in cell.nodes if cell.logits(name) is not None and cell.reads[name][0].name == target]
+    shift = read.lag
+    at = notation.step(shift)
+    factors = _chain(cell, target, read, shift)
+    if joint and cell.reads[target][0] == read and len(cell.reads[target]) == 1:
+        parts = []
+        for name in joint:
+            row = cell.loss(name)
+            assert row is not None
+            cancelled = (row.latex_joint or "").format(
+                p=notation.symbol(target, (), at), y=notation.symbol("y", (), at)
+            )
+            parts.append(rf"\left({cancelled}\right) {notation.nabla(name, at)}")
+        others = [n for n in cell.nodes if n not in joint and any(r.name == target for r in cell.reads[n])]
+        if others:
+            parts.append(f"{factors} \\left[{notation.nabla(target, at)}\\right]_{{\\text{{others}}}}")
+        return " + ".join(parts)
+    return f"{factors} {notation.nabla(target, at)}".strip()
+
+
+def _chain(cell: Cell, target: str, read: Read, shift: int) -> str:
+    """The transposed Jacobian of the target's equation with respect to one reading, as a product from left to right."""
+    factors: list[str] = []
+    sign = 1
+    expression: Expression = cell.equations[target].expression
+    place = read.argument
+
+    def latex(part: Expression) -> str:
+        return cell.latex_of(part, shift)
+
+    def diagonal(inside: str) -> str:
+        return rf"\operatorname{{diag}}\left({inside}\right)"
+
+    outermost = True
+    while isinstance(expression, Apply):
+        operation, arguments = expression.operation, expression.arguments
+        index, place = _branch(arguments, place)
+        if (operation == "-" and index == 1) or operation == "neg":
+            sign = -sign
+        elif operation == "*":
+            other = arguments[1 - index]
+            factors.insert(0, f"{other.value:g}" if isinstance(other, Number) else diagonal(latex(other)))
+        elif operation == "@":
+            matrix = arguments[0]
+            factors.insert(0, rf"{latex(matrix)}^\top")
+        elif operation in FUNCTIONS or operation == SOFTMAX.name:
+            argument = arguments[0]
+            a = latex(argument) if isinstance(argument, Name) else rf"\left({latex(argument)}\right)"
+            h = notation.symbol(target, (), notation.step(shift)) if outermost else latex(expression)
+            if operation in FUNCTIONS:
+                if operation != "identity":
+                    factors.insert(0, diagonal(FUNCTIONS[operation].latex_slope.format(a=a, h=h)))
+            else:
+                factors.insert(0, SOFTMAX.latex_jacobian.format(h=h))
+        elif operation in LOSSES:
+            p, y = (
+                latex(argument) if isinstance(argument, Name) else rf"\left({latex(argument)}\right)"
+                for argument in arguments
+            )
+            factors.insert(0, rf"\left({LOSSES[operation].latex_pull.format(p=p, y=y)}\right)")
+        expression = arguments[index]
+        outermost = False
+    return ("-" if sign < 0 else "") + r"\,".join(factors)
+
+
+def _branch(arguments: tuple[Expression, ...], place: int) -> tuple[int, int]:
+    """Which argument holds the reading at this place, and its place in there."""
+    for index, argument in enumerate(arguments):
+        count = len(_names(argument))
+        if place < count:
+            return index, place
+        place -= count
+    raise ValueError(f"no reading {place} here")
+
+
+def _names(expression: Expression) -> list[Name]:
+    if isinstance(expression, Name):
+        return [expression]
+    return (
+        [name for argument in expression.arguments for name in _names(argument)]
+        if isinstance(expression, Apply)
+        else []
+    )
+
+
+def _value(run: Run, name: str, t: int, sample: int) -> Array:
+    """What a name has at step t (at t ≤ 0 its initial value)."""
+    if name in run.parameters:
+        return run.parameters[name]
+    if name == "y":
+        return np.asarray(run.y[t - 1, sample])
+    return np.asarray(run.value[name][t - 1, sample] if t > 0 else run.initial[name][t - 1, sample])
+
+
+def _there(run: Run, name: str, t: int, sample: int) -> None:
+    if name not in run.grad:
+        raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
+    first = 1 - run.cell.lags.get(name, 0)
+    if not first <= t <= run.T:
+        raise ValueError(f"t is {t}; {name} has steps {first} to {run.T}")
+    if not 0 <= sample < run.B:
+        raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
+
+
+__all__ = ["Backward", "Forward", "Message", "backward", "flow", "forward", "jacobian_of_softmax"]

@@ -1,0 +1,97 @@
+"""Every number explained: symbols from the equations, numbers from the run."""
+
+import numpy as np
+import pytest
+
+import engine
+from engine import explain
+
+CELLS = list(engine.CATALOGUE)
+
+
+def made(name, T=5, B=2):
+    cell = engine.CATALOGUE[name]
+    T, B = (1, T) if name == "feedforward" else (T, B)
+    sizes = {"x": 3, "y": 4} | {members[0]: 3 for members in cell.hidden}
+    random = np.random.default_rng(0)
+    params = {key: random.standard_normal(shape) for key, shape in cell.shapes(sizes).items()}
+    return engine.run(cell, params, random.standard_normal((T, B, 3)), random.integers(0, 4, (T, B)))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_rows_add_up_to_the_gradient(name):
+    run = made(name)
+    for node in run.grad:
+        for t in range(1 - run.cell.lags.get(node, 0), run.T + 1):
+            for sample in range(run.B):
+                found = explain.backward(run, node, t, sample)
+                expected = run.grad[node][t - 1, sample] if t > 0 else run.initial_grad[node][t - 1, sample]
+                total = sum((message.vector for message in found.messages), np.zeros_like(expected)) + (found.seed or 0)
+                np.testing.assert_allclose(total, expected, rtol=1e-12, atol=1e-14)
+                if found.messages and np.any(expected):
+                    assert sum(message.share for message in found.messages) == pytest.approx(1)
+
+
+def test_the_book_has_it_so():
+    """(10.21): ∇h(t) = Wᵀ diag(1 − h(t+1)²) ∇h(t+1) + Vᵀ ∇o(t), with a in between as the cell has it."""
+    run = made("rnn")
+    assert explain.backward(run, "h", 2).symbols == (
+        r"\nabla_{h^{(t)}} L = W^\top \nabla_{a^{(t+1)}} L + V^\top \nabla_{o^{(t)}} L"
+    )
+    assert explain.backward(run, "a", 2).symbols == (
+        r"\nabla_{a^{(t)}} L = \operatorname{diag}\left(1 - h^{(t)} \odot h^{(t)}\right) \nabla_{h^{(t)}} L"
+    )
+    cell = engine.parse("h = tanh(b + W @ h[t-1] + U @ x)\nL = mse(V @ h, y)")
+    (read,) = [read for read in cell.reads["h"] if read.name == "h"]
+    assert explain.flow(cell, "h", read) == (
+        r"W^\top\,\operatorname{diag}\left(1 - h^{(t+1)} \odot h^{(t+1)}\right) \nabla_{h^{(t+1)}} L"
+    )
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_reading_of_every_equation_can_be_written(name):
+    cell = engine.CATALOGUE[name]
+    for target in cell.nodes:
+        for read in cell.reads[target]:
+            if read.name not in (*cell.parameters, "y"):
+                text = explain.flow(cell, target, read)
+                assert text.count("{") == text.count("}")
+                assert r"\nabla" in text
+
+
+def test_forward_numbers_are_those_of_the_run():
+    run = made("rnn")
+    found = explain.forward(run, "a", 3, 1)
+    assert found.symbols == "a^{(t)} = b + W h^{(t-1)} + U x^{(t)}"
+    np.testing.assert_array_equal(found.reads["h", 2], run.value["h"][1, 1])
+    np.testing.assert_array_equal(found.value, run.value["a"][2, 1])
+    np.testing.assert_array_equal(explain.forward(run, "a", 1).reads["h", 0], [0, 0, 0])
+
+
+def test_the_softmax_jacobian():
+    run = made("rnn")
+    S = run.value["y_hat"][0, 0]
+    J = explain.jacobian_of_softmax(run, "y_hat", 1)
+    for i in range(4):
+        for j in range(4):
+            assert J[i, j] == pytest.approx(S[i] * ((i == j) - S[j]))
+    with pytest.raises(ValueError, match="no softmax"):
+        explain.jacobian_of_softmax(run, "h", 1)
+
+
+@pytest.mark.parametrize(("node", "t", "sample"), [("W", 1, 0), ("h", 6, 0), ("h", -1, 0), ("a", 0, 0), ("h", 1, 2)])
+def test_what_is_not_there_is_refused(node, t, sample):
+    with pytest.raises(ValueError, match=r"no node|steps|samples"):
+        explain.backward(made("rnn"), node, t, sample)
+
+
+def test_wide_matrices_are_abridged():
+    from engine.notation import matrix
+
+    text = matrix(np.arange(100.0).reshape(10, 10))
+    assert text.count(r"\\") == 5
+    assert r"\cdots" in text
+    assert r"\ddots" in text
+    assert matrix(np.array([1e-9, np.inf, np.nan])) == (
+        r"\begin{pmatrix} 1 \cdot 10^{-9} \\ \infty \\ \mathrm{nan} \end{pmatrix}"
+    )

@@ -1,0 +1,232 @@
+"""The state and its link: what is written is read back, and no link does harm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import CATALOGUE
+from engine.catalogue import ACTIVATIONS
+from engine.initial import SCHEMES, Scheme
+from engine.tasks import TASKS
+from explorer import model as models
+from explorer.model import COUNTS, MAX_STEPS, Model
+from explorer.state import LENSES, LONGEST_VALUE, MEASURES, PRESETS, State, View, from_query, left_out, to_query
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=2, max_size=30)
+
+
+@st.composite
+def settings(draw, task):
+    """Some settings of a task, small enough to be quick."""
+    values = {}
+    for setting in models.entry(Model(task=task)).settings:
+        if task == "table" or draw(st.booleans()):
+            continue
+        if setting.kind == "choice":
+            values[setting.name] = draw(st.sampled_from([value for value, _ in setting.choices]))
+        elif setting.kind == "text":
+            values[setting.name] = draw(TEXT)
+        elif setting.kind == "int":
+            values[setting.name] = draw(st.integers(int(setting.lower), min(int(setting.upper), int(setting.lower) + 12)))
+        else:
+            values[setting.name] = draw(st.floats(setting.lower, setting.upper))
+    return values
+
+
+@st.composite
+def schemes(draw, vector=False):
+    kind = draw(st.sampled_from([kind for kind in SCHEMES.values() if kind.for_vectors or not vector]))
+    numbers = {s.name: draw(st.floats(0.01, 100)) for s in kind.settings if s.default is not None and draw(st.booleans())}
+    return Scheme(kind.name, **numbers)
+
+
+@st.composite
+def states(draw):
+    """Any state that the page can reach by its widgets."""
+    model = models.changed(
+        Model(),
+        cell=draw(st.sampled_from(list(CATALOGUE))),
+        activation=draw(st.sampled_from(ACTIVATIONS)),
+        layers=draw(st.integers(1, 5)),
+    )
+    task = draw(st.sampled_from(list(TASKS)))
+    model = models.changed(model, task=task)
+    model = models.changed(model, settings=models.chosen_settings(task, draw(settings(task))))
+    for members in models.structure(model).hidden:
+        model = models.with_size(model, members[0], draw(st.integers(1, 12)))
+    steps = len(models.task(model).x)
+    count = draw(st.sampled_from(list(COUNTS)))
+    model = models.changed(model, count=count)
+    if count == "hand":
+        number = st.floats(-1e9, 1e9)
+        model = models.changed(model, weights=tuple(draw(st.lists(number, min_size=steps, max_size=steps))))
+    name = draw(st.sampled_from(models.structure(model).parameters))
+    vector = models.parameters(model)[name].ndim == 1
+    model = models.with_override(model, name, draw(st.none() | schemes(vector)))
+    model = models.changed(
+        model,
+        scheme=draw(schemes()),
+        reduction=draw(st.sampled_from(["mean", "sum"])),
+        own=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**32 - 1)),
+    )
+    view = View(
+        lens=draw(st.sampled_from(list(LENSES))),
+        measure=draw(st.sampled_from(list(MEASURES))),
+        sample=draw(st.integers(0, 5)),
+        window=draw(st.none() | st.tuples(st.integers(1, 9), st.integers(9, MAX_STEPS))),
+        selected=draw(st.none() | st.tuples(st.sampled_from(["h", "y_hat", "a_1"]), st.integers(-2, 50))),
+    ).with_range(draw(st.integers(-300, 0)), draw(st.integers(1, 300)))
+    return State(model, replace(view, lens=draw(st.sampled_from(list(LENSES)))))
+
+
+@given(states())
+def test_a_link_gives_the_state_back(state) -> None:
+    if not left_out(state):
+        assert from_query(to_query(state)) == (state, [])
+
+
+def test_the_default_needs_no_link() -> None:
+    assert to_query(State()) == {}
+    assert from_query({}) == (State(), [])
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_presets_fit_into_a_link(preset) -> None:
+    assert from_query(to_query(preset.state)) == (preset.state, [])
+    models.run(preset.state.model)
+
+
+KEYS = ["cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period", "samples", "loss", "w",
+        "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as", "sample", "window", "node",
+        "range.value", "range.", "n.", "<b>", "", "__class__"]  # fmt: skip
+WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last", "3", "-1", "1e999", "nan", "999999999999",
+         "1,2", "h,3", "normal,gain:2", "normal,gain:", "orthogonal,radius:1,norm:1", "constant,value:nan", "identity",
+         "<script>alert(1)</script>", "x1,y\n1,0", "", ",", ":", "\ud800", "0" * 5000, "٣", "1_0", "value"]  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), st.sampled_from(WORDS) | st.text(max_size=20), max_size=8))
+def test_no_link_raises(query) -> None:
+    state, problems = from_query(query)
+    assert all(problem.encode() for problem in problems)  # can be sent: no lone surrogates
+    if not left_out(state):
+        assert from_query(to_query(state)) == (state, [])
+
+
+def test_many_entries_are_told_briefly() -> None:
+    _, problems = from_query({f"k{i}": "v" for i in range(10_000)})
+    assert len("".join(problems)) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "message"),
+    [
+        ({"cell": "foo"}, "cell", "there are rnn, lstm"),
+        ({"layers": "x"}, "layers", "a whole number is needed"),
+        ({"layers": "99"}, "layers", "from 1 to 20"),
+        ({"n.q": "4"}, "n.q", "no size of its own"),
+        ({"n.h": "65"}, "n.h", "from 1 to 64"),
+        ({"task": "noise", "steps": "1001"}, "steps", "from 1 to 1,000"),
+        ({"task": "table", "text": "a,b\n1,2"}, "text", "unknown column 'a'"),
+        ({"text": ""}, "text", "a text of 2 to"),
+        ({"loss": "hand", "w": "1,2"}, "w", "2 weights for 4 steps"),
+        ({"loss": "hand", "w": "1,2,3,nan"}, "w", "a number is needed"),
+        ({"w": "1,2,3,4"}, "w", "not counted by hand"),
+        ({"init": "normal,foo:1"}, "init", "Normal has"),
+        ({"init": "kaiming"}, "init", "is no scheme"),
+        ({"cell": "feedforward", "init": "normal,radius:1"}, "init", "no matrix that is square"),
+        ({"init.b": "orthogonal"}, "init.b", "only a matrix can be orthogonal"),
+        ({"init.zz": "zeros"}, "init.zz", "there is no parameter"),
+        ({"init_seed": "-1"}, "init_seed", "from 0 to"),
+        ({"show": "hue"}, "show", "gradient, value, slope"),
+        ({"range.gradient": "3,1"}, "range.gradient", "the first must be the smaller"),
+        ({"range.hue": "1,3"}, "range.hue", ""),
+        ({"node": "<b>,3"}, "node", "is no name of a node"),
+        ({"text": "x" * (LONGEST_VALUE + 1)}, "text", "at most 2,000 characters"),
+        ({"nonsense": "1"}, "nonsense", "mean nothing here"),
+    ],
+)
+def test_a_bad_value_falls_back_and_is_told(query, key, message) -> None:
+    state, problems = from_query(query)
+    assert len(problems) == 1
+    assert key in problems[0]
+    assert message in problems[0]
+    assert state == from_query({k: v for k, v in query.items() if k != key})[0]
+
+
+def test_a_long_text_is_left_out_of_the_link() -> None:
+    state = State(models.with_setting(Model(), "text", "ab" * 400))
+    assert not left_out(state)
+    state = State(models.with_setting(Model(task="table"), "text", "x1,y\n" + "1,0\n" * 900))
+    assert left_out(state) == ["text"]
+    assert to_query(state) == {"task": "table"}
+
+
+# --- from one model to the next -------------------------------------------------------------------------------------
+
+
+def test_a_new_cell_keeps_what_fits() -> None:
+    model = models.with_override(models.with_size(models.changed(Model(), cell="lstm"), "s", 12), "W_f", Scheme("zeros"))
+    assert models.changed(model, cell="lstm_peephole") == replace(model, cell="lstm_peephole")
+    other = models.changed(model, cell="gru")
+    assert models.sizes(other)["h"] == 12
+    assert other.overrides == ()
+    assert models.sizes(models.changed(other, cell="rnn_deep")) == {"x": 4, "y": 4, "h_1": 12, "h_2": 12}
+
+
+def test_a_new_task_keeps_what_fits() -> None:
+    model = models.with_setting(Model(task="noise"), "steps", 33)
+    assert models.settings(models.changed(model, task="parity"))["steps"] == 33
+    assert models.changed(models.with_setting(Model(), "text", "abc"), task="table").settings == ()
+    assert models.settings(models.changed(models.with_setting(model, "steps", 3), task="order"))["steps"] == 20
+
+
+def test_weights_by_hand_begin_with_those_that_count_and_follow_the_steps() -> None:
+    model = models.changed(Model(task="noise", count="last", settings=(("steps", 3),)), count="hand")
+    assert model.weights == (0, 0, 1)
+    assert models.with_setting(model, "steps", 5).weights == (0, 0, 1, 1, 1)
+    assert models.with_setting(model, "steps", 2).weights == (0, 0)
+    assert models.changed(model, count="every").weights == ()
+
+
+def test_the_loss_suits_the_targets() -> None:
+    for name in CATALOGUE:
+        for task in ("sine", "parity"):
+            model = models.changed(Model(), cell=name, task=task)
+            losses = {models.cell(model).operation(loss) for loss in models.cell(model).losses}
+            assert losses == {"mse" if task == "sine" else "nll"}
+
+
+def test_a_cell_without_memory_takes_steps_as_samples() -> None:
+    run = models.run(models.changed(Model(), cell="feedforward", task="noise", settings=(("samples", 3), ("steps", 5))))
+    assert (run.T, run.B) == (1, 15)
+
+
+def test_the_worked_network_has_its_own_weights() -> None:
+    model = Model(task="worked")
+    assert models.uses_own(model)
+    assert models.sizes(model) == {"x": 4, "y": 3, "h": 5}
+    assert not models.uses_own(models.changed(model, cell="lstm"))
+    assert not models.uses_own(models.changed(model, own=False))
+
+
+def test_leaky_units_start_from_the_value_of_the_cell() -> None:
+    parameters = models.parameters(models.changed(Model(), cell="rnn_leaky"))
+    assert set(parameters["alpha"]) == {0.9}
+
+
+def test_a_run_too_large_is_refused_before_it_is_made() -> None:
+    with pytest.raises(ValueError, match=r"steps with 100 samples are about .* numbers"):
+        Model(task="noise", sizes=(("h", 64),), settings=(("steps", 1000), ("samples", 100)))
+
+
+def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
+    names = {setting.name for entry in TASKS.values() for setting in entry.settings}
+    own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
+           "sample", "window", "node"}  # fmt: skip
+    assert not names & own
+    assert not any("." in name for name in names)
