@@ -509,7 +509,7 @@ class _LstmVector(_Plan):
 
 
 class _LstmBatch(_Plan):
-    """B > 1. Rows [f | g | q | k], k the candidate: one product a step, then what is elementwise while the step is in the cache."""
+    """B > 1. Rows [f | g | q | k], k the candidate: a product a step, then what is elementwise while it is in the cache."""
 
     order = ("_f", "_g", "_q", "")
 

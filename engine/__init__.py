@@ -13,6 +13,7 @@ from engine.checks import Check, check
 from engine.equations import EquationError
 from engine.graph import roll, unroll
 from engine.initial import SCHEMES, Scheme, initialise
+from engine.neurons import neurons
 from engine.run import Overflow, Run, run
 from engine.tasks import TASKS, Task
 
@@ -32,6 +33,7 @@ __all__ = [
     "feedforward",
     "initialise",
     "neuron_network",
+    "neurons",
     "parse",
     "rnn",
     "roll",

@@ -190,8 +190,15 @@ def _task(name: str, chosen: tuple[tuple[str, Value], ...]) -> Task:
 def brought(model: Model) -> Mapping[str, Array] | None:
     """The weights that the task brings, if it does and they fit the cell."""
     made, given = structure(model), task(model)
-    fit = set(given.params) == set(made.parameters) and all(set(members) & set(given.hidden) for members in made.hidden)
-    return given.params if fit and given.params else None
+    if set(given.params) != set(made.parameters) or not all(set(members) & set(given.hidden) for members in made.hidden):
+        return None
+    fit = made.shapes({"x": given.sizes["x"], "y": given.sizes["y"], **_brought_sizes(made, given)})
+    return given.params if all(given.params[name].shape == shape for name, shape in fit.items()) else None
+
+
+def _brought_sizes(made: Cell, given: Task) -> dict[str, int]:
+    """The hidden sizes that the task's weights fix, by the first name of each class."""
+    return {members[0]: next(given.hidden[m] for m in members if m in given.hidden) for members in made.hidden}
 
 
 def uses_own(model: Model) -> bool:
@@ -202,9 +209,10 @@ def uses_own(model: Model) -> bool:
 def sizes(model: Model) -> dict[str, int]:
     """Units of x, y and of each hidden class, by its first name."""
     given, chosen = task(model).sizes, dict(model.sizes)
-    hidden = {members[0]: chosen.get(members[0], HIDDEN.default) for members in structure(model).hidden}
     if uses_own(model):
-        hidden = {members[0]: next(given[m] for m in members if m in given) for members in structure(model).hidden}
+        hidden = _brought_sizes(structure(model), task(model))
+    else:
+        hidden = {members[0]: chosen.get(members[0], HIDDEN.default) for members in structure(model).hidden}
     return {"x": given["x"], "y": given["y"], **hidden}
 
 
@@ -254,9 +262,9 @@ def changed(model: Model, **fields: Any) -> Model:
         wanted["sizes"] = _kept_sizes(model, after)
     if "overrides" not in fields:
         wanted["overrides"] = tuple((name, scheme) for name, scheme in model.overrides if name in after.parameters)
-    if wanted["count"] != "hand":
+    if "weights" not in fields:
         wanted["weights"] = ()
-    elif "weights" not in fields:
+    if wanted["count"] == "hand" and "weights" not in fields:
         steps = len(_task(wanted["task"], wanted["settings"]).x)
         wanted["weights"] = (*map(float, factors(model)), *[1.0] * steps)[:steps]
     return Model(**wanted)

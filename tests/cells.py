@@ -125,7 +125,9 @@ def texts(draw: Any, kinks: bool = True) -> str:
     def expression(kind: str, depth: int) -> str:
         if depth <= 0:
             return leaf(kind)
-        match draw(st.sampled_from(["leaf", "product", "sum", "difference", "times", "call", "scaled", "minus", "shifted"])):
+        match draw(
+            st.sampled_from(["leaf", "product", "sum", "difference", "times", "call", "scaled", "minus", "shifted"])
+        ):
             case "product":
                 return product(kind, depth)
             case "sum":
@@ -206,7 +208,8 @@ class Case:
         """What `engine.run` is called with."""
         cell, rng = self.cell, np.random.default_rng(self.seed)
         parameters = {
-            name: self.scale * rng.normal(size=shape) / np.sqrt(shape[-1]) for name, shape in cell.shapes(self.sizes).items()
+            name: self.scale * rng.normal(size=shape) / np.sqrt(shape[-1])
+            for name, shape in cell.shapes(self.sizes).items()
         }
         x = rng.normal(size=(self.T, self.B, self.sizes["x"])) if cell.reads_x else None
         if cell.takes_classes and not self.soft:

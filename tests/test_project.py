@@ -49,7 +49,7 @@ LAYERS = {
         tape
         run
         graph flow
-        checks explain
+        checks explain neurons
         __init__
     """,
     "explorer": """

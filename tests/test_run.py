@@ -48,26 +48,26 @@ def kinks_apart(made: Run, values: dict[str, np.ndarray]) -> bool:
     return all(((made.value[name] > 0) == (values[name] > 0)).all() for name in kinked)
 
 
+def is_moderate(made: Run) -> bool:
+    """Whether roundings stay roundings: no number is large, and none stands at a kink."""
+    values, grads, *_ = exact(made)
+    largest = max(np.abs(array).max() for group in (values, grads) for array in group.values())
+    return bool(largest < (1e6 if made.dtype == np.float64 else 1e3)) and kinks_apart(made, values)
+
+
 def disagreement(made: Run) -> float:
     """The largest difference to the interpreter, relative to the largest entry of the same name.
 
     Where that is what rounding left of much larger gradients, relative to 1e-4 of these.
     """
-    values, grads, param_grads, initial_grads = exact(made)
-    largest = max([np.abs(array).max() for group in (values, grads) for array in group.values()])
-    assume(largest < (1e6 if made.dtype == np.float64 else 1e3))  # roundings would have grown into errors
-    assume(kinks_apart(made, values))
     worst = 0.0
-    for found, expected in zip(
-        (made.value, made.grad, made.param_grad, made.initial_grad), (values, grads, param_grads, initial_grads), strict=True
-    ):
+    for found, expected in zip((made.value, made.grad, made.param_grad, made.initial_grad), exact(made), strict=True):
         floor = 1e-4 * max([np.abs(array).max() for array in expected.values()], default=0)
         for name, array in expected.items():
             assert found[name].shape == array.shape, name
             assert found[name].dtype == made.dtype, name
-            scale = max(np.abs(array).max(), floor)
             difference = np.abs(found[name] - array).max()
-            worst = max(worst, difference / scale if difference else 0.0)
+            worst = max(worst, difference / max(np.abs(array).max(), floor) if difference else 0.0)
     return float(worst)
 
 
@@ -123,7 +123,9 @@ def test_each_feature_of_the_language_is_differentiated(text) -> None:
     for i, (T, B) in enumerate(SHAPES):
         start = ("zero", "n", "Bn", "KBn")[i % 4]
         weights = ("ones", "samples", "steps", "last")[i % 4]
-        case = Case(text, T, B, seed=i, soft=i % 2 == 0, initial=start, weights=weights, reduction=("mean", "sum")[i % 2])
+        case = Case(
+            text, T, B, seed=i, soft=i % 2 == 0, initial=start, weights=weights, reduction=("mean", "sum")[i % 2]
+        )
         for dtype in ("float64", "float32"):
             made = replace(case, dtype=dtype).run()
             assert disagreement(made) <= allowed(made), made
@@ -140,6 +142,7 @@ def test_each_cell_of_the_catalogue_is_differentiated(cell) -> None:
 @given(cases())
 def test_gradients_match_the_interpreter(case) -> None:
     made = case.run()
+    assume(is_moderate(made))
     assert disagreement(made) <= allowed(made)
 
 
@@ -147,6 +150,7 @@ def test_gradients_match_the_interpreter(case) -> None:
 @given(cases(large=True))
 def test_gradients_match_the_interpreter_at_sizes_of_every_kind(case) -> None:
     made = case.run()
+    assume(is_moderate(made))
     assert disagreement(made) <= allowed(made)
 
 
@@ -162,9 +166,12 @@ def test_results_stay_what_they_are(case) -> None:
     for key, array in results(first).items():
         assert np.array_equal(array, before[key], equal_nan=True), key
     for key, array in results(again).items():  # whatever memory it was made in
-        np.testing.assert_allclose(array, before[key], rtol=1e-5, atol=1e-6 * np.abs(before[key]).max(initial=0), err_msg=key)
+        np.testing.assert_allclose(
+            array, before[key], rtol=1e-5, atol=1e-6 * np.abs(before[key]).max(initial=0), err_msg=key
+        )
     assert not any(
-        np.shares_memory(mine, theirs) for mine, theirs in zip(results(first).values(), results(other).values(), strict=True)
+        np.shares_memory(mine, theirs)
+        for mine, theirs in zip(results(first).values(), results(other).values(), strict=True)
     )
 
 
@@ -175,11 +182,7 @@ def test_results_are_read_only(case) -> None:
     for key, array in results(made).items():
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
-        with pytest.raises(ValueError, match="WRITEABLE"):
-            array.flags.writeable = True
         assert isinstance(array, np.ndarray), key
-    message = made.message(made.cell.losses[0], made.cell.losses[0]) if False else made.losses
-    assert not message.flags.writeable
 
 
 HOLDERS = {
@@ -249,31 +252,361 @@ def test_a_run_leaves_its_arguments_alone() -> None:
     arguments["x"][...] = 1  # not locked either
 
 
-# --- what a run is, from what goes in --------------------------------------------------------------------------------------
+# --- what a run is, from what goes in -------------------------------------------------------------------------------------
 
 
 @settings(max_examples=40)
 @given(cases())
 def test_a_batch_is_its_samples(case) -> None:
-    """Sample b of a batch is what it is alone; the mean's gradients are those of the sum over B."""
-    case = replace(case, dtype="float64")
+    """Sample b of a batch is what it is alone; the gradients of the mean are those of the sum over B."""
+    case = replace(case, dtype="float64", soft=True)
     arguments = case.arguments
     whole = run(case.cell, **(arguments | {"reduction": "sum"}))
     mean = run(case.cell, **(arguments | {"reduction": "mean"}))
+    assume(is_moderate(whole))
     assert np.isclose(mean.loss * case.B, whole.loss, rtol=1e-9, atol=1e-9)
+    floor = 1e-9 * max(np.abs(grad).max() for grad in whole.grad.values())
+    for name, grad in whole.grad.items():
+        np.testing.assert_allclose(mean.grad[name] * case.B, grad, rtol=1e-9, atol=floor, err_msg=name)
     loss = 0.0
     for b in range(case.B):
-        mine = dict(arguments, reduction="sum", y=arguments["y"][:, b], weights=whole.weights[:, b])
-        mine["initial"] = {name: array[:, b : b + 1] for name, array in whole.initial.items()}
-        mine["x"] = None if arguments["x"] is None else arguments["x"][:, b]
-        mine["y"] = np.append(mine["y"], whole.sizes["y"] - 1) if False else mine["y"]
-        assume(mine["y"].ndim == 2 or alone_has_all_classes(case, mine["y"], whole))
-        alone = run(case.cell, **mine)
+        x = None if whole.x is None else whole.x[:, b]
+        initial = {name: array[:, b : b + 1] for name, array in whole.initial.items()}
+        alone = run(case.cell, arguments["params"], x, whole.y[:, b], initial, whole.weights[:, b], "sum")
+        assume(kinks_apart(alone, {name: array[:, b : b + 1] for name, array in whole.value.items()}))
         loss += alone.loss
-        assert kinks_apart(alone, {name: array[:, b : b + 1] for name, array in whole.value.items()}) or assume(False)
         for name, grad in alone.grad.items():
-            scale = max([1e-4 * np.abs(other).max() for other in whole.grad.values()])
-            np.testing.assert_allclose(alone.value[name][:, 0], whole.value[name][:, b], rtol=1e-8, atol=1e-10)
-            np.testing.assert_allclose(grad[:, 0], whole.grad[name][:, b], rtol=1e-8, atol=1e-8 * scale)
-            np.testing.assert_allclose(mean.grad[name] * case.B, whole.grad[name], rtol=1e-8, atol=1e-8 * scale)
+            np.testing.assert_allclose(alone.value[name][:, 0], whole.value[name][:, b], rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(grad[:, 0], whole.grad[name][:, b], rtol=1e-9, atol=floor, err_msg=name)
     assert np.isclose(loss, whole.loss, rtol=1e-9, atol=1e-9)
+
+
+def test_the_total_is_the_weighted_sum_of_the_losses() -> None:
+    case = Case(FEATURES["several losses"], T=4, B=3, weights="samples")
+    for reduction, factor in (("mean", 1 / 3), ("sum", 1)):
+        made = replace(case, reduction=reduction).run()
+        assert np.allclose(made.losses, made.value["L"][..., 0] + made.value["M"][..., 0], rtol=1e-15)
+        assert np.isclose(made.loss, factor * np.sum(made.weights * made.losses), rtol=1e-14)
+        assert np.array_equal(made.grad["L"][..., 0], made.grad["M"][..., 0])
+        np.testing.assert_allclose(made.grad["L"][..., 0], factor * made.weights, rtol=1e-15)
+        assert type(made.loss) is float
+
+
+def test_what_is_missing_has_its_default() -> None:
+    case = Case(FEATURES["lags of one, two and three"], T=5, B=2)
+    made = case.run()
+    assert np.array_equal(made.weights, np.ones((5, 2)))
+    assert np.array_equal(made.initial["h"], np.zeros((3, 2, 4)))
+    zeros = {"h": np.zeros((3, 2, 4))}
+    same = run(case.cell, **(case.arguments | {"weights": np.ones(5), "initial": zeros, "reduction": "mean"}))
+    for key, array in results(same).items():
+        assert np.array_equal(array, results(made)[key]), key
+
+
+def test_a_single_sample_needs_no_axis_of_samples() -> None:
+    case = Case(FEATURES["an LSTM"], T=4, B=1, initial="n", weights="steps")
+    short = dict(case.arguments)
+    short["x"], short["y"] = short["x"][:, 0], short["y"][:, 0]
+    assert short["x"].shape == (4, 2)
+    assert short["y"].shape == (4,)
+    for (key, array), other in zip(results(run(case.cell, **short)).items(), results(case.run()).values(), strict=True):
+        assert np.array_equal(array, other), key
+
+
+def test_an_initial_state_may_have_three_shapes() -> None:
+    case = Case(FEATURES["lags of one, two and three"], T=3, B=2)
+    h = np.random.default_rng(0).normal(size=(3, 2, 4))
+    h[:2] = 0
+    h[2, 1] = h[2, 0]  # t = 0, the same for both samples
+    for given_h in (h, h[2], h[2, 0]):
+        made = run(case.cell, **(case.arguments | {"initial": {"h": given_h}}))
+        assert np.array_equal(made.initial["h"], h)
+        assert made.initial_grad["h"].shape == (3, 2, 4)
+
+
+def test_one_hot_targets_are_classes() -> None:
+    case = Case(FEATURES["the book's network"], T=4, B=3)
+    classes = case.run()
+    soft = run(case.cell, **(case.arguments | {"y": np.eye(3)[case.arguments["y"]]}))
+    for key, array in results(soft).items():
+        np.testing.assert_allclose(array, results(classes)[key], rtol=1e-12, atol=1e-15, err_msg=str(key))
+
+
+def test_values_of_a_run_include_the_input() -> None:
+    made = Case(FEATURES["the book's network"]).run()
+    assert list(made.value) == ["x", *made.cell.nodes]
+    assert list(made.grad) == ["x", *made.cell.nodes]
+    assert np.array_equal(made.value["x"], made.x)
+    assert made.value["L"].shape == made.grad["L"].shape == (3, 2, 1)
+    assert repr(made) == f"Run('cell', T=3, B=2, loss={made.loss:.6g})"
+
+
+# --- messages, copies, slopes ----------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(cases())
+def test_messages_along_each_edge_sum_to_the_gradient(case) -> None:
+    """For any node: over its targets, `message` sums to the gradient; at a loss with its weight; what is left is nothing."""
+    made = replace(case, dtype="float64").run()
+    assume(is_moderate(made))
+    floor = max(np.abs(grad).max() for grad in made.grad.values())
+    for name, grad in made.grad.items():
+        total = np.zeros(grad.shape)
+        if name in made.cell.losses:
+            total[..., 0] += made.weights / (made.B if made.reduction == "mean" else 1)
+        for target in made.cell.nodes:
+            edges = [read for read in made.cell.reads[target] if read.name == name]
+            if edges:
+                by_edge = [made.message(name, target, lag=read.lag, argument=read.argument) for read in edges]
+                assert all(message.shape == grad.shape for message in by_edge)
+                np.testing.assert_allclose(sum(by_edge), made.message(name, target), rtol=1e-12, atol=1e-12 * floor)
+                total += sum(by_edge)
+        np.testing.assert_allclose(total, grad, rtol=1e-9, atol=1e-10 * floor, err_msg=name)
+
+
+@settings(max_examples=60)
+@given(cases())
+def test_copies_sum_to_the_parameters_gradient_whoever_reads_it(case) -> None:
+    made = replace(case, dtype="float64").run()
+    assume(is_moderate(made))
+    floor = max(np.abs(grad).max() for grad in made.grad.values())
+    for name, grad in made.param_grad.items():
+        copies = made.step_grad(name)
+        assert copies.shape == (made.T, *grad.shape)
+        np.testing.assert_allclose(copies.sum(axis=0), grad, rtol=1e-9, atol=1e-10 * floor, err_msg=name)
+
+
+def test_the_last_message_of_a_delayed_edge_is_nothing() -> None:
+    made = Case(FEATURES["lags of one, two and three"], T=5).run()
+    for lag, last in ((1, 4), (2, 3), (3, 2)):
+        message = made.message("h", "h_tanh" if "h_tanh" in made.cell.nodes else "h", lag=lag)
+        assert np.all(message[last:] == 0)
+        assert np.all(message[:last] != 0)
+
+
+def test_the_joint_gradient_and_that_of_y_hat_are_both_there() -> None:
+    """∇o is ŷ − y, ∇ŷ is −y/ŷ, and the message from ŷ to o is the first."""
+    made = Case(FEATURES["the book's network"], T=3, B=1).run()
+    y_hat, one_hot = made.value["y_hat"], np.eye(3)[made.y]
+    np.testing.assert_allclose(made.grad["o"], y_hat - one_hot, rtol=1e-13)
+    np.testing.assert_allclose(made.grad["y_hat"], -one_hot / y_hat, rtol=1e-13)
+    np.testing.assert_allclose(made.message("o", "y_hat"), made.grad["o"], rtol=1e-13)
+    np.testing.assert_allclose(made.message("y_hat", "L"), made.grad["y_hat"], rtol=1e-13)
+
+
+def test_there_is_no_message_without_an_edge() -> None:
+    made = Case(FEATURES["the book's network"]).run()
+    with pytest.raises(ValueError, match=r"no such edge from 'x' to 'h'; h reads a"):
+        made.message("x", "h")
+    with pytest.raises(ValueError, match=r"from 'h' to 'a'; a reads b, W, h\[t-1\], U, x"):
+        made.message("h", "a", lag=2)
+    with pytest.raises(ValueError, match=r"target is 'W'; nodes: a, h, o, y_hat, L"):
+        made.message("h", "W")
+    with pytest.raises(ValueError, match=r"'h' is no parameter of cell; it has b, W, U, c, V"):
+        made.step_grad("h")
+
+
+def test_the_slope_of_a_function_is_read_off_the_run() -> None:
+    made = Case("h = tanh(x)\nL = mse(h + b, y)", soft=True).run()
+    np.testing.assert_allclose(made.slope("h"), 1 / np.cosh(made.x) ** 2, rtol=1e-14)
+    np.testing.assert_allclose(made.grad["x"], made.slope("h") * made.grad["h"], rtol=1e-14)
+    for name in ("L", "x", "b", "nobody"):
+        with pytest.raises(ValueError, match=f"{name!r} is no elementwise function"):
+            made.slope(name)
+
+
+# --- extremes ----------------------------------------------------------------------------------------------------------------
+
+mpmath.mp.dps = 60
+TINY = {"float64": 5e-324 * 4, "float32": 1.5e-45 * 4}  # where numbers end
+PATTERNS = ((1, -1, 0), (1, 1, 0), (-1, -1, -1), (0, 0, 1), (0.5, 1, -1), (-1, 1, 1))
+
+
+def exact_nll(logits, y) -> tuple[mpmath.mpf, list[mpmath.mpf]]:
+    """−Σ y log softmax(logits), and its gradient, to 60 digits."""
+    a, y = [mpmath.mpf(float(v)) for v in logits], [mpmath.mpf(float(v)) for v in y]
+    powers = [mpmath.exp(v - max(a)) for v in a]
+    p = [power / sum(powers) for power in powers]
+    loss = -sum(w * (v - max(a) - mpmath.log(sum(powers))) for v, w in zip(a, y, strict=True))
+    return loss, [q * sum(y) - w for q, w in zip(p, y, strict=True)]
+
+
+@pytest.mark.parametrize("size", [30, 700, 1e4])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_extreme_logits_give_right_losses_and_gradients(size, dtype, recurrent) -> None:
+    text = (
+        "o = x + b * o[t-1]\ny_hat = softmax(o)\nL = nll(y_hat, y)"
+        if recurrent
+        else "o = x\ny_hat = softmax(o)\nL = nll(y_hat, y)"
+    )
+    parameters = {"b": np.zeros(3)} if recurrent else {}
+    logits = np.repeat(size * np.array(PATTERNS, float), 3, axis=0)
+    classes = np.tile([0, 1, 2], len(PATTERNS))
+    eps = float(np.finfo(dtype).eps)
+    made = run(parse(text), parameters, logits, classes, dtype=dtype)
+    assert made.overflow is None
+    assert np.isfinite(made.loss)
+    for t, c in enumerate(classes):
+        loss, grad = exact_nll(logits[t], np.eye(3)[c])
+        assert abs(made.losses[t, 0] - loss) <= 4 * eps * loss + TINY[dtype]
+        for i in range(3):  # where the answer is sure and right, ŷ − 1 keeps all its digits too
+            assert abs(made.grad["o"][t, 0, i] - grad[i]) <= 8 * eps * abs(grad[i]) + TINY[dtype], (t, i)
+    soft = np.tile([[0.2, 0.3, 0.5], [0.0, 0.25, 0.5], [1.0, 0.0, 0.0]], (len(PATTERNS), 1))
+    made = run(parse(text), parameters, logits, soft, dtype=dtype)
+    for t, y in enumerate(soft.astype(dtype)):
+        loss, grad = exact_nll(logits[t], y)
+        assert abs(made.losses[t, 0] - loss) <= 8 * eps * max(loss, 1e-300)
+        for i in range(3):
+            assert abs(made.grad["o"][t, 0, i] - grad[i]) <= 4 * eps
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_extreme_logits_of_sigmoids_give_right_losses_and_gradients(dtype) -> None:
+    a = np.array([[s * v for v in (0.5, 30, 700, 1e4)] for s in (1, -1)]).reshape(-1, 1).astype(dtype)
+    for target in (0.0, 1.0, 0.25):
+        made = run(parse("p = sigmoid(x)\nL = bce(p, y)"), {}, a, np.full_like(a, target), dtype=dtype)
+        for t, value in enumerate(a[:, 0]):
+            v = mpmath.mpf(float(value))
+            zeta, sigma = lambda z: mpmath.log1p(mpmath.exp(z)), lambda z: 1 / (1 + mpmath.exp(-z))
+            loss = target * zeta(-v) + (1 - target) * zeta(v)
+            grad = (1 - target) * sigma(v) - target * sigma(-v)
+            eps = float(np.finfo(dtype).eps)
+            assert abs(made.losses[t, 0] - loss) <= 8 * eps * loss + TINY[dtype]
+            assert abs(made.grad["x"][t, 0, 0] - grad) <= 8 * eps * abs(grad) + TINY[dtype]
+
+
+def test_a_network_with_extreme_logits_is_finite_but_for_y_hat() -> None:
+    arguments = Case(CATALOGUE["rnn"].text, T=20, B=2).arguments
+    arguments["params"]["V"] *= 1e4
+    made = run(CATALOGUE["rnn"], **arguments)
+    assert made.overflow is None
+    assert made.losses.max() > 1e4 / 2
+    for key, array in results(made).items():
+        if key != ("grad", "y_hat"):  # −1/ŷ, where ŷ is nothing but 0 in floats
+            assert np.isfinite(array).all(), key
+
+
+@pytest.mark.parametrize("function", ["tanh", "sigmoid", "softplus"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("text", ["h = {}(x)\nL = mse(h, y)", "h = {}(x + b * h[t-1])\nL = mse(h, y)"])
+@pytest.mark.parametrize("B", [1, 3])
+def test_gradients_of_saturated_units_are_right_in_every_digit(function, dtype, text, B) -> None:
+    """∇x / ∇h is φ'(x), outside the recurrence and in it."""
+    exact_slope = {
+        "tanh": lambda a: mpmath.sech(a) ** 2,
+        "sigmoid": lambda a: mpmath.exp(-a) / (1 + mpmath.exp(-a)) ** 2,
+        "softplus": lambda a: 1 / (1 + mpmath.exp(-a)),
+    }[function]
+    a = np.array([s * v for v in (0.0, 1e-8, 0.5, 1, 5, 12, 18, 20, 40) for s in (1, -1)], dtype)
+    x = np.repeat(a[:, None, None], B, axis=1)
+    parameters = {"b": np.zeros(1)} if "b *" in text else {}
+    made = run(parse(text.format(function)), parameters, x, np.full_like(x, 2), dtype=dtype, reduction="sum")
+    for t, value in enumerate(a):
+        slope = exact_slope(mpmath.mpf(float(value)))
+        for b in range(B):
+            expected = slope * float(made.grad["h"][t, b, 0])
+            assert abs(made.grad["x"][t, b, 0] - expected) <= 6 * np.finfo(dtype).eps * abs(expected), (value, b)
+
+
+@pytest.mark.parametrize("B", [1, 2])
+@pytest.mark.parametrize(("dtype", "first"), [("float64", 309), ("float32", 39)])
+def test_a_network_that_explodes_says_where(B, dtype, first) -> None:
+    """h(t) = 10^t is inf from 10^309 on (10^39 in float32), and is said to be; what comes before is right."""
+    T = first + 20
+    x = np.zeros((T, B, 1))
+    x[0] = 10
+    made = run(parse(LINEAR), {"W": np.array([[10.0]]), "U": np.ones((1, 1))}, x, np.zeros((T, B, 1)), dtype=dtype)
+    assert made.overflow == Overflow("L", first // 2 + 1, np.inf)  # its square is over earlier
+    h = made.value["h"][:, :, 0]
+    assert np.all(h[first - 1 :] == np.inf)
+    np.testing.assert_allclose(
+        h[: first - 1, 0].astype(float), 10.0 ** np.arange(1, first), rtol=1e-3 if dtype == "float32" else 1e-12
+    )
+    assert made.loss == np.inf
+    assert np.all(made.losses[first:] == np.inf)
+
+
+@pytest.mark.parametrize("B", [1, 2])
+def test_an_overflow_stays_where_it_is(B) -> None:
+    """What does not depend on the node that explodes is what it is without it."""
+    tame = "k = tanh(R @ k[t-1] + P @ x)\nL = mse(Q @ k, y)"
+    wild = f"s = W @ s[t-1] + U @ x\n{tame}\ne = softmax(s)"
+    arguments = Case(wild, T=400, B=B, n_h=3, soft=True).arguments
+    arguments["params"]["W"] = np.full((3, 3), 10.0)
+    arguments["params"]["U"] = np.full((3, 2), 1.0)
+    arguments["x"] = np.abs(arguments["x"])
+    made = run(parse(wild), **arguments)
+    alone = run(parse(tame), **(arguments | {"params": {name: arguments["params"][name] for name in "RPQ"}}))
+    assert made.overflow is not None
+    assert made.overflow.name == "s"
+    assert made.value["s"][-1, 0, 0] == np.inf
+    assert np.isclose(made.loss, alone.loss, rtol=1e-12)
+    for name in ("k", "L"):
+        np.testing.assert_allclose(made.value[name], alone.value[name], rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(made.grad[name], alone.grad[name], rtol=1e-10, atol=1e-14)
+    for name in "RPQ":
+        np.testing.assert_allclose(made.param_grad[name], alone.param_grad[name], rtol=1e-10)
+
+
+@pytest.mark.parametrize("B", [1, 2])
+def test_a_step_of_weight_zero_does_not_count_whatever_its_loss(B) -> None:
+    """A loss of inf, times 0, is not nan: not in the total, and not in the gradient of what counts."""
+    x = np.full((3, B, 2), 0.5)
+    x[1] = 0  # nll(0) = inf
+    made = run(parse("L = nll(x, y)"), {}, x, np.zeros((3, B), int), weights=[1.0, 0.0, 1.0])
+    assert made.losses[1, 0] == np.inf
+    assert np.isclose(made.loss, 2 * np.log(2))
+    assert made.overflow == Overflow("L", 2, np.inf)
+    assert np.array_equal(made.grad["x"][1], np.zeros((B, 2)))
+
+
+@pytest.mark.parametrize("B", [1, 2])
+def test_the_gradient_of_early_losses_survives_a_later_overflow(B) -> None:
+    T = 400
+    x, y = np.ones((T, B, 1)), np.zeros((T, B, 1))
+    parameters = {"W": np.array([[10.0]]), "U": np.ones((1, 1))}
+    made = run(parse(LINEAR), parameters, x, y, weights=(np.arange(T) < 3).astype(float))
+    short = run(parse(LINEAR), parameters, x[:3], y[:3])
+    assert np.isclose(made.loss, short.loss)
+    np.testing.assert_allclose(made.grad["h"][:3], short.grad["h"], rtol=1e-12)
+    np.testing.assert_allclose(made.param_grad["W"], short.param_grad["W"], rtol=1e-12)
+    assert np.all(made.grad["h"][3:] == 0)
+
+
+def test_a_nan_is_reported_as_one() -> None:
+    made = run(parse("a = x - 2\nL = nll(a, y)"), {}, np.ones((3, 2)), [0, 1, 0])
+    assert made.overflow is not None
+    assert (made.overflow.name, made.overflow.t) == ("L", 1)
+    assert np.isnan(made.overflow.value)
+    assert np.isnan(made.loss)
+
+
+def test_extremes_give_no_warning_outside_the_tests_either() -> None:
+    """Even where numpy is told to raise."""
+    with np.errstate(all="raise"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        x = np.full((400, 1), 1e3)
+        parameters = {"W": np.array([[10.0]]), "U": np.ones((1, 1))}
+        made = run(parse(LINEAR), parameters, x, np.zeros((400, 1)))
+        assert made.overflow is not None
+        assert made.loss == np.inf
+        for name in FUNCTIONS:
+            other = run(parse(f"h = {name}(x * x - x)\nL = bce(sigmoid(h), y)"), {}, 1e3 * x, np.ones((400, 1)))
+            assert np.isfinite(other.loss)
+            other.slope("h")
+            engine.unroll(other)
+
+
+def test_the_gradient_reaches_the_start_of_a_thousand_steps() -> None:
+    """∇h(0) of a linear network with the loss at the end alone is (Wᵀ)^T ∇h(T), here rotations and a known decay."""
+    T, angle, rate = 1000, 0.3, 0.999
+    W = rate * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    text = "h = W @ h[t-1]\nL = mse(h, y)"
+    y = np.ones((T, 1, 2))
+    weights = (np.arange(T) == T - 1).astype(float)
+    made = run(parse(text), {"W": W}, None, y, {"h": np.array([1.0, 2.0])}, weights)
+    expected = np.linalg.matrix_power(W.T, T) @ made.grad["h"][-1, 0]
+    np.testing.assert_allclose(made.initial_grad["h"][0, 0], expected, rtol=1e-10)
+    assert isinstance(made, Run)

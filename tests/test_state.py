@@ -170,7 +170,7 @@ def test_a_long_text_is_left_out_of_the_link() -> None:
 
 
 def test_a_new_cell_keeps_what_fits() -> None:
-    model = models.with_override(models.with_size(models.changed(Model(), cell="lstm"), "s", 12), "W_f", Scheme("zeros"))
+    model = models.with_override(models.with_size(models.changed(Model(), cell="lstm"), "h", 12), "W_f", Scheme("zeros"))
     assert models.changed(model, cell="lstm_peephole") == replace(model, cell="lstm_peephole")
     other = models.changed(model, cell="gru")
     assert models.sizes(other)["h"] == 12

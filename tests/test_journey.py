@@ -1,0 +1,135 @@
+"""The page in a real Chromium. The fixtures fail on console errors, requests to other hosts and tracebacks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browser import settle
+
+NODES = """() => {
+  const figure = document.querySelector(".js-plotly-plot");
+  if (!figure || !figure.data) return -1;
+  return figure.data.filter((trace) => trace.name === "nodes").reduce((sum, trace) => sum + trace.hovertext.length, 0);
+}"""
+
+
+def nodes(page, count):
+    """Waits until the picture has `count` nodes, and every one of them is on the screen."""
+    page.wait_for_function(f"({NODES})() === {count}")
+    settle(page)
+    drawn = page.locator(".js-plotly-plot").first.locator(".trace.scatter .points .point")
+    assert drawn.count() >= count
+
+
+def enter(page, label, value):
+    field = page.get_by_label(label, exact=True)
+    field.fill(str(value))
+    field.press("Enter")
+    settle(page)
+
+
+def choose(page, label, option):
+    page.get_by_role("combobox", name=re.compile(f"{label}$|{label}\\.")).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settle(page)
+
+
+def picture(page):
+    """What the picture is made of."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll(".js-plotly-plot")].map((figure) => JSON.stringify(figure.data, (key, value) =>
+            key.startsWith("_") ? undefined : ArrayBuffer.isView(value) ? Array.from(value) : value))"""
+    )
+
+
+def test_from_the_first_screen_to_a_shared_link(page, new_page):
+    nodes(page, 4 * 7 + 1)
+    enter(page, "Text", "hello world")
+    nodes(page, 10 * 7 + 1)
+    choose(page, "Cell", "LSTM of the book")
+    nodes(page, 10 * 12 + 2)
+    choose(page, "Which losses count", "the last step only")
+    page.get_by_role("button", name="Fit").click()
+    settle(page)
+    page.wait_for_function("location.search.includes('range.gradient')")
+    other = new_page(page.url.removeprefix(re.match("https?://[^/]+/", page.url)[0]))
+    nodes(other, 10 * 12 + 2)
+    assert other.get_by_label("Text", exact=True).input_value() == "hello world"
+    assert picture(other) == picture(page)
+    assert other.url == page.url
+
+
+def test_quick_changes_one_after_the_other_are_all_kept(page):
+    page.get_by_label("Gain", exact=True).fill("2")
+    page.get_by_label("Gain", exact=True).press("Enter")
+    page.get_by_label("Seed", exact=True).fill("5")
+    page.get_by_label("Seed", exact=True).press("Enter")
+    enter(page, "Text", "abc")
+    nodes(page, 2 * 7 + 1)
+    page.wait_for_function("location.search.includes('abc')")
+    settle(page)
+    assert page.get_by_label("Gain", exact=True).input_value() == "2"
+    assert page.get_by_label("Seed", exact=True).input_value() == "5"
+    assert "init_seed=5" in page.url
+
+
+def test_the_pointer_reads_a_node(page):
+    nodes(page, 4 * 7 + 1)
+    points = page.locator(".js-plotly-plot").first.locator(".trace.scatter .points .point")
+    boxes = [points.nth(i).bounding_box() for i in range(points.count())]
+    said = set()
+    for box in sorted(boxes, key=lambda box: -box["width"])[:6]:
+        page.mouse.move(box["x"] + box["width"] / 2 - 1, box["y"] + box["height"] / 2 - 1)
+        page.wait_for_selector(".hoverlayer .hovertext")
+        said.add(page.locator(".hoverlayer .hovertext").first.inner_text())
+    assert any("‖∇" in text for text in said)
+
+
+def test_refused_input_is_told_and_the_picture_stays(page):
+    nodes(page, 4 * 7 + 1)
+    enter(page, "Text", "x")
+    assert "a text of 2 to" in page.get_by_role("alert").inner_text()
+    nodes(page, 4 * 7 + 1)
+    enter(page, "Text", "xy")
+    nodes(page, 1 * 7 + 1)
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_a_table_of_the_users_own(page):
+    choose(page, "Inputs and targets", "A table of your own")
+    nodes(page, 4 * 7 + 1)
+    file = {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"x1,y\n0.5,0\n1,1\n2,0\n"}
+    page.locator("input[type=file]").set_input_files(file)
+    nodes(page, 3 * 7 + 1)
+    assert "x1,y" in page.get_by_label("Table (CSV)").input_value()
+
+
+def test_a_bad_link_is_told_and_runs_nothing(new_page):
+    page = new_page("?cell=%3Cimg%20src=x%20onerror=window.hit=1%3E&text=%3Cb%3Ehi%3C/b%3E")
+    assert "<img src=x" in page.get_by_role("alert").inner_text()
+    nodes(page, 8 * 7 + 1)
+    assert page.evaluate("window.hit") is None
+    assert page.locator("[data-testid=stAlert] img").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 800, 400])
+def test_nothing_is_cut_or_overlaps(new_page, width, scheme):
+    page = new_page("?cell=lstm", viewport={"width": width, "height": 900}, color_scheme=scheme)
+    nodes(page, 4 * 12 + 2)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    ink = page.evaluate("getComputedStyle(document.querySelector('.js-plotly-plot .ytick text')).fill")
+    light = sum(map(int, re.findall(r"\d+", ink)[:3])) > 380
+    assert light == (scheme == "dark")
+    labels = page.locator(".js-plotly-plot").first.locator(".ytick text, .xtick text")
+    sheet = page.locator(".js-plotly-plot").first.bounding_box()
+    boxes = [labels.nth(i).bounding_box() for i in range(labels.count())]
+    for box in boxes:
+        assert sheet["x"] - 1 <= box["x"]
+        assert box["x"] + box["width"] <= sheet["x"] + sheet["width"] + 1
+        assert box["y"] + box["height"] <= sheet["y"] + sheet["height"] + 1
+    for i, a in enumerate(boxes):
+        for b in boxes[:i]:
+            apart = a["x"] >= b["x"] + b["width"] or b["x"] >= a["x"] + a["width"]
+            assert apart or a["y"] >= b["y"] + b["height"] - 2 or b["y"] >= a["y"] + a["height"] - 2

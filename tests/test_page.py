@@ -1,0 +1,268 @@
+"""The page, without a browser: every cell and task, the widgets, bad input, the link, what is computed again."""
+
+from __future__ import annotations
+
+import json
+from unittest.mock import patch
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import engine
+from engine import CATALOGUE
+from engine.tasks import TASKS
+from explorer.state import PRESETS, from_query
+
+APP = "explorer/app.py"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_from_other_tests():
+    st.cache_resource.clear()
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(f"../{APP}", default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key.replace("__", ".")] = value
+    return fine(app.run())
+
+
+def fine(app: AppTest) -> AppTest:
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def query(app: AppTest) -> dict[str, str]:
+    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
+
+
+def figure(app: AppTest, key: str = "graph") -> dict:
+    charts = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    return charts[0 if key == "graph" else 1]
+
+
+def nodes(app: AppTest) -> int:
+    """How many nodes the picture has."""
+    return sum(len(trace["hovertext"]) for trace in figure(app)["data"] if trace.get("name") == "nodes")
+
+
+def errors(app: AppTest) -> list[str]:
+    return [error.value for error in app.error]
+
+
+def test_the_first_screen_is_hello() -> None:
+    app = opened()
+    assert query(app) == {}
+    assert nodes(app) == 4 * 7 + 1
+    assert not app.warning
+    assert not app.error
+    assert app.metric[0].value.startswith("4.")
+
+
+@pytest.mark.parametrize("cell", CATALOGUE)
+@pytest.mark.parametrize("task", TASKS)
+def test_every_cell_runs_every_task(cell, task) -> None:
+    app = opened(cell=cell, task=task)
+    assert not app.error
+    assert not app.warning
+    assert nodes(app) > 0
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_opens(preset) -> None:
+    app = opened()
+    app.button_group(key="preset").set_value(preset).run()
+    assert from_query(query(fine(app)))[0].model == PRESETS[preset].state.model
+
+
+def test_the_picture_follows_steps_cell_and_sizes() -> None:
+    app = opened(task="noise")
+    assert nodes(app) == 10 * 7 + 1
+    fine(app.number_input(key="task.steps").set_value(13).run())
+    assert nodes(app) == 13 * 7 + 1
+    fine(app.selectbox(key="cell").set_value("lstm").run())
+    assert nodes(app) == 13 * 12 + 2
+    fine(app.number_input(key="n.h").set_value(3).run())
+    assert query(app) == {"cell": "lstm", "n.h": "3", "task": "noise", "steps": "13"}
+    fine(app.text_input(key="task.text").set_value("abc").run()) if app.text_input else None
+    fine(app.selectbox(key="task").set_value("text").run())
+    fine(app.text_input(key="task.text").set_value("abcd").run())
+    assert nodes(app) == 3 * 12 + 2
+    assert app.number_input(key="steps").value == 3
+    assert app.number_input(key="n.x").value == 4
+
+
+def test_a_link_and_the_widgets_work_together() -> None:
+    app = opened(cell="gru", task="noise", steps="7", loss="last", init="orthogonal,gain:2")
+    assert app.selectbox(key="cell").value == "gru"
+    assert app.number_input(key="init.gain").value == 2
+    assert app.selectbox(key="count").value == "last"
+    fine(app.selectbox(key="count").set_value("every").run())
+    assert query(app) == {"cell": "gru", "task": "noise", "steps": "7", "loss": "every", "init": "orthogonal,gain:2"}
+    again = opened(**query(app))
+    assert figure(again) == figure(app)
+    assert again.metric[0].value == app.metric[0].value
+
+
+def test_a_bad_link_is_told_and_the_page_works() -> None:
+    app = opened(cell="foo", steps="x", nonsense="<img src=x onerror=alert(1)> **bold** $x$")
+    (warning,) = app.warning
+    assert "'foo'" in warning.value
+    assert "*" not in warning.value.replace("\\*", "")
+    assert nodes(app) == 4 * 7 + 1
+    fine(app.selectbox(key="cell").set_value("lstm").run())
+    assert not app.warning
+    assert query(app) == {"cell": "lstm"}
+
+
+def test_another_colour_computes_nothing_again() -> None:
+    app = opened(cell="lstm")
+    before = figure(app)
+    with patch.object(engine, "run", side_effect=AssertionError("computed again")):
+        fine(app.button_group(key="lens").set_value("value").run())
+        fine(app.selectbox(key="measure").set_value("largest").run())
+        fine(app.number_input(key="low").set_value(-9).run())
+        fine(app.button(key="fit").click().run())
+        fine(app.button(key="usual").click().run())
+        assert query(app) == {"cell": "lstm", "show": "value", "as": "largest"}
+        assert figure(app) != before
+    assert engine.run is not None
+
+
+def test_the_scale_stays_until_it_is_fitted() -> None:
+    app = opened(task="noise")
+
+    def scale() -> tuple[float, float]:
+        marker = next(trace["marker"] for trace in figure(app)["data"] if trace.get("name") == "nodes")
+        return marker["cmin"], marker["cmax"]
+
+    assert scale() == (-5, 1)
+    fine(app.selectbox(key="count").set_value("last").run())
+    fine(app.number_input(key="init.gain").set_value(0.1).run())
+    assert scale() == (-5, 1)
+    fine(app.button(key="fit").click().run())
+    fitted = scale()
+    assert fitted[0] < -5
+    fine(app.number_input(key="task.steps").set_value(4).run())
+    assert scale() == fitted
+    assert "range.gradient" in query(app)
+    fine(app.button(key="usual").click().run())
+    assert scale() == (-5, 1)
+
+
+def test_refused_input_is_told_at_its_place_and_the_picture_stays() -> None:
+    app = opened()
+    before = figure(app)
+    fine(app.text_input(key="task.text").set_value("").run())
+    assert "a text of 2 to" in errors(app)[0]
+    assert app.text_input(key="task.text").value == ""
+    assert figure(app) == before
+    fine(app.text_input(key="task.text").set_value("hella").run())
+    assert not app.error
+    fine(app.selectbox(key="count").set_value("hand").run())
+    assert app.text_input(key="weights").value == "1, 1, 1, 1"
+    for bad, message in (("1, 2", "2 weights for 4 steps"), ("a", "weights are numbers"), ("1,2,3,nan", "not finite"), ("", "numbers")):
+        fine(app.text_input(key="weights").set_value(bad).run())
+        assert message in errors(app)[0]
+    fine(app.text_input(key="weights").set_value("0 0; 0, 1").run())
+    assert not app.error
+    assert query(app)["w"] == "0,0,0,1"
+
+
+def test_a_bad_table_is_told() -> None:
+    app = opened(task="table")
+    before = figure(app)
+    fine(app.text_area(key="task.text").set_value("x1,y\n1,<b>").run())
+    assert "line 2, column y" in errors(app)[0]
+    assert "<b>" not in errors(app)[0]
+    assert figure(app) == before
+    fine(app.selectbox(key="cell").set_value("gru").run())  # what was typed is not thrown away
+    assert app.text_area(key="task.text").value == "x1,y\n1,<b>"
+    fine(app.text_area(key="task.text").set_value("x1,y\n1,0\n2,1").run())
+    assert not app.error
+    assert nodes(app) == 2 * 10 + 1
+
+
+def test_radius_and_norm_exclude_each_other() -> None:
+    app = opened()
+    fine(app.number_input(key="init.radius").set_value(0.9).run())
+    assert query(app) == {"init": "normal,radius:0.9"}
+    fine(app.number_input(key="init.norm").set_value(1.5).run())
+    assert "scaled to one of them" in errors(app)[0]
+    assert query(app) == {"init": "normal,radius:0.9"}
+
+
+def test_the_bias_of_the_forget_gate() -> None:
+    app = opened(cell="lstm")
+    assert app.selectbox(key="parameter").value == "b_f"
+    fine(app.selectbox(key="init.b_f").set_value("constant").run())
+    fine(app.number_input(key="init.b_f.value").set_value(3.0).run())
+    assert query(app) == {"cell": "lstm", "init.b_f": "constant,value:3"}
+    fine(app.selectbox(key="cell").set_value("rnn").run())
+    assert query(app) == {}
+
+
+def test_a_new_seed_is_another_network() -> None:
+    app = opened()
+    before = app.metric[0].value
+    fine(app.button(key="again").click().run())
+    assert app.metric[0].value != before
+    assert set(query(app)) == {"init_seed"}
+
+
+def test_the_worked_network_begins_with_its_own_weights() -> None:
+    app = opened(task="worked")
+    assert app.number_input(key="n.h").disabled
+    before = app.metric[0].value
+    fine(app.toggle(key="own").set_value(False).run())
+    assert app.metric[0].value != before
+    assert not app.number_input(key="n.h").disabled
+
+
+def test_an_overflow_is_said() -> None:
+    app = opened(activation="identity", task="noise", steps="400", init="normal,gain:50")
+    assert "range of floating point" in app.warning[0].value
+
+
+def test_what_is_not_drawn_is_said() -> None:
+    app = opened(task="noise", steps="1000")
+    assert nodes(app) <= 2_500
+    assert "644 to 1,000 of 1,000" in app.slider(key="last").label
+    fine(app.slider(key="last").set_value(100).run())
+    assert query(app)["window"] == "1,100"
+    assert nodes(app) == 100 * 7 + 1
+
+
+def test_checks_are_made_when_they_are_asked_for() -> None:
+    with patch("explorer.views.network.check", side_effect=AssertionError("too early")):
+        app = opened()
+    app.session_state["checks"] = True
+    fine(app.run())
+    tables = [m.value for m in app.markdown if "| Law |" in m.value]
+    assert len(tables) == 1
+    assert "✓" in tables[0]
+    assert "✗" not in tables[0]
+
+
+def test_samples() -> None:
+    app = opened(task="noise", samples="3")
+    before = figure(app)
+    fine(app.selectbox(key="sample").set_value(2).run())
+    assert figure(app) != before
+    assert query(app)["sample"] == "2"
+    fine(app.selectbox(key="reduction").set_value("sum").run())
+    fine(app.number_input(key="task.samples").set_value(1).run())
+    assert nodes(app) == 10 * 7 + 1
+
+
+def test_user_text_is_shown_as_it_stands() -> None:
+    app = opened(text="a<b>*_$`\\|")
+    said = json.dumps(figure(app), ensure_ascii=False)
+    assert "&lt;" in said
+    assert not app.warning
+
+
+def test_one_character_over_and_over() -> None:
+    assert nodes(opened(text="aaaa")) == 3 * 7 + 1
