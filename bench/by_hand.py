@@ -84,7 +84,7 @@ class _Plan:
         self.starts = np.arange(0, T * B * n_y, n_y)  # of the rows of a table of o
         self.ones_y, self.ones = np.ones(n_y), np.ones(T * B)
         self.o, self.y_hat, self.L = self.new(T * B, n_y), self.new(T * B, n_y), self.new(T * B)
-        self.grad_y_hat = self.new(T, B, n_y)
+        self.grad_y_hat, self.grad_x = self.new(T, B, n_y), self.new(T, B, n_x)
         self.lay_out(*self.sizes)
         self.at_rest = self.references()
 
@@ -146,7 +146,11 @@ class _Plan:
 
     def gradients(self, weights: Array, **others: Array) -> dict[str, Array]:
         T, B, _, _, _ = self.sizes
-        return others | {"y_hat": self.grad_y_hat, "L": np.broadcast_to(weights[:, None, None], (T, B, 1))}
+        return others | {
+            "x": self.grad_x,
+            "y_hat": self.grad_y_hat,
+            "L": np.broadcast_to(weights[:, None, None], (T, B, 1)),
+        }
 
 
 class _RnnRows(_Plan):
@@ -158,6 +162,7 @@ class _RnnRows(_Plan):
         self.rows[:, -1] = 1
         self.a, self.grad_h, self.slope = self.new(T, n), self.new(T, n), np.empty((T, n))
         self.WUb, self.WV, self.Vc = np.empty((n, width)), np.empty((n, n + n_y)), np.zeros((n_y, width))
+        self.grad_WUb, self.grad_Vc = self.new(n, width), self.new(n_y, width)
         self.grad_starts = np.arange(n + n_y + n, (T + 1) * (n + n_y), n + n_y)
         h = self.rows[1:, :n]
         self.steps = list(zip(self.rows[:T], self.a, h, strict=True))
@@ -188,11 +193,11 @@ class _RnnRows(_Plan):
         for row, grad_h, slope, to in self.steps_back:
             dot(row, grad_h)
             multiply(grad_h, slope, to)
-        grad_WUb, grad_Vc = grad_a.T.dot(rows[:T]), grad_o.T.dot(rows[1:])
+        grad_WUb, grad_Vc = grad_a.T.dot(rows[:T], self.grad_WUb), grad_o.T.dot(rows[1:], self.grad_Vc)
+        grad_a.dot(U, self.grad_x[:, 0])
         values = self.values(a=self.a[:, None], h=h[:, None])
         grads = self.gradients(
             weights,
-            x=grad_a.dot(U)[:, None],
             a=grad_a[:, None],
             h=self.grad_h[:, None],
             o=grad_o[:, None],
@@ -211,6 +216,7 @@ class _Rnn(_Plan):
     def lay_out(self, T: int, B: int, n_x: int, n: int, n_y: int) -> None:
         self.a, self.grad_a, self.grad_h = self.new(T, B, n), self.new(T, B, n), self.new(T, B, n)
         self.h, self.grad_o = self.new(T + 1, B, n, make=np.zeros), self.new(T, B, n_y)
+        self.grad_W, self.grad_U, self.grad_V = self.new(n, n), self.new(n, n_x), self.new(n_y, n)
 
     def loop_forward(self, W: Array) -> None:
         """a, which holds b + U x, and h."""
@@ -233,17 +239,17 @@ class _Rnn(_Plan):
 
         grad_o_table.dot(V, self.grad_h.reshape(T * B, n))
         self.loop_back(W)
+        grad_a_table.dot(U, self.grad_x.reshape(T * B, n_x))
         values = self.values(a=self.a, h=self.h[1:])
         grads = self.gradients(
             weights,
-            x=grad_a_table.dot(U).reshape(x.shape),
             a=self.grad_a,
             h=self.grad_h,
             o=self.grad_o,
-            W=grad_a_table.T.dot(self.h[:T].reshape(T * B, n)),
-            U=grad_a_table.T.dot(x_table),
+            W=grad_a_table.T.dot(self.h[:T].reshape(T * B, n), self.grad_W),
+            U=grad_a_table.T.dot(x_table, self.grad_U),
             b=self.ones.dot(grad_a_table),
-            V=grad_o_table.T.dot(h_table),
+            V=grad_o_table.T.dot(h_table, self.grad_V),
             c=self.ones.dot(grad_o_table),
         )
         return values, grads
@@ -254,7 +260,7 @@ class _RnnVector(_Rnn):
 
     def lay_out(self, T: int, B: int, n_x: int, n: int, n_y: int) -> None:
         super().lay_out(T, B, n_x, n, n_y)
-        self.slope, self.product = np.empty((T, n)), np.empty(n)
+        self.slope, self.product, self.transposed = np.empty((T, n)), np.empty(n), np.empty((n, n))
         h = self.h[:, 0]
         self.steps = list(zip(h[:T], self.a[:, 0], h[1:], strict=True))
         back = (self.grad_h[::-1, 0], self.slope[::-1], self.grad_a[::-1, 0])
@@ -273,7 +279,8 @@ class _RnnVector(_Rnn):
         h, slope = self.h[1:, 0], self.slope
         multiply(h, h, slope)
         np.subtract(1, slope, slope)
-        dot, product = np.ascontiguousarray(W.T).dot, self.product
+        self.transposed[...] = W.T
+        dot, product = self.transposed.dot, self.product
         product[...] = 0
         for grad_h, slope, grad_a in self.steps_back:
             add(grad_h, product, grad_h)
@@ -339,7 +346,9 @@ class _LstmVector(_Plan):
         self.grad_starts = np.arange(left + 5 * n, (T + 1) * (left + 5 * n), left + 5 * n)
         self.grad_h, self.grad_s, self.slopes = self.new(T, n), self.new(T, n), np.empty((T, 6 * n))
         self.grad_h_tanh, self.grad_q, self.grad_gf, self.grad_k = (self.new(T, m) for m in (n, n, 2 * n, n))
-        # matrices, and scratch of a step
+        self.grad_WUb, self.grad_U, self.grad_Vc = self.new(4 * n, width), self.new(4 * n, n_x), self.new(n_y, width)
+        # matrices and scratch
+        self.U, self.own, self.square = np.empty((4 * n, n_x)), np.empty((T, 4 * n)), np.empty((T, n))
         self.WUb, self.VW, self.Vc = np.empty((4 * n, width)), np.empty((n, left + 4 * n)), np.zeros((n_y, width))
         self.one, self.e = np.ones(sigmoids), np.empty(sigmoids)
         self.product, self.pair, self.product_back = np.empty(4 * n), np.empty(2 * n), np.empty(n)
@@ -429,11 +438,11 @@ class _LstmVector(_Plan):
         multiply(h_tanh, h_tanh, of_s)
         subtract(1, of_s, of_s)
         multiply(of_s, gates[:, :n], of_s)
-        own = subtract(1, gates[:, : 4 * n])  # σ' or tanh' of each gate
+        own = subtract(1, gates[:, : 4 * n], self.own)  # σ' or tanh' of each gate
         multiply(own[:, :sigmoids], gates[:, :sigmoids], own[:, :sigmoids])
         if self.cell == "lstm_tanh":
             k = gates[:, 3 * n : 4 * n]
-            subtract(1, multiply(k, k), own[:, 3 * n :])
+            subtract(1, multiply(k, k, self.square), own[:, 3 * n :])
         multiply(own[:, :n], h_tanh, slopes[:, :n])
         multiply(own[:, n : 3 * n], gates[:, 3 * n :], slopes[:, 2 * n : 4 * n])
         multiply(own[:, 3 * n :], gates[:, n : 2 * n], slopes[:, 4 * n : 5 * n])
@@ -456,7 +465,7 @@ class _LstmVector(_Plan):
     def run(self, params: Mapping[str, Array], x: Array, y: Classes, weights: Array) -> Results:
         T, _, _, n, _ = self.sizes
         x = x[:, 0]
-        U = np.concatenate([params["U" + gate] for gate in self.order])
+        U = np.concatenate([params["U" + gate] for gate in self.order], out=self.U)
         rows, grad_o = self.rows, self.grad_o
         self.load(params, x, U)
         self.loop_forward()
@@ -477,11 +486,12 @@ class _LstmVector(_Plan):
         np.multiply(grad_h, self.h_tanh, self.grad_q)
         np.multiply(grad_s, gates[:, n : 2 * n], self.grad_k)
         grad_a = self.grads[:T, self.left : self.left + 4 * n]
-        grad_WUb, grad_Vc = grad_a.T.dot(rows[:T]), grad_o.T.dot(rows[1:])
+        grad_WUb, grad_Vc = grad_a.T.dot(rows[:T], self.grad_WUb), grad_o.T.dot(rows[1:], self.grad_Vc)
+        grad_a.dot(U, self.grad_x[:, 0])
         if self.augmented:
             grad_U, grad_b, grad_c = grad_WUb[:, n:-1], grad_WUb[:, -1], grad_Vc[:, -1]
         else:
-            grad_U, grad_b, grad_c = grad_a.T.dot(x), self.ones.dot(grad_a), self.ones.dot(grad_o)
+            grad_U, grad_b, grad_c = grad_a.T.dot(x, self.grad_U), self.ones.dot(grad_a), self.ones.dot(grad_o)
 
         k = "s_sigmoid" if self.cell == "lstm" else "s_tanh"
         by_gate = {name: gates[:, None, i * n : (i + 1) * n] for i, name in enumerate(("q", "g", "f", k))}
@@ -490,7 +500,6 @@ class _LstmVector(_Plan):
         )
         grads = self.gradients(
             weights,
-            x=grad_a.dot(U)[:, None],
             f=grad_gf[:, None, n:],
             g=grad_gf[:, None, :n],
             q=self.grad_q[:, None],
@@ -518,6 +527,8 @@ class _LstmBatch(_Plan):
         self.s, self.h = (self.new(T + 1, B, n, make=np.zeros) for _ in range(2))
         self.h_tanh, self.grad_h_tanh, self.grad_h, self.grad_s = (self.new(T, B, n) for _ in range(4))
         self.grad_o = self.new(T, B, n_y)
+        self.grad_W, self.grad_U, self.grad_V = self.new(4 * n, n), self.new(4 * n, n_x), self.new(n_y, n)
+        self.W, self.U = np.empty((4 * n, n)), np.empty((4 * n, n_x))
         self.wide, self.narrow, self.product, self.carry = (np.empty((B, m)) for m in (4 * n, n, n, n))
 
     def loop_forward(self, W: Array) -> None:
@@ -579,7 +590,9 @@ class _LstmBatch(_Plan):
 
     def run(self, params: Mapping[str, Array], x: Array, y: Classes, weights: Array) -> Results:
         T, B, n_x, n, n_y = self.sizes
-        W, U, b = (np.concatenate([params[letter + gate] for gate in self.order]) for letter in "WUb")
+        W = np.concatenate([params["W" + gate] for gate in self.order], out=self.W)
+        U = np.concatenate([params["U" + gate] for gate in self.order], out=self.U)
+        b = np.concatenate([params["b" + gate] for gate in self.order])
         V, c = params["V"], params["c"]
         x_table, a_table, h_table = x.reshape(T * B, n_x), self.a.reshape(T * B, 4 * n), self.h[1:].reshape(T * B, n)
         grad_o_table, grad_a_table = self.grad_o.reshape(T * B, n_y), self.grad_a.reshape(T * B, 4 * n)
@@ -591,17 +604,17 @@ class _LstmBatch(_Plan):
 
         grad_o_table.dot(V, self.grad_h.reshape(T * B, n))
         self.loop_back(W)
-        grad_W, grad_U = grad_a_table.T.dot(self.h[:T].reshape(T * B, n)), grad_a_table.T.dot(x_table)
-        grad_b = self.ones.dot(grad_a_table)
+        grad_W = grad_a_table.T.dot(self.h[:T].reshape(T * B, n), self.grad_W)
+        grad_U, grad_b = grad_a_table.T.dot(x_table, self.grad_U), self.ones.dot(grad_a_table)
+        grad_a_table.dot(U, self.grad_x.reshape(T * B, n_x))
         values = self.values(s=self.s[1:], h_tanh=self.h_tanh, h=self.h[1:])
         grads = self.gradients(
             weights,
-            x=grad_a_table.dot(U).reshape(x.shape),
             s=self.grad_s,
             h_tanh=self.grad_h_tanh,
             h=self.grad_h,
             o=self.grad_o,
-            V=grad_o_table.T.dot(h_table),
+            V=grad_o_table.T.dot(h_table, self.grad_V),
             c=self.ones.dot(grad_o_table),
         )
         nodes = ("f", "g", "q", "s_sigmoid" if self.cell == "lstm" else "s_tanh")

@@ -257,6 +257,8 @@ def _binary(operation: str, node: ast.BinOp, here: Place, place: object) -> Appl
             remedy = "; '*' and '@' bind alike, from the left: write a * (W @ h)"
         elif isinstance(left, Apply) and left.operation == "@":
             remedy = "; write W @ (U @ h), from the right"
+        elif isinstance(left, Apply) and left.operation == "neg":
+            remedy = "; '-' binds tighter than '@': write -(W @ h)"
         raise left.place.error(f"the left of '@' is a parameter matrix, by its name{remedy}")
     return Apply(operation, (left, right), here)
 

@@ -12,7 +12,7 @@ from explorer.views import network  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
-[data-testid=stMainBlockContainer] { padding: 2.6rem 2.5rem 3rem; }
+[data-testid=stMainBlockContainer] { padding: 2.6rem 2rem 3rem; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
 [data-testid=stSidebarHeader] { height: 2.4rem; margin-bottom: 0; }
 </style>"""

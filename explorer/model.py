@@ -190,7 +190,9 @@ def _task(name: str, chosen: tuple[tuple[str, Value], ...]) -> Task:
 def brought(model: Model) -> Mapping[str, Array] | None:
     """The weights that the task brings, if it does and they fit the cell."""
     made, given = structure(model), task(model)
-    if set(given.params) != set(made.parameters) or not all(set(members) & set(given.hidden) for members in made.hidden):
+    if set(given.params) != set(made.parameters) or not all(
+        set(members) & set(given.hidden) for members in made.hidden
+    ):
         return None
     fit = made.shapes({"x": given.sizes["x"], "y": given.sizes["y"], **_brought_sizes(made, given)})
     return given.params if all(given.params[name].shape == shape for name, shape in fit.items()) else None

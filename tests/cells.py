@@ -58,6 +58,9 @@ FEATURES = {
     "M = nll(y_hat, y) * nll(y_hat, y)\nN = mse(y_hat, y)",
     "a softmax that is read by more than its loss": "h = tanh(W @ h[t-1] + R @ y_hat[t-1] + U @ x)\n"
     "y_hat = softmax(V @ h)\nk = tanh(y_hat * y_hat)\nL = nll(y_hat, y)\nM = mse(k, y)",
+    "a softmax that reads itself": "y_hat = softmax(W @ y_hat[t-1] + U @ x)\nL = nll(y_hat, y)",
+    "a sigmoid and a softmax that read each other": "p = sigmoid(W @ y_hat[t-1] + b * p[t-1])\nL = bce(p, y)\n"
+    "y_hat = softmax(R @ p + U @ x)\nM = nll(y_hat, y)",
     "nll of more than a softmax": "h = tanh(W @ h[t-1] + U @ x)\nL = nll(0.5 * softmax(V @ h) + 0.5 * softmax(h), y)",
     "nll of a sigmoid, bce of a softmax": "o = W @ o[t-1] + U @ x\nL = nll(sigmoid(o), y)\nM = bce(0.9 * softmax(o), y)",
     "nll of what is one step old": "h = tanh(W @ h[t-1] + U @ x)\np = softplus(V @ h)\nL = nll(p[t-1] + 1, y)",

@@ -26,9 +26,7 @@ def traces(figure, name):
 
 
 def points(figure, name):
-    return [
-        (x, y) for trace in traces(figure, name) for x, y in zip(trace.x, trace.y, strict=True) if x is not None
-    ]
+    return [(x, y) for trace in traces(figure, name) for x, y in zip(trace.x, trace.y, strict=True) if x is not None]
 
 
 @pytest.mark.parametrize("cell", CATALOGUE)
@@ -68,14 +66,22 @@ def test_each_mark_is_seen_and_said() -> None:
     legend = [trace.name for trace in figure.data if trace.showlegend is not False]
     assert legend == ["exactly 0", "below 10⁻⁵"]
     assert len(points(figure, "below 10⁻⁵")) > 0
-    hollow = [trace for trace in traces(figure, "nodes") if isinstance(trace.marker.color, str) and trace.marker.color == theme.PALETTES["light"].paper]
+    hollow = [
+        trace
+        for trace in traces(figure, "nodes")
+        if isinstance(trace.marker.color, str) and trace.marker.color == theme.PALETTES["light"].paper
+    ]
     assert len(hollow[0].x) == 39 * 3  # ŷ, o and L of the steps that do not count
 
 
 def test_what_is_not_finite_is_red_and_nothing_else_is() -> None:
     run = run_of(steps=300, activation="identity", scheme=models.Scheme("normal", gain=50.0))
     figure = figures.graph(scene(run, View(lens="value")))
-    red = [trace for trace in traces(figure, "nodes") if isinstance(trace.marker.color, str) and trace.marker.color == theme.ALARM]
+    red = [
+        trace
+        for trace in traces(figure, "nodes")
+        if isinstance(trace.marker.color, str) and trace.marker.color == theme.ALARM
+    ]
     assert len(red) == 1
     assert {"infinite", "not a number"} & {trace.name for trace in figure.data}
     assert theme.ALARM not in theme.SCALE
@@ -139,7 +145,7 @@ def test_the_curve_marks_zeros() -> None:
 
 def test_without_memory_the_curve_runs_along_the_flow() -> None:
     figure = figures.gradients(run_of("feedforward"))
-    assert list(figure.layout.xaxis.ticktext)[0] == "<i>x</i>"
+    assert next(iter(figure.layout.xaxis.ticktext)) == "<i>x</i>"
     assert len(figure.data[0].x) == len(figure.layout.xaxis.ticktext)
 
 

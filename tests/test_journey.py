@@ -14,6 +14,23 @@ NODES = """() => {
 }"""
 
 
+#: Whether the picture was made for the width that it has.
+FITTED = """() => {
+  const figure = document.querySelector(".js-plotly-plot"), made = figure?.layout?.meta?.width;
+  return made <= figure?.clientWidth && figure.clientWidth < made + 40;
+}"""
+
+#: The sheet, the labels of the axes, and the nodes: left, top, right, bottom of each.
+BOXES = """() => {
+  const figure = document.querySelector(".js-plotly-plot");
+  const box = (element) => (({ left, top, right, bottom }) => [left, top, right, bottom])(element.getBoundingClientRect());
+  const all = (selector) => [...figure.querySelectorAll(selector)].map(box);
+  const traces = [...figure.querySelectorAll(".trace.scatter")].filter((_, i) => i > 0);
+  const points = traces.flatMap((trace) => [...trace.querySelectorAll(".points .point")].map(box));
+  return [box(figure), all(".xtick text, .ytick text"), points.filter(([left, , right]) => right - left > 6)];
+}"""
+
+
 def nodes(page, count):
     """Waits until the picture has `count` nodes, and every one of them is on the screen."""
     page.wait_for_function(f"({NODES})() === {count}")
@@ -50,9 +67,8 @@ def test_from_the_first_screen_to_a_shared_link(page, new_page):
     choose(page, "Cell", "LSTM of the book")
     nodes(page, 10 * 12 + 2)
     choose(page, "Which losses count", "the last step only")
-    page.get_by_role("button", name="Fit").click()
-    settle(page)
-    page.wait_for_function("location.search.includes('range.gradient')")
+    choose(page, "of a vector, its", "largest entry")
+    page.wait_for_function("location.search.includes('as=largest')")
     other = new_page(page.url.removeprefix(re.match("https?://[^/]+/", page.url)[0]))
     nodes(other, 10 * 12 + 2)
     assert other.get_by_label("Text", exact=True).input_value() == "hello world"
@@ -82,7 +98,7 @@ def test_the_pointer_reads_a_node(page):
     for box in sorted(boxes, key=lambda box: -box["width"])[:6]:
         page.mouse.move(box["x"] + box["width"] / 2 - 1, box["y"] + box["height"] / 2 - 1)
         page.wait_for_selector(".hoverlayer .hovertext")
-        said.add(page.locator(".hoverlayer .hovertext").first.inner_text())
+        said.add(page.locator(".hoverlayer .hovertext").first.text_content())
     assert any("‖∇" in text for text in said)
 
 
@@ -102,7 +118,7 @@ def test_a_table_of_the_users_own(page):
     file = {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"x1,y\n0.5,0\n1,1\n2,0\n"}
     page.locator("input[type=file]").set_input_files(file)
     nodes(page, 3 * 7 + 1)
-    assert "x1,y" in page.get_by_label("Table (CSV)").input_value()
+    assert "x1,y" in page.get_by_label("Table (CSV)", exact=True).input_value()
 
 
 def test_a_bad_link_is_told_and_runs_nothing(new_page):
@@ -117,19 +133,16 @@ def test_a_bad_link_is_told_and_runs_nothing(new_page):
 @pytest.mark.parametrize("width", [1400, 800, 400])
 def test_nothing_is_cut_or_overlaps(new_page, width, scheme):
     page = new_page("?cell=lstm", viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.wait_for_function(FITTED)
     nodes(page, 4 * 12 + 2)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     ink = page.evaluate("getComputedStyle(document.querySelector('.js-plotly-plot .ytick text')).fill")
     light = sum(map(int, re.findall(r"\d+", ink)[:3])) > 380
     assert light == (scheme == "dark")
-    labels = page.locator(".js-plotly-plot").first.locator(".ytick text, .xtick text")
-    sheet = page.locator(".js-plotly-plot").first.bounding_box()
-    boxes = [labels.nth(i).bounding_box() for i in range(labels.count())]
-    for box in boxes:
-        assert sheet["x"] - 1 <= box["x"]
-        assert box["x"] + box["width"] <= sheet["x"] + sheet["width"] + 1
-        assert box["y"] + box["height"] <= sheet["y"] + sheet["height"] + 1
-    for i, a in enumerate(boxes):
-        for b in boxes[:i]:
-            apart = a["x"] >= b["x"] + b["width"] or b["x"] >= a["x"] + a["width"]
-            assert apart or a["y"] >= b["y"] + b["height"] - 2 or b["y"] >= a["y"] + a["height"] - 2
+    sheet, labels, points = page.evaluate(BOXES)
+    for left, top, right, bottom in labels + points:
+        assert sheet[0] - 1 <= left < right <= sheet[2] + 1
+        assert sheet[1] - 1 <= top < bottom <= sheet[3] + 1
+    for boxes in (labels, points):
+        for i, a in enumerate(boxes):
+            assert all(a[2] <= b[0] + 1 or b[2] <= a[0] + 1 or a[3] <= b[1] + 2 or b[3] <= a[1] + 2 for b in boxes[:i])

@@ -17,7 +17,9 @@ from explorer.scene import MAX_NODES, Mark, drawn, magnitudes, marks, scene
 from explorer.state import View
 
 DIAMOND = nx.DiGraph()
-DIAMOND.add_weighted_edges_from([(1, 3, 0.5), (2, 3, -1.0), (1, 4, 0.3), (2, 4, 1.0), (3, 5, 0.7), (4, 5, 1.0), (1, 5, 2.0)])
+DIAMOND.add_weighted_edges_from(
+    [(1, 3, 0.5), (2, 3, -1.0), (1, 4, 0.3), (2, 4, 1.0), (3, 5, 0.7), (4, 5, 1.0), (1, 5, 2.0)]
+)
 
 OWN = {
     "two losses": "a = W @ h[t-1] + U @ x\nh = tanh(a)\no = V @ h\nL1 = mse(o, y)\np = softmax(o)\nL2 = nll(p, y)",
@@ -129,7 +131,15 @@ def test_the_lstm_shows_its_gates_side_by_side_and_its_states_as_lines() -> None
     place = grid(CATALOGUE["lstm"])
     assert len({place.row[name] for name in ("f", "g", "s_sigmoid", "q")}) == 1
     assert place.column["f"] < place.column["g"] < place.column["s_sigmoid"] < place.column["q"]
-    assert place.row["x"] < place.row["f"] < place.row["s"] < place.row["h"] < place.row["o"] < place.row["L"] < place.row["y"]
+    assert (
+        place.row["x"]
+        < place.row["f"]
+        < place.row["s"]
+        < place.row["h"]
+        < place.row["o"]
+        < place.row["L"]
+        < place.row["y"]
+    )
     straight = [w for w in place.wires if (w.source, w.target, w.lag) == ("s", "s", 1)]
     assert [w.bend for w in straight] == [0]
 
@@ -160,7 +170,17 @@ def test_what_is_not_finite_stays_so(measure) -> None:
 
 def test_every_kind_of_magnitude_has_its_mark() -> None:
     given = np.array([1e-3, 0.0, 1e-9, 100.0, np.inf, np.nan, -1.0, 1e-5, 10.0])
-    wanted = [Mark.WITHIN, Mark.ZERO, Mark.BELOW, Mark.ABOVE, Mark.INFINITE, Mark.NAN, Mark.NONE, Mark.WITHIN, Mark.WITHIN]
+    wanted = [
+        Mark.WITHIN,
+        Mark.ZERO,
+        Mark.BELOW,
+        Mark.ABOVE,
+        Mark.INFINITE,
+        Mark.NAN,
+        Mark.NONE,
+        Mark.WITHIN,
+        Mark.WITHIN,
+    ]
     assert marks(given, -5, 1).tolist() == wanted
 
 
@@ -198,7 +218,11 @@ def test_no_loss_that_does_not_count_has_a_gradient() -> None:
 def test_overflow_is_marked_and_not_hidden() -> None:
     run = models.run(
         models.changed(
-            Model(), activation="identity", task="noise", settings=(("steps", 300),), scheme=models.Scheme("normal", gain=50.0)
+            Model(),
+            activation="identity",
+            task="noise",
+            settings=(("steps", 300),),
+            scheme=models.Scheme("normal", gain=50.0),
         )
     )
     assert run.overflow is not None

@@ -31,7 +31,9 @@ def settings(draw, task):
         elif setting.kind == "text":
             values[setting.name] = draw(TEXT)
         elif setting.kind == "int":
-            values[setting.name] = draw(st.integers(int(setting.lower), min(int(setting.upper), int(setting.lower) + 12)))
+            values[setting.name] = draw(
+                st.integers(int(setting.lower), min(int(setting.upper), int(setting.lower) + 12))
+            )
         else:
             values[setting.name] = draw(st.floats(setting.lower, setting.upper))
     return values
@@ -40,7 +42,9 @@ def settings(draw, task):
 @st.composite
 def schemes(draw, vector=False):
     kind = draw(st.sampled_from([kind for kind in SCHEMES.values() if kind.for_vectors or not vector]))
-    numbers = {s.name: draw(st.floats(0.01, 100)) for s in kind.settings if s.default is not None and draw(st.booleans())}
+    numbers = {
+        s.name: draw(st.floats(0.01, 100)) for s in kind.settings if s.default is not None and draw(st.booleans())
+    }
     return Scheme(kind.name, **numbers)
 
 
@@ -109,7 +113,11 @@ WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last",
          "<script>alert(1)</script>", "x1,y\n1,0", "", ",", ":", "\ud800", "0" * 5000, "٣", "1_0", "value"]  # fmt: skip
 
 
-@given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), st.sampled_from(WORDS) | st.text(max_size=20), max_size=8))
+@given(
+    st.dictionaries(
+        st.sampled_from(KEYS) | st.text(max_size=5), st.sampled_from(WORDS) | st.text(max_size=20), max_size=8
+    )
+)
 def test_no_link_raises(query) -> None:
     state, problems = from_query(query)
     assert all(problem.encode() for problem in problems)  # can be sent: no lone surrogates
@@ -170,7 +178,9 @@ def test_a_long_text_is_left_out_of_the_link() -> None:
 
 
 def test_a_new_cell_keeps_what_fits() -> None:
-    model = models.with_override(models.with_size(models.changed(Model(), cell="lstm"), "h", 12), "W_f", Scheme("zeros"))
+    model = models.with_override(
+        models.with_size(models.changed(Model(), cell="lstm"), "h", 12), "W_f", Scheme("zeros")
+    )
     assert models.changed(model, cell="lstm_peephole") == replace(model, cell="lstm_peephole")
     other = models.changed(model, cell="gru")
     assert models.sizes(other)["h"] == 12

@@ -37,7 +37,7 @@ _GLYPHS = {
 }
 
 
-def graph(source: Run | Scene, palette: str = "light", width: int = 960) -> go.Figure:
+def graph(source: Run | Scene, palette: str = "light", width: int = 1000) -> go.Figure:
     """The unrolled graph, every node coloured by the magnitude that the scene has.
 
     source    a run, or a scene for any other view of it
@@ -82,6 +82,7 @@ class _Drawing:
         figure.update_layout(
             height=self.height + self.margin["t"] + self.margin["b"],
             margin=self.margin,
+            meta={"width": self.width},
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",
             font={"family": theme.FONT, "color": ink, "size": 14},

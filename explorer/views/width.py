@@ -6,8 +6,8 @@ from typing import Final
 
 import streamlit as st
 
-USUAL: Final = 960  # of a window of 1400 pixels, with the side bar open
-_STEP: Final = 80  # so that a window that is dragged does not start a run at each pixel
+USUAL: Final = 1000  # of a window of 1400 pixels, with the side bar open
+_STEP: Final = 40  # so that a window that is dragged does not start a run at each pixel
 
 _SCRIPT = f"""
 export default function ({{ data, parentElement, setStateValue }}) {{

@@ -1,0 +1,100 @@
+"""The live picture: the scene on a canvas that stays mounted while its data change. `live(scene)` puts it on the page.
+
+Sweep, knob, hover, zoom and keyboard run in the browser. What is picked there comes back as an event; the page keeps it
+in its own state and hands it in again with the scene, which is the only truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from explorer.live.encode import Captions, Knob, captions, encode, orders
+from explorer.scene import Scene
+
+__all__ = ["Captions", "Knob", "Picked", "Turned", "captions", "encode", "live", "orders"]
+
+_HERE: Final = Path(__file__).parent
+_component: Final = st.components.v2.component(
+    "unrolled_live",
+    **{kind: (_HERE / f"live.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")},
+)
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A node was picked: its name and step; or an empty place, and then None."""
+
+    node: tuple[str, int] | None
+
+
+@dataclass(frozen=True)
+class Turned:
+    """The knob was let go at one of its positions."""
+
+    at: int
+
+
+def live(
+    scene: Scene,
+    palette: str = "light",
+    *,
+    key: str = "live",
+    said: Captions | None = None,
+    knob: Knob | None = None,
+    strength: str = "norm",
+    label: str = "",
+    pace: float | None = None,
+    on_pick: Callable[[tuple[str, int] | None], None] | None = None,
+    on_turn: Callable[[int], None] | None = None,
+) -> Picked | Turned | None:
+    """The picture of the scene; what was done in it since the last run of the script, or None.
+
+    `on_pick` and `on_turn` are called before the script runs, as callbacks of widgets are, so that the whole page sees the
+    change. All else is as `encode` has it.
+    """
+    seen = f"{key}.event"
+
+    def picked() -> None:
+        event = _picked(st.session_state[key].get("selected"), scene)
+        if event is not None:
+            st.session_state[seen] = event[1]
+            if on_pick is not None:
+                on_pick(event[0].node)
+
+    def turned() -> None:
+        event = _turned(st.session_state[key].get("knob"), knob)
+        if event is not None and on_turn is not None:
+            on_turn(event.at)
+
+    data = encode(
+        scene, palette, said=said, knob=knob, strength=strength, label=label, pace=pace,
+        event=st.session_state.get(seen, 0),
+    )  # fmt: skip
+    result = _component(key=key, data=data, on_selected_change=picked, on_knob_change=turned)
+    event = _picked(result.get("selected"), scene)
+    return event[0] if event is not None else _turned(result.get("knob"), knob)
+
+
+# What comes from a browser may be anything.
+
+
+def _picked(value: object, scene: Scene) -> tuple[Picked, int] | None:
+    """A selection and its number, if it is one: {"node": [name, t] or None, "event": number}."""
+    match value:
+        case {"node": None, "event": int(event)}:
+            return Picked(None), event
+        case {"node": [str(name), int(t)], "event": int(event)} if name in scene.names:
+            return Picked((name, t)), event
+    return None
+
+
+def _turned(value: object, knob: Knob | None) -> Turned | None:
+    match value:
+        case int(at) if knob is not None and 0 <= at < len(knob.labels):
+            return Turned(at)
+    return None

@@ -1,0 +1,257 @@
+"""The scene as bytes for the live picture: a header in JSON, then the arrays that it lists. Nothing here knows Streamlit.
+
+    uint32   length of the header, little-endian
+    header   JSON, UTF-8; filled up with spaces so that what follows begins at a multiple of eight bytes
+    arrays   one after the other as `header["arrays"]` has them, [name, type, length], each filled up to eight bytes
+
+Whatever is not the same for every picture is in here, colours and texts too: the script is a constant.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.names import Symbol, written
+from explorer import theme
+from explorer.scene import Mark, Scene, marks
+from explorer.state import LENSES
+
+Array = NDArray[Any]
+
+#: With more nodes than this a node says its norms only; the first numbers of all vectors would outweigh the picture.
+NUMBERS: Final = 2_500
+#: What the script knows how to read; it takes them by these names.
+_TYPES: Final = ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One number of the model that can be turned, with the picture at each of its K values.
+
+    title            what is turned;  labels (K,)  its values as they are written
+    at               which of them the scene shows
+    magnitude (K, N) what the colour shows at each, nodes in the order of the scene; negative where there is none
+    curve (K,)       a number of each run, drawn above the slider;  curve_title  what it is: log₁₀ ‖∇h⁽¹⁾‖
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    at: int
+    magnitude: Array
+    curve: Array
+    curve_title: str
+
+    def __post_init__(self) -> None:
+        many = len(self.labels)
+        if not (self.magnitude.ndim == 2 and len(self.magnitude) == len(self.curve) == many and 0 <= self.at < many):
+            shapes = f"magnitude {self.magnitude.shape}, curve {self.curve.shape}, at {self.at}"
+            raise ValueError(f"{many} values of the knob, but {shapes}; each must have one for every value")
+
+
+@dataclass(frozen=True)
+class Captions:
+    """What the sweep says at each name, forward and backward, in plain text.
+
+    {t} gives way to the step, {t-1} and {t+2} to others; between ⁽ and ⁾ they are written as superscripts.
+    """
+
+    forward: Mapping[str, str]
+    backward: Mapping[str, str]
+
+
+def orders(scene: Scene) -> tuple[Array, Array]:
+    """When each node becomes known: the rank of its value and of its gradient, both (N,); equal ranks together.
+
+    Forward by step, and within it by row, since a row reads lower ones only; what is given comes first in its step.
+    Backward the other way round. Without memory the steps are samples, and all go together.
+
+    **Holds:** no_node_before_what_it_reads, no_gradient_before_those_it_sums.
+    """
+    place, rows = scene.grid.row, scene.grid.rows
+    row = np.array([place[name] for name in scene.names])
+    target = np.array([role == "target" for role in scene.roles])
+    step = scene.t.astype(int) if scene.upwards else np.zeros(len(scene.t), int)
+    ranks = [
+        step * rows + np.where(target, 0, row)[scene.name],
+        -step * rows - np.where(target, rows - 1 - bool(target.any()), row)[scene.name],
+    ]
+    forward, backward = (np.unique(rank, return_inverse=True)[1].astype(np.int32) for rank in ranks)
+    return forward, backward
+
+
+def captions(scene: Scene) -> Captions:
+    """What every node is made of, from the wires of its cell: h⁽³⁾ from a⁽³⁾; ∇h⁽³⁾ from ∇o⁽³⁾ and ∇a⁽⁴⁾."""
+    signs = {name: _plain(parts) for name, parts in zip(scene.names, scene.symbols, strict=True)}
+    sources: dict[str, list[str]] = {name: [] for name in scene.names}
+    targets: dict[str, list[str]] = {name: [] for name in scene.names}
+    for wire in scene.grid.wires:
+        sources[wire.target].append(_at(signs[wire.source], -wire.lag))
+        targets[wire.source].append("∇" + _at(signs[wire.target], wire.lag))
+    made, known = {}, {}
+    for name, role in zip(scene.names, scene.roles, strict=True):
+        own = _at(signs[name], 0)
+        made[name] = f"{own} from {_listed(sources[name])}" if sources[name] else f"{own} is given"
+        if role == "target":
+            known[name] = ""
+        else:
+            known[name] = f"∇{own} from {_listed(targets[name])}" if targets[name] else f"∇{own} is the loss's own weight"
+    return Captions(made, known)
+
+
+def encode(
+    scene: Scene,
+    palette: str = "light",
+    *,
+    said: Captions | None = None,
+    knob: Knob | None = None,
+    strength: str = "norm",
+    label: str = "",
+    pace: float | None = None,
+    event: int = 0,
+) -> bytes:
+    """The bytes of a scene.
+
+    palette   "light" or "dark", the page that it stands on
+    said      what the sweep says; `captions(scene)` if none is given
+    knob      the number that can be turned in the picture
+    strength  what `scene.strength` is, if it is there: ‖message‖
+    label     the picture in a sentence, for those who do not see it
+    pace      milliseconds from one picture of the sweep to the next; if None, what suits their number
+    event     the number of the last selection that `scene.selected` already knows of
+    """
+    arrays = dict(_arrays(scene, knob))
+    header = _header(scene, palette, said or captions(scene), knob) | {
+        "strength": strength,
+        "label": label,
+        "pace": pace,
+        "event": event,
+        "arrays": [[name, array.dtype.str[1:], array.size] for name, array in arrays.items()],
+    }
+    body = b"".join(_filled(array.tobytes()) for array in arrays.values())
+    header["token"] = f"{zlib.crc32(body, zlib.crc32(_json(header))):08x}"
+    text = _json(header)
+    text += b" " * (-(4 + len(text)) % 8)
+    return struct.pack("<I", len(text)) + text + body
+
+
+def _header(scene: Scene, palette: str, said: Captions, knob: Knob | None) -> dict[str, Any]:
+    colours = {key: value for key, value in asdict(theme.PALETTES[palette]).items() if key != "series"}
+    return {
+        "names": scene.names,
+        "roles": scene.roles,
+        "shapes": [theme.SHAPES[role] for role in scene.roles],
+        "symbols": [_drawn(parts) for parts in scene.symbols],
+        "written": [_plain(parts) for parts in scene.symbols],
+        "rows": [scene.grid.row[name] for name in scene.names],
+        "pitch": scene.grid.pitch,
+        "upwards": scene.upwards,
+        "first": scene.first,
+        "last": scene.last,
+        "labels": scene.labels,
+        "targets": scene.targets,
+        "low": scene.low,
+        "high": scene.high,
+        "title": f"{LENSES[scene.view.lens].title}, {scene.view.quantity}",
+        "quantity": scene.view.quantity,
+        "selected": scene.selected,
+        "forward": [said.forward.get(name, "") for name in scene.names],
+        "backward": [said.backward.get(name, "") for name in scene.names],
+        "knob": knob
+        and {"title": knob.title, "labels": knob.labels, "at": knob.at, "curve_title": knob.curve_title},
+        "colours": {**colours, "scale": theme.SCALE, "alarm": theme.ALARM},
+        "font": theme.FONT,
+    }
+
+
+def _arrays(scene: Scene, knob: Knob | None) -> dict[str, Array]:
+    forward, backward = orders(scene)
+    arrays = {
+        "x": scene.x.astype("<f4"),
+        "y": scene.y.astype("<f4"),
+        "name": _small(scene.name),
+        "t": _small(scene.t),
+        "units": _small(scene.units),
+        "exponent": exponents(scene.magnitude),
+        "mark": scene.mark.astype("i1"),
+        "value": scene.value.astype("<f8"),
+        "gradient": scene.gradient.astype("<f8"),
+        "source": _small(scene.source),
+        "target": _small(scene.target),
+        "bend": scene.bend.astype("<f4"),
+        "order_forward": _small(forward),
+        "order_backward": _small(backward),
+    }
+    if len(scene.name) <= NUMBERS:
+        arrays |= {
+            "value_head": scene.value_head.astype("<f8"),
+            "gradient_head": scene.gradient_head.astype("<f8"),
+        }
+    if scene.strength is not None:
+        arrays |= {
+            "strength": scene.strength.astype("<f8"),
+            "strength_exponent": exponents(scene.strength),
+            "strength_mark": marks(scene.strength, scene.low, scene.high),
+        }
+    if knob is not None:
+        if knob.magnitude.shape[1] != len(scene.name):
+            raise ValueError(f"the knob has {knob.magnitude.shape[1]} nodes, the scene {len(scene.name)}")
+        arrays |= {
+            "knob_exponent": exponents(knob.magnitude),
+            "knob_mark": marks(knob.magnitude, scene.low, scene.high),
+            "knob_curve": knob.curve.astype("<f8"),
+        }
+    return arrays
+
+
+def exponents(magnitude: Array) -> Array:
+    """log₁₀ as float32, nan where a colour of the scale has no meaning; of any shape. What else is there, the mark says."""
+    usable = np.isfinite(magnitude) & (magnitude > 0)
+    logarithm: Array = np.log10(np.where(usable, magnitude, 1.0))
+    return np.where(usable, logarithm, np.nan).astype("<f4")
+
+
+def _small(array: Array) -> Array:
+    """The same whole numbers in the fewest bytes."""
+    kind = np.result_type(*(np.min_scalar_type(int(end)) for end in (array.min(initial=0), array.max(initial=0))))
+    return array.astype(kind.newbyteorder("<"))
+
+
+def _filled(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 8)
+
+
+def _json(header: Mapping[str, Any]) -> bytes:
+    return json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+def _drawn(parts: Symbol) -> tuple[str, bool, str]:
+    """A symbol as it is drawn: its letter with the accent, whether that is in italics, and its index."""
+    function = theme.FUNCTIONS.get(parts.letter)
+    letter = function or written(f"{parts.letter}_{parts.accent}" if parts.accent else parts.letter)
+    words = parts.index.split(",") if parts.index else []
+    return letter, function is None, ",".join(theme.FUNCTIONS.get(word) or written(word) for word in words)
+
+
+def _plain(parts: Symbol) -> str:
+    """A symbol as plain text: ŷ, σ, W_f, h₁."""
+    letter, _, index = _drawn(parts)
+    return letter + (written(f"x_{index}")[1:] if index.isdigit() else f"_{index}" if index else "")
+
+
+def _at(sign: str, lag: int) -> str:
+    return f"{sign}⁽{{t{lag:+d}}}⁾" if lag else f"{sign}⁽{{t}}⁾"
+
+
+def _listed(signs: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(signs[:-1]), signs[-1]]))
