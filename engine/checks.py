@@ -79,13 +79,12 @@ def check(run: Run, limit: int = LIMIT) -> tuple[Check, ...]:
             for law, statement in _STATEMENTS.items()
             if law != _QUOTIENTS or upstream_of_kinks(run.cell)
         )
-    with np.errstate(all="ignore"):
-        return (
-            values_satisfy_the_equations(run),
-            *gradients_match_disturbances(run, limit),
-            *messages_sum(run),
-            no_loss_reaches_a_later_node(run),
-        )
+    return (
+        values_satisfy_the_equations(run),
+        *gradients_match_disturbances(run, limit),
+        *messages_sum(run),
+        no_loss_reaches_a_later_node(run),
+    )
 
 
 _VALUES = "values_satisfy_the_equations"
@@ -139,7 +138,7 @@ def _row(run: Run, law: str, errors: Iterable[tuple[float, Where]], measured: st
 def _worst(name: str, first: int | None, difference: Array, scale: Array | float) -> tuple[float, Where]:
     """The largest |difference| / scale over the rows (steps from `first`), and its place."""
     rows = np.abs(difference).reshape(len(difference), -1).max(axis=1)
-    relative = np.where(rows == 0, 0.0, rows / scale)
+    relative = np.divide(rows, scale, out=np.zeros(len(rows)), where=rows != 0)
     relative[np.isnan(relative)] = np.inf
     row = int(np.argmax(relative))
     return float(relative[row]), (name, None if first is None else first + row)
@@ -168,6 +167,7 @@ def _seed(run: Run) -> Array:
 # The laws -----------------------------------------------------------------------------------------------------------
 
 
+@np.errstate(all="ignore")
 def values_satisfy_the_equations(run: Run) -> Check:
     """Each value against its equation at the run's own values; errors are relative to the largest number read, too."""
 
@@ -192,6 +192,7 @@ def values_satisfy_the_equations(run: Run) -> Check:
     return _row(run, _VALUES, errors())
 
 
+@np.errstate(all="ignore")
 def messages_sum(run: Run) -> tuple[Check, Check]:
     """The messages into each node, and those into the copies of each parameter, against the gradients there.
 
@@ -310,6 +311,7 @@ def upstream_of_kinks(cell: Cell) -> frozenset[str]:
     return frozenset(found)
 
 
+@np.errstate(all="ignore")
 def gradients_match_disturbances(run: Run, limit: int = LIMIT) -> tuple[Check, ...]:
     """The gradient at nodes, x, initial values and parameters against the change of the loss when they are disturbed.
 
@@ -359,7 +361,7 @@ def _disturbed(run: Run, law: str, things: Sequence[_Thing], limit: int) -> Chec
             sure = doubt <= tolerance * scale / 2
             measured += int(np.count_nonzero(sure))
             unsure += int(np.count_nonzero(~sure))
-            relative = np.where(sure & (found != grad), np.abs(found - grad) / scale, 0)
+            relative = np.divide(np.abs(found - grad), scale, out=np.zeros(len(found)), where=sure & (found != grad))
             worst = int(np.argmax(relative))
             errors.append((float(relative[worst]), (thing.name, thing.step(int(row[worst])))))
     total = sum(thing.value.size for thing in things)

@@ -16,6 +16,7 @@ from engine.equations import likely
 from engine.operations import Array
 
 MAX_BYTES = 4 << 30  # of the values and gradients of one run
+_MAX_CLASSES = 1 << 30
 _FLOAT64 = np.dtype(np.float64)
 _COPIES = 3  # value, gradient and what the sweep keeps, for each unit of each node
 
@@ -74,7 +75,10 @@ def checked(
     parameters = _parameters(cell, params, kind)
     given = _given_initial(cell, initial, kind)
     classes = y.dtype.kind in "iu"
-    top = int(np.maximum.reduce(y, None)) if classes else 0
+    # as unsigned numbers the negative ones are the largest: one pass finds either fault
+    top = int(np.maximum.reduce(y.view(np.uintp), None)) if classes else 0
+    if top > _MAX_CLASSES:
+        raise ValueError(f"y has classes from {int(y.min())} to {int(y.max())}; they are counted from 0")
     shape = _shape(
         cell,
         T,
@@ -87,12 +91,8 @@ def checked(
         tuple([(name, array.shape) for name, array in given.items()]),
         top + 1 if cell.only_classes_fix_y else 0,
     )
-    if classes:
-        if top >= shape.sizes["y"] or np.minimum.reduce(y, None) < 0:
-            raise ValueError(
-                f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}"
-            )
-        y = y.astype(np.intp)
+    if classes and top >= shape.sizes["y"]:
+        raise ValueError(f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}")
     factors = _weights(weights, T, B, kind)
     seed = factors / kind.type(B) if reduction == "mean" and B > 1 else factors
     start = _initial(shape, given)
@@ -160,6 +160,7 @@ def _target(cell: Cell, y: Any, x: Array | None, kind: np.dtype[Any]) -> Array:
     except ValueError:
         raise ValueError("y is no rectangular array; integers (T, B) or floats (T, B, n_y)") from None
     if result.dtype.kind in "iu":
+        result = np.array(result, np.intp)
         if not cell.takes_classes:
             names = ", ".join(row.name for row in map(cell.loss, cell.nodes) if row is not None and not row.classes)
             raise ValueError(f"y has integers where floats belong: {names} compares with floats (T, B, n_y)")
@@ -286,9 +287,7 @@ def _weights(weights: Any, T: int, B: int, kind: np.dtype[Any]) -> Array:
     result = _floats("weights", result, expected, kind)
     if result.shape not in ((T,), (T, B)):
         raise ValueError(f"weights has shape {result.shape}; {expected}, here ({T},) or ({T}, {B})")
-    factors = np.empty((T, B), kind)
-    factors[...] = result[:, None] if result.ndim == 1 else result
-    return factors
+    return np.repeat(result[:, None], B, axis=1) if result.ndim == 1 and B > 1 else result.reshape(T, B)
 
 
 def _bounded(sizes: Mapping[str, int], T: int, B: int, kind: np.dtype[Any]) -> None:

@@ -47,12 +47,13 @@ def unroll(source: Cell | Run, T: int | None = None, parameters: Parameters = "h
             role = cell.role(read.name)
             if role == "parameter":
                 if parameters == "hidden":
-                    add(name, t)
                     continue
                 tail = add(read.name, t if parameters == "copies" else None)
             else:
                 tail = add(read.name, t - read.lag)
             graph.add_edge(tail, add(name, t), key=read.argument, argument=read.argument, lag=read.lag)
+        for name in cell.nodes:  # one that reads nothing, or parameters alone, has no edge
+            add(name, t)
     return graph
 
 
@@ -68,4 +69,7 @@ def roll(cell: Cell, parameters: bool = True) -> nx.MultiDiGraph:
                 graph.add_node(node, name=node, role=cell.role(node), operation=cell.operation(node))
         if read.name in graph:
             graph.add_edge(read.name, name, key=read.argument, argument=read.argument, lag=read.lag)
+    for name in cell.nodes:
+        if name not in graph:
+            graph.add_node(name, name=name, role=cell.role(name), operation=cell.operation(name))
     return graph

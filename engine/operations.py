@@ -356,7 +356,7 @@ def _sigmoid_bce(a: Array, y: Array, p: Array, L: Array, pull: Array) -> None:
 _LOSSES = (
     Loss(
         "nll",
-        latex=r"-\textstyle\sum_i {y}_i \log {p}_i",
+        latex=r"-\textstyle\sum_i {{{y}}}_i \log {{{p}}}_i",
         latex_pull=r"-{y} \oslash {p}",
         classes=True,
         value=_nll,
@@ -365,7 +365,7 @@ _LOSSES = (
         after="softmax",
         joint=_softmax_nll,
         definition_joint=_nll_of_logits,
-        latex_joint=r"{p}\,\textstyle\sum_i {y}_i - {y}",
+        latex_joint=r"{p}\,\textstyle\sum_i {{{y}}}_i - {y}",
     ),
     Loss(
         "mse",
@@ -378,7 +378,7 @@ _LOSSES = (
     ),
     Loss(
         "bce",
-        latex=r"-\tfrac{{1}}{{n}}\textstyle\sum_i \left[{y}_i \log {p}_i + (1 - {y}_i) \log (1 - {p}_i)\right]",
+        latex=r"-\tfrac{{1}}{{n}}\textstyle\sum_i \left[{{{y}}}_i \log {{{p}}}_i + (1 - {{{y}}}_i) \log (1 - {{{p}}}_i)\right]",
         latex_pull=r"\tfrac{{1}}{{n}}\left((1 - {y}) \oslash (1 - {p}) - {y} \oslash {p}\right)",
         classes=False,
         value=_bce,

@@ -143,6 +143,8 @@ class Recurrence:
         rows = sum(w.units(name) for name, _ in members)
         if not operand.lag or w.plan.lags[operand.name] != operand.lag:
             return None
+        if any(name == operand.name for name, _ in members):
+            return None  # its memory would lie in two places
         outer = [t for name, _ in members for t in self.outer[name]]
         if any(not (t.matrix is not None or is_bias(t)) for t in outer):
             return None

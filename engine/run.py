@@ -176,7 +176,7 @@ class Run:
             ]
             if not joint:
                 return interpreter.pull(cell, target, grad, self.at)
-            found = interpreter.pull(cell, target, self._other_grad(target, joint), self.at)
+            found = interpreter.pull(cell, target, self._tape.sent.get(target, np.zeros_like(grad)), self.at)
             # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
             inner = cell.equations[target].expression
             assert isinstance(inner, Apply)
@@ -198,16 +198,6 @@ class Run:
                 total += pulled.reshape(a.shape) * self.grad[name]
             through = interpreter.pull(cell, target, total, self.at, inside=True)
             return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
-
-    def _other_grad(self, target: str, joint: list[str]) -> Array:
-        """∇target without what comes from the losses that are computed jointly with it."""
-        others = [name for name in self.cell.nodes if name not in joint]
-        total = np.zeros_like(self.grad[target])
-        for name in others:
-            for read, message in self.messages(name) if any(r.name == target for r in self.cell.reads[name]) else []:
-                if read.name == target:
-                    total += _shifted(message, read.lag)
-        return total
 
     def message(self, source: str, target: str, lag: int | None = None, argument: int | None = None) -> Array:
         """What flows back along the edge source → target at each step: (T, B, n) of the source, or (T, *shape).

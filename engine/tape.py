@@ -17,6 +17,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
+from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 
@@ -35,23 +37,24 @@ class Tape:
     """Memory and calls of one shape of run, and after `play` its results, read-only.
 
     value, grad, param_grad, initial_grad   as `Run` has them
+    sent    node that a loss is computed jointly with -> the part of its gradient that it sends on, where there is one
     """
 
     def __init__(self, data: Data) -> None:
         writer = _written(data)
         self._fill, self._load = writer.fills, writer.load
         self._forward, self._backward = writer.forward, writer.backward
-        self.value = writer.values()
-        self.grad = writer.grads()
-        self.param_grad = writer.param_grads()
-        self.initial_grad = writer.initial_grads()
-        results = (self.value, self.grad, self.param_grad, self.initial_grad)
-        views = [array for group in results for array in group.values()]
+        groups = writer.values(), writer.grads(), writer.param_grads(), writer.initial_grads(), writer.sent
+        proxies = [MappingProxyType(group) for group in groups]
+        self.value, self.grad, self.param_grad, self.initial_grad, self.sent = proxies
+        views = [array for group in groups for array in group.values()]
+        for array in chain(*(group.values() for group in groups[:4])):
+            array.flags.writeable = False
         owners = {id(array): array for array in map(_owner, views)}
         self.nbytes = sum(array.nbytes for array in writer.arrays())
         # A run holds the mappings, a reader their arrays, and a slice of an array holds the owner of its memory.
-        self._held: list[object] = [*results, *views, *owners.values()]
-        del results, views, owners, writer
+        self._held: list[object] = [*groups, *proxies, *views, *owners.values()]
+        del groups, proxies, views, owners, writer, array
         self._at_rest = [sys.getrefcount(held) for held in self._held]
 
     def play(self, data: Data) -> None:

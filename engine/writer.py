@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ class Writer:
     value, adjoint       where each value and its gradient lie
     fills, load          what each run copies in: parameters, and everything else
     forward, backward    the two lists of calls
+    sent                 of values that a loss is computed jointly with, the part of the gradient that they send on
     """
 
     def __init__(self, plan: Schedule, data: Data) -> None:
@@ -37,6 +37,7 @@ class Writer:
         self.adjoint: dict[str, Slot] = {}
         self.kept: dict[tuple[str, str], Slot] = {}  # (value, register of its recipe)
         self.started: set[str] = set()  # adjoints that have something in them already
+        self.sent: dict[str, Array] = {}
         self.sent_with_the_recurrence: set[tuple[str, str]] = (
             set()
         )  # (sum, state): its way back is the recurrence's product
@@ -248,6 +249,8 @@ class Writer:
             first, last = self.value[run[0][0]], self.value[run[-1][0]]
             out = Slot(first.buffer, first.lo, last.hi)
             fresh = not any(name in written for name, _ in run)
+            if not fresh:  # what is added to must have something in it
+                bound += [partial(space.over(self.value[name]).fill, 0) for name, _ in run if name not in written]
             target = out if fresh else self.wide(out.hi - out.lo)
             bound.append(product(space.table(self.value_at(operand)), self.stacked(run).T, space.table(target)))
             if not fresh:
@@ -375,6 +378,9 @@ class Writer:
             if isinstance(cost, Cost) and cost.logits is not None and cost.p.name == name and cost.out in self.started:
                 arrays = over(self.value[name]), self.y, over(self.adjoint[cost.out]), over(self.adjoint[name])
                 before, write = self.begin(name, 0)
+                if not write and name not in self.sent:
+                    self.sent[name] = np.empty(arrays[-1].shape, self.dtype)
+                    self.backward.append(partial(np.copyto, self.sent[name], arrays[-1]))
                 self.backward += [*before, partial(_show, cost.loss, write, *arrays)]
 
     def affine_backward(
@@ -456,24 +462,24 @@ class Writer:
     def arrays(self) -> list[Array]:
         return [buffer.allocate(self.space) for buffer in self.buffers if buffer.width]
 
-    def values(self) -> Mapping[str, Array]:
+    def values(self) -> dict[str, Array]:
         names = [*(["x"] if self.data.x is not None else []), *self.plan.cell.nodes]
-        return _read_only({name: self.space.over(self.value[name]) for name in names})
+        return {name: self.space.over(self.value[name]) for name in names}
 
-    def grads(self) -> Mapping[str, Array]:
+    def grads(self) -> dict[str, Array]:
         names = [*(["x"] if self.data.x is not None else []), *self.plan.cell.nodes]
-        return _read_only({name: self.space.over(self.adjoint[name]) for name in names})
+        return {name: self.space.over(self.adjoint[name]) for name in names}
 
-    def param_grads(self) -> Mapping[str, Array]:
-        return _read_only({name: array[:] for name, array in self.param_grad.items()})
+    def param_grads(self) -> dict[str, Array]:
+        return {name: array[:] for name, array in self.param_grad.items()}
 
-    def initial_grads(self) -> Mapping[str, Array]:
+    def initial_grads(self) -> dict[str, Array]:
         found = {}
         for name in self.plan.cell.states:
             slot, K = self.adjoint[name], self.plan.lags[name]
             lead = slot.buffer.lead - slot.lag
             found[name] = slot.buffer.allocate(self.space)[lead - K : lead, :, slot.lo : slot.hi]
-        return _read_only(found)
+        return found
 
 
 def kept_registers(instruction: Elementwise) -> list[str]:
@@ -513,12 +519,6 @@ def product(left: Array, right: Array, out: Array) -> Bound:
     if out.flags.c_contiguous:
         return partial(left.dot, right, out)
     return partial(np.matmul, left, right, out)
-
-
-def _read_only(arrays: Mapping[str, Array]) -> Mapping[str, Array]:
-    for array in arrays.values():
-        array.flags.writeable = False
-    return MappingProxyType(dict(arrays))
 
 
 def _initial_of(name: str, data: Data) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from dataclasses import FrozenInstanceError
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine import CATALOGUE, EquationError, feedforward, parse
 from engine.cell import MAX_SIZE, Cell, Read, sources
+from engine.names import latex
 
 RNN = CATALOGUE["rnn"]
 SIZES = {"x": 4, "h": 5, "y": 3}
@@ -149,14 +149,6 @@ def test_a_cell_has_defaults_for_the_reader() -> None:
     assert parse("L = mse(x, y)", "mine").title == "mine"
 
 
-def test_cells_can_be_sent_to_another_process() -> None:
-    for cell in CATALOGUE.values():
-        copy = pickle.loads(pickle.dumps(cell))
-        assert copy == cell
-        assert copy.nodes == cell.nodes
-        assert copy.title == cell.title
-
-
 # --- sizes ---------------------------------------------------------------------------------------------------------------
 
 
@@ -229,7 +221,7 @@ def test_a_loss_has_one_unit_and_so_has_what_shares_its_size() -> None:
         (
             "h = x\nL = mse(h, y) * h",
             {"x": 4, "y": 4},
-            r"line 2, column \d+: sizes that contradict each other: 'x' shares a size with a loss",
+            r"line 2, column \d+: sizes that contradict each other: '[xy]' shares a size with a loss",
         ),
     ],
 )
@@ -291,6 +283,14 @@ def test_latex_of_the_worked_network_is_the_books() -> None:
     )
 
 
+def test_an_index_of_a_loss_does_not_meet_that_of_a_name() -> None:
+    """p_{1}_i would be an error of LaTeX; {p_{1}}_i is none."""
+    for text in ("p_1 = softmax(x)\nL = nll(p_1, y)", "p_1 = sigmoid(x)\nL = bce(p_1, y)"):
+        written = parse(text).latex()
+        assert "{p_{1}^{(t)}}_i" in written
+        assert not re.search(r"_\{?\w+\}?(\^\{[^}]*\})?_", written)
+
+
 def test_calls_are_written_where_they_stood() -> None:
     cell = parse("s = f * s[t-1] - (1 - f) * tanh(b - W @ x)\nL = 0.5 * mse(sigmoid(s), y)")
     assert r"s^{(t)} &= f \odot s^{(t-1)} - \left(1 - f\right) \odot \tanh\left(b - W x^{(t)}\right)" in cell.latex()
@@ -302,7 +302,7 @@ def test_calls_are_written_where_they_stood() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "latex"),
+    ("text", "expected"),
     [
         ("a - (b - c)", r"a - \left(b - c\right)"),
         ("a - b - c", "a - b - c"),
@@ -319,9 +319,9 @@ def test_calls_are_written_where_they_stood() -> None:
         ("alpha * h[t-3]", r"\alpha \odot h^{(t-3)}"),
     ],
 )
-def test_latex_has_the_parentheses_that_are_needed(text, latex) -> None:
+def test_latex_has_the_parentheses_that_are_needed(text, expected) -> None:
     cell = parse(f"h = {text}\nL = mse(h, y)")
-    assert cell.latex().splitlines()[1] == rf"h^{{(t)}} &= {latex} \\"
+    assert cell.latex().splitlines()[1] == rf"h^{{(t)}} &= {expected} \\"
 
 
 @pytest.mark.parametrize("cell", [*CATALOGUE.values(), feedforward(5, "relu", "bce")], ids=lambda cell: cell.name)
@@ -333,8 +333,6 @@ def test_latex_of_every_cell_has_each_line_and_each_name(cell: Cell) -> None:
     assert text.count("{") == text.count("}")
     assert text.count(r"\left") == text.count(r"\right")
     for name in (*cell.parameters, *(name for name in cell.nodes if cell.equations[name].within is None)):
-        from engine.names import latex
-
         assert latex(name) in text, name
     assert not re.search(r"[@*#_]\s|__|None|\bt-1\b(?!\))", text)
     for function in ("tanh", "sigmoid", "softmax"):

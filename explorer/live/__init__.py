@@ -18,10 +18,14 @@ from explorer.scene import Scene
 
 __all__ = ["Captions", "Knob", "Picked", "Turned", "captions", "encode", "live", "orders"]
 
-_HERE: Final = Path(__file__).parent
+
+
+def _file(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
 _component: Final = st.components.v2.component(
-    "unrolled_live",
-    **{kind: (_HERE / f"live.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")},
+    "unrolled_live", html=_file("live.html"), css=_file("live.css"), js=_file("live.js")
 )
 
 

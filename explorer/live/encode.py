@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 
 from engine.names import Symbol, written
 from explorer import theme
-from explorer.scene import Mark, Scene, marks
+from explorer.scene import Scene, marks
 from explorer.state import LENSES
 
 Array = NDArray[Any]
 
 #: With more nodes than this a node says its norms only; the first numbers of all vectors would outweigh the picture.
 NUMBERS: Final = 2_500
-#: What the script knows how to read; it takes them by these names.
-_TYPES: Final = ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
 
 
 @dataclass(frozen=True)
@@ -70,21 +68,22 @@ class Captions:
 def orders(scene: Scene) -> tuple[Array, Array]:
     """When each node becomes known: the rank of its value and of its gradient, both (N,); equal ranks together.
 
-    Forward by step, and within it by row, since a row reads lower ones only; what is given comes first in its step.
-    Backward the other way round. Without memory the steps are samples, and all go together.
+    Forward by step, and within it by row, since a row reads lower ones only; backward the other way round. The target,
+    whose row is the highest, is given, and has no gradient: it goes with the first row, and backward with the losses
+    below it. Without memory the steps are samples, and all go together.
 
     **Holds:** no_node_before_what_it_reads, no_gradient_before_those_it_sums.
     """
     place, rows = scene.grid.row, scene.grid.rows
-    row = np.array([place[name] for name in scene.names])
-    target = np.array([role == "target" for role in scene.roles])
-    step = scene.t.astype(int) if scene.upwards else np.zeros(len(scene.t), int)
-    ranks = [
-        step * rows + np.where(target, 0, row)[scene.name],
-        -step * rows - np.where(target, rows - 1 - bool(target.any()), row)[scene.name],
-    ]
-    forward, backward = (np.unique(rank, return_inverse=True)[1].astype(np.int32) for rank in ranks)
-    return forward, backward
+    row, target = np.array([place[name] for name in scene.names]), np.array([role == "target" for role in scene.roles])
+    before = scene.t.astype(int) * rows if scene.upwards else 0
+    upwards = before + np.where(target, 0, row)[scene.name]
+    downwards = before + np.where(target, rows - 2, row)[scene.name]
+    return _ranks(upwards), _ranks(-downwards)
+
+
+def _ranks(values: Array) -> Array:
+    return np.unique(values, return_inverse=True)[1].astype(np.int32)
 
 
 def captions(scene: Scene) -> Captions:
@@ -102,7 +101,7 @@ def captions(scene: Scene) -> Captions:
         if role == "target":
             known[name] = ""
         else:
-            known[name] = f"∇{own} from {_listed(targets[name])}" if targets[name] else f"∇{own} is the loss's own weight"
+            known[name] = f"∇{own} from {_listed(targets[name])}" if targets[name] else f"∇{own} is the weight of this loss"
     return Captions(made, known)
 
 
@@ -129,7 +128,7 @@ def encode(
     """
     arrays = dict(_arrays(scene, knob))
     header = _header(scene, palette, said or captions(scene), knob) | {
-        "strength": strength,
+        "strength_title": strength,
         "label": label,
         "pace": pace,
         "event": event,
