@@ -53,9 +53,7 @@ def unrolled(cell: str, params: Any, x: Any, y: Any, weights: Any) -> Maker:
                 a = keep("a", P["b"] + h @ P["W"].T + x_t @ P["U"].T)
                 h = keep("h", torch.tanh(a))
             else:
-                f, g, q = (
-                    keep(k, torch.sigmoid(P[f"b_{k}"] + x_t @ P[f"U_{k}"].T + h @ P[f"W_{k}"].T)) for k in "fgq"
-                )
+                f, g, q = (keep(k, torch.sigmoid(P[f"b_{k}"] + x_t @ P[f"U_{k}"].T + h @ P[f"W_{k}"].T)) for k in "fgq")
                 new = candidate(P["b"] + x_t @ P["U"].T + h @ P["W"].T)
                 s = keep("s", f * s + g * keep("s_tanh" if cell == "lstm_tanh" else "s_sigmoid", new))
                 h = keep("h", keep("h_tanh", torch.tanh(s)) * q)

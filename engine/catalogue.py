@@ -194,7 +194,7 @@ def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss
     return parse(
         "\n".join(["# Layers without recurrence, rows A14–A16", *lines]) + "\n",
         "feedforward",
-        title=f"Feed-forward, {layers} layers",
+        title="Feed-forward layers",
         source=f"{BOOK}, section 6.5",
         about="No step reads another: unrolled in depth where the others are unrolled in time. T = 1, the samples are the batch, "
         "and the loss is their mean. The gradient falls from layer to layer for the same reason as it does from step to step.",

@@ -128,6 +128,9 @@ class Cell:
     def __hash__(self) -> int:
         return self._hash
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.text, self.name, self.title, self.source, self.about, dict(self.start))
+
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Cell) and (self.text, self.name) == (other.text, other.name))
 
@@ -312,6 +315,11 @@ def parse(
 ) -> Cell:
     """The cell of a text in the language of cells; raises EquationError (a ValueError with .line and .column)."""
     return Cell(text, name, title or name, source, about, MappingProxyType(dict(start or {})))
+
+
+def _again(text: str, name: str, title: str, source: str, about: str, start: dict[str, float]) -> Cell:
+    """The cell of a pickle."""
+    return parse(text, name, title=title, source=source, about=about, start=start)
 
 
 def _called(equation: Equation, table: Mapping[str, Any]) -> str | None:

@@ -25,7 +25,7 @@ from engine.run import run as run_cell
 Where: TypeAlias = tuple[str, int | None]
 
 LIMIT = 5_000  # rows of the oracle's batch, all evaluations together
-_WORK = 6e8  # multiplications that these rows may cost; a large network has fewer rows
+_WORK = 4e8  # multiplications that these rows may cost; a large network has fewer rows
 _CALL = 4_000  # multiplications that take as long as one call of numpy
 _BYTES = 128 << 20  # of the oracle's memory
 _TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
@@ -378,7 +378,7 @@ def _batch(run: Run, tries: int) -> tuple[int, int]:
     units = sum(run.sizes[name] for name in run.cell.nodes)
     weights = sum(array.size for array in run.parameters.values())
     at_once = int(np.clip(_BYTES // (16 * (run.T * units + weights)), 1, 1024))
-    work = run.T * (weights + 10 * units + _CALL * 4 * len(run.cell.nodes) / at_once)
+    work = run.T * (2 * weights + 10 * units + _CALL * 4 * len(run.cell.nodes) / at_once)
     return at_once, int(_WORK / (work * tries))
 
 

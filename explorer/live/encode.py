@@ -4,7 +4,8 @@
     header   JSON, UTF-8; filled up with spaces so that what follows begins at a multiple of eight bytes
     arrays   one after the other as `header["arrays"]` has them, [name, type, length], each filled up to eight bytes
 
-Whatever is not the same for every picture is in here, colours and texts too: the script is a constant.
+Whatever is not the same for every picture is in here, colours and texts too: the script is a constant. What a node looks
+like is one byte: a shade of the scale, or one of the marks; so a knob's picture is a byte for each node.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -21,10 +23,15 @@ from numpy.typing import NDArray
 
 from engine.names import Symbol, written
 from explorer import theme
-from explorer.scene import Scene, marks
+from explorer.scene import Mark, Scene, marks
 from explorer.state import LENSES
 
 Array = NDArray[Any]
+
+#: Shades of the scale, four from each of its colours to the next. Behind them come the looks of the marks from ZERO to
+#: NONE, and then that of a node which the sweep has not yet reached.
+SHADES: Final = 4 * (len(theme.SCALE) - 1) + 1
+BLANK: Final = SHADES - 1 + len(Mark)
 
 #: With more nodes than this a node says its norms only; the first numbers of all vectors would outweigh the picture.
 NUMBERS: Final = 2_500
@@ -142,7 +149,8 @@ def encode(
 
 
 def _header(scene: Scene, palette: str, said: Captions, knob: Knob | None) -> dict[str, Any]:
-    colours = {key: value for key, value in asdict(theme.PALETTES[palette]).items() if key != "series"}
+    colours = asdict(theme.PALETTES[palette]) | {"scale": theme.SCALE, "alarm": theme.ALARM}
+    colours["faint"] = _mixed(colours["line"], colours["paper"], 0.75)
     return {
         "names": scene.names,
         "roles": scene.roles,
@@ -159,27 +167,27 @@ def _header(scene: Scene, palette: str, said: Captions, knob: Knob | None) -> di
         "low": scene.low,
         "high": scene.high,
         "title": f"{LENSES[scene.view.lens].title}, {scene.view.quantity}",
-        "quantity": scene.view.quantity,
         "selected": scene.selected,
         "forward": [said.forward.get(name, "") for name in scene.names],
         "backward": [said.backward.get(name, "") for name in scene.names],
         "knob": knob
         and {"title": knob.title, "labels": knob.labels, "at": knob.at, "curve_title": knob.curve_title},
-        "colours": {**colours, "scale": theme.SCALE, "alarm": theme.ALARM},
+        "colours": colours,
+        "tints": tints(palette),
         "font": theme.FONT,
     }
 
 
 def _arrays(scene: Scene, knob: Knob | None) -> dict[str, Array]:
     forward, backward = orders(scene)
+    ends = scene.low, scene.high
     arrays = {
         "x": scene.x.astype("<f4"),
         "y": scene.y.astype("<f4"),
         "name": _small(scene.name),
         "t": _small(scene.t),
         "units": _small(scene.units),
-        "exponent": exponents(scene.magnitude),
-        "mark": scene.mark.astype("i1"),
+        "look": looks(scene.magnitude, scene.mark, scene.low, scene.high),
         "value": scene.value.astype("<f8"),
         "gradient": scene.gradient.astype("<f8"),
         "source": _small(scene.source),
@@ -196,25 +204,55 @@ def _arrays(scene: Scene, knob: Knob | None) -> dict[str, Array]:
     if scene.strength is not None:
         arrays |= {
             "strength": scene.strength.astype("<f8"),
-            "strength_exponent": exponents(scene.strength),
-            "strength_mark": marks(scene.strength, scene.low, scene.high),
+            "strength_look": looks(scene.strength, marks(scene.strength, *ends), *ends),
         }
     if knob is not None:
         if knob.magnitude.shape[1] != len(scene.name):
             raise ValueError(f"the knob has {knob.magnitude.shape[1]} nodes, the scene {len(scene.name)}")
         arrays |= {
-            "knob_exponent": exponents(knob.magnitude),
-            "knob_mark": marks(knob.magnitude, scene.low, scene.high),
+            "knob_look": looks(knob.magnitude, marks(knob.magnitude, *ends), *ends),
             "knob_curve": knob.curve.astype("<f8"),
         }
     return arrays
 
 
-def exponents(magnitude: Array) -> Array:
-    """log₁₀ as float32, nan where a colour of the scale has no meaning; of any shape. What else is there, the mark says."""
+def looks(magnitude: Array, mark: Array, low: float, high: float) -> Array:
+    """What is to be seen of magnitudes, as bytes: 0 to SHADES − 1 along the scale, or SHADES − 1 + `Mark`; of any shape."""
     usable = np.isfinite(magnitude) & (magnitude > 0)
-    logarithm: Array = np.log10(np.where(usable, magnitude, 1.0))
-    return np.where(usable, logarithm, np.nan).astype("<f4")
+    share = (np.log10(np.where(usable, magnitude, 1.0)) - low) / (high - low)
+    shade = np.rint(np.clip(share, 0, 1) * (SHADES - 1))
+    return np.where(mark == Mark.WITHIN, shade, SHADES - 1 + mark).astype("u1")
+
+
+@lru_cache(maxsize=8)
+def tints(palette: str) -> tuple[tuple[str, str, str], ...]:
+    """Fill, outline and text of every look, each followed by the same faded; so look k has the places 2k and 2k + 1."""
+    colours, ends = theme.PALETTES[palette], (theme.SCALE[0], theme.SCALE[-1])
+    plain = [(_between(share), colours.ink, theme.on(share)) for share in np.linspace(0, 1, SHADES).tolist()]
+    plain += [
+        (colours.paper, colours.muted, colours.ink),
+        *((end, colours.ink, theme.on(float(end == ends[1]))) for end in ends),
+        *[(theme.ALARM, colours.ink, "#ffffff")] * 2,
+        (colours.neutral, colours.ink, colours.ink),
+        (colours.paper, _mixed(colours.line, colours.paper, 0.35), _mixed(colours.muted, colours.paper, 0.35)),
+    ]
+    pale = [
+        (_mixed(fill, colours.paper, 0.82), _mixed(outline, colours.paper, 0.78), _mixed(colours.ink, colours.paper, 0.6))
+        for fill, outline, _ in plain
+    ]
+    return tuple(tint for pair in zip(plain, pale, strict=True) for tint in pair)
+
+
+def _between(share: float) -> str:
+    """The colour of the scale at a share of its length, 0 to 1."""
+    place = share * (len(theme.SCALE) - 1)
+    k = min(int(place), len(theme.SCALE) - 2)
+    return _mixed(theme.SCALE[k], theme.SCALE[k + 1], place - k)
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    channels = ([int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in (one, other))
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in zip(*channels, strict=True))
 
 
 def _small(array: Array) -> Array:
