@@ -329,11 +329,56 @@ def gradients_match_disturbances(run: Run, limit: int = LIMIT) -> tuple[Check, .
     return tuple(result)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A gradient found by disturbing the node, without any backward pass.
+
+    gradient  (n,), nan where every step crosses a kink
+    exact     whether by an imaginary step, which has no error of its own; else by difference quotients
+    error     the largest |gradient − the run's|; nan if nothing could be measured
+    """
+
+    gradient: Array
+    exact: bool
+    error: float
+
+
+@np.errstate(all="ignore")
+def measured(run: Run, name: str, t: int, sample: int = 0) -> Measured | None:
+    """The gradient at a node, at x or at an initial value (t ≤ 0) by disturbing it; None if that would take too long.
+
+    **Holds:** the_measured_gradient_is_the_runs.
+    Raises ValueError for what there is not.
+    """
+    kinds = ("node", "input") if t > 0 else ("initial",)
+    things = [thing for thing in _things(run) if thing.name == name and thing.kind in kinds]
+    first = 1 - len(run.initial[name]) if name in run.initial else 1
+    if not things or not first <= t <= run.T or not 0 <= sample < run.B:
+        raise ValueError(f"there is no gradient of {name!r} at t = {t} in sample {sample}")
+    (thing,) = things
+    units = thing.value.shape[-1]
+    row = t - 1 if t > 0 else t - first
+    exact = name not in upstream_of_kinks(run.cell)
+    at_once, affordable = _batch(run, 1 if exact else 2 * len(_SIDE_STEPS))
+    if units > affordable:
+        return None
+    entry = (row * run.B + sample) * units + np.arange(units)
+    rows = _Rows(things, np.zeros(units, int), entry, np.full(units, sample), np.arange(units))
+    slopes, doubts = (complex_slopes if exact else quotient_slopes)(run, rows, at_once, name not in _behind(run.cell))
+    slopes = np.where(np.isfinite(doubts), slopes, np.nan)
+    differences = np.abs(slopes - rows.grads())
+    return Measured(slopes, exact, float(np.nanmax(differences)) if not np.isnan(differences).all() else float("nan"))
+
+
+def _behind(cell: Cell) -> set[str]:
+    """ŷ of each loss that is computed from the logits: it moves the loss only where that is computed from ŷ."""
+    return {cell.reads[name][0].name for name in cell.nodes if cell.logits(name) is not None}
+
+
 def _disturbed(run: Run, law: str, things: Sequence[_Thing], limit: int) -> Check:
     slope = complex_slopes if law == _COMPLEX else quotient_slopes
     tries = 1 if law == _COMPLEX else 2 * len(_SIDE_STEPS)
-    # ŷ of a loss that is computed from the logits moves the loss only where it is computed from ŷ
-    behind = {run.cell.reads[name][0].name for name in run.cell.nodes if run.cell.logits(name) is not None}
+    behind = _behind(run.cell)
     tolerance = _tolerance(run, law)
     noise = _noise(run, tolerance)
     at_once, affordable = _batch(run, tries)

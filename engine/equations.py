@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from engine.operations import LOSSES, OPERATIONS
 
-MAX_TEXT = 20_000  # characters of a cell
-MAX_LINE = 1_000  # characters of a line
+MAX_TEXT = 50_000  # characters of a cell
+MAX_LINE = 2_000  # characters of a line
 MAX_LINES = 200  # equations of a cell
 MAX_LAG = 64  # h[t-k]
 MAX_DEPTH = 100  # operations inside one another

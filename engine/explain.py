@@ -86,7 +86,8 @@ def forward(run: Run, name: str, t: int, sample: int = 0) -> Forward:
         value = _value(run, read.name, t - read.lag, sample)
         step = None if read.name in run.parameters else t - read.lag
         reads[read.name, step] = value
-        return notation.matrix(value)
+        # The equation of a loss sums over the entries of y: a class stands there as the vector with one 1.
+        return notation.matrix(np.eye(run.sizes["y"])[value] if read.name == "y" and value.ndim == 0 else value)
 
     numbers = notation.write(expression, show)
     left = notation.symbol(name, (), "t")

@@ -272,7 +272,10 @@ class Recurrence:
         coefficients: list[Call] = []
         chunk, scratch = w.buffer("chunk").take, self.step_scratch()
         edges = {u: self.edges(u, coefficients, chunk) for u in self.inside if u in self.core}
-        first = self.first_additions(edges)
+        reached = self.reached(edges)
+        edges = {u: own if u in reached else [] for u, own in edges.items()}
+        stacks = [(operand, members) for operand, members in self.stacks if any(name in reached for name, _ in members)]
+        first = self.first_additions(edges, stacks)
         self.zero_ends(first)
         calls: list[Call] = []
         late: list[Call] = []  # additions to what the augmented product writes
@@ -281,7 +284,7 @@ class Recurrence:
                 waits = self.augmented is not None and operand == self.augmented.operand
                 write = not waits and self.is_first(operand, u, first)
                 (late if waits else calls).extend(self.edge_calls(u, operand, coefficient, factor, write, scratch))
-            for operand, members in self.stacks:
+            for operand, members in stacks:
                 if self.earliest(members) == u:
                     calls += self.stack_back(operand, members, self.is_first(operand, u, first), scratch)
         coefficients, calls = fused(coefficients), fused(calls + late)
@@ -291,23 +294,35 @@ class Recurrence:
             start = max(0, stop - w.space.chunk)
             w.backward += w.space.at_once(coefficients, start, stop)
             w.backward += w.space.each_step(calls, range(stop - 1, start - 1, -1), start)
-        w.started |= {operand.name for own in edges.values() for operand, _, _ in own} | {
-            o.name for o, _ in self.stacks
-        }
+        w.started |= reached
         self.write_rest()
+
+    def reached(self, edges: Mapping[str, Sequence[tuple[Operand, float, Place | None]]]) -> set[str]:
+        """The core values to which a gradient comes at all; the others have nothing to send on."""
+        found = {u for u in edges if u in self.writer.started}
+        if self.augmented is not None and any(name in self.writer.started for name, _ in self.augmented.heads or ()):
+            found.add(self.augmented.operand.name)
+        while True:
+            more = {operand.name for u in found for operand, _, _ in edges[u]}
+            more |= {operand.name for operand, members in self.stacks if any(name in found for name, _ in members)}
+            if more <= found:
+                return found
+            found |= more
 
     def earliest(self, members: Sequence[tuple[str, Term]]) -> str:
         """The member that a sweep back reaches last: then the gradients of all are complete."""
         return min((name for name, _ in members), key=self.order.__getitem__)
 
     def first_additions(
-        self, edges: Mapping[str, Sequence[tuple[Operand, float, Place | None]]]
+        self,
+        edges: Mapping[str, Sequence[tuple[Operand, float, Place | None]]],
+        stacks: Sequence[tuple[Operand, list[tuple[str, Term]]]],
     ) -> dict[str, tuple[int, int]]:
         """Value -> (−lag, place in the sweep) of what is added to its gradient first, if nothing outside has added to it:
         that addition writes. What comes from more steps ahead comes earlier."""
         found: dict[str, tuple[int, int]] = {}
         arrivals = [(operand, u) for u, own in edges.items() for operand, _, _ in own]
-        arrivals += [(operand, self.earliest(members)) for operand, members in self.stacks]
+        arrivals += [(operand, self.earliest(members)) for operand, members in stacks]
         for operand, u in arrivals:
             if operand.name not in self.writer.started:
                 arrival = (-operand.lag, -self.order[u])
@@ -554,7 +569,8 @@ class Augmented:
         self.one = row.take(1)
         self.row = Slot(row, 0, row.width)
         # the gradients: a tail of `lag` rows, where the sums' columns stay zero and the outputs' last ones stand
-        grads = w.buffer(tail=lag)
+        lead = max(w.plan.lags.get(name, 0) for name, _ in self.members)
+        grads = w.buffer(lead=lead, tail=lag)
         for name, _ in self.members:
             w.adjoint[name] = grads.take(w.units(name))
         self.sums = Slot(grads, 0, grads.width)
@@ -563,7 +579,7 @@ class Augmented:
             w.adjoint[name] = Slot(grads, slot.lo, slot.hi, -lag)
             w.sent_with_the_recurrence.add((name, self.operand.name))
         self.grads = Slot(grads, 0, grads.width)
-        self.values = w.buffer(lead=max(w.plan.lags.get(name, 0) for name, _ in self.members))
+        self.values = w.buffer(lead=lead)
         for name, _ in self.members:
             w.value[name] = self.values.take(w.units(name))
 
@@ -617,7 +633,11 @@ class Augmented:
         found: list[Bound] = []
         for t in range(w.T + lag - 1, w.T - 1, -1):
             if t - lag >= -lag:
-                found.append(partial(self.back.dot, grads[t, 0], array[lead + t - lag, 0, out.lo : out.hi]))
+                found.append(
+                    partial(
+                        self.back.dot, grads[self.grads.buffer.lead + t, 0], array[lead + t - lag, 0, out.lo : out.hi]
+                    )
+                )
         return found
 
     def write_parameters(self) -> None:

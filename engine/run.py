@@ -180,7 +180,8 @@ class Run:
             # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
             inner = cell.equations[target].expression
             assert isinstance(inner, Apply)
-            a = np.array(np.broadcast_to(interpreter.value(cell, inner.arguments[0], self.at), grad.shape), dtype)
+            argument = interpreter.value(cell, inner.arguments[0], self.at)
+            a = np.array(np.broadcast_to(argument, grad.shape), dtype, order="C")  # contiguous, as `joint` wants it
             total = np.zeros_like(a)
             for name in joint:
                 row = cell.loss(name)

@@ -145,7 +145,7 @@ class Writer:
             if coefficient == 1.0:
                 return [Call(np.positive, (factors[0],), out)]
             if coefficient == -1.0:
-                return [Call(np.negative, (factors[0],), out)]
+                return [Call(np.subtract, (self.constant(0.0), factors[0]), out)]
             return [Call(np.multiply, (factors[0], self.constant(coefficient)), out)]
         sign = np.subtract if coefficient == -1.0 else np.add
         if len(factors) == 1 and abs(coefficient) == 1.0:
@@ -158,7 +158,7 @@ class Writer:
             if abs(coefficient) != 1.0:
                 calls.append(Call(np.multiply, (target, self.constant(coefficient)), target))
             elif first and coefficient == -1.0:
-                calls.append(Call(np.negative, (target,), target))
+                calls.append(Call(np.subtract, (self.constant(0.0), target), target))
         if not first:
             calls.append(Call(sign, (out, target), out))
         return calls

@@ -254,8 +254,13 @@ class Case:
         return run(self.cell, **self.arguments)
 
     def other(self) -> Case:
-        """Another run of the same cell and the same shapes."""
-        return replace(self, seed=self.seed + 1)
+        """Another run of the same cell and the same shapes, with no number the same."""
+        return replace(self, seed=self.seed + 1, scale=1.5, weights="samples", initial="KBn")
+
+    def run_again(self) -> Run:
+        """The run of the case, in memory that another run has left."""
+        self.other().run()
+        return self.run()
 
 
 def exact(made: Run) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -260,9 +260,9 @@ ERRORS = [
         rf"more than {MAX_DEPTH} operations inside one another; take the line apart",
     ),
     ("h = x" + "+x" * 400 + "\n" + HEAD, 1, 1, rf"more than {MAX_DEPTH} operations inside one another"),
-    ("h = x " + "+" * 1000 + "\n" + HEAD, 1, 1, rf"a line has at most {MAX_LINE:,} characters, this one has 1,006"),
+    ("h = x " + "+" * MAX_LINE + "\n" + HEAD, 1, 1, rf"a line has at most {MAX_LINE:,} characters, this one has 2,006"),
     ("h = x\n" * 10_000, 1, 1, rf"a cell has at most {MAX_TEXT:,} characters, this one has 60,000"),
-    ("h = " + "x" * 1_000_000, 1, 1, r"a cell has at most 20,000 characters, this one has 1,000,004"),
+    ("h = " + "x" * 1_000_000, 1, 1, r"a cell has at most 50,000 characters, this one has 1,000,004"),
     (
         "".join(f"h{i} = x\n" for i in range(201)) + "L = mse(h1, y)",
         201,
