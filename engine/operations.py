@@ -268,6 +268,11 @@ def _positions(shape: tuple[int, ...]) -> Array:
     return np.arange(0, size, shape[-1]).reshape(shape[:-1])
 
 
+@lru_cache(maxsize=64)
+def _ones(n: int, dtype: Any) -> Array:
+    return np.ones(n, dtype)
+
+
 def one_hot(y: Array, n: int, dtype: Any = np.float64) -> Array:
     """Classes (...,) as vectors (..., n) with a single 1; floats are passed through."""
     if not _are_classes(y):
@@ -309,7 +314,7 @@ def _softmax_nll(a: Array, y: Array, p: Array, L: Array, pull: Array) -> None:
         flat = p.reshape(-1)
         own = flat.take(at)
         flat.put(at, 0)
-        rest = p.dot(np.ones(p.shape[1], p.dtype))
+        rest = p.dot(_ones(p.shape[1], p.dtype))
         flat.put(at, own)
         total = rest + own
         np.divide(p, total[:, None], p)

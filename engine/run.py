@@ -222,7 +222,8 @@ class Run:
                 f"{read.name}[t-{read.lag}]" if read.lag else read.name for read in self.cell.reads[target]
             )
             raise ValueError(f"there is no such edge from {source!r} to {target!r}; {target} reads {reads}")
-        return _locked(np.sum(found, axis=0))
+        with np.errstate(all="ignore"):
+            return _locked(np.sum(found, axis=0))
 
     def step_grad(self, name: str) -> Array:
         """The gradient at the copy of a parameter that step t uses, (T, *shape); book, (10.22)–(10.28).
@@ -237,7 +238,8 @@ class Run:
             if any(read.name == name for read in self.cell.reads[target]):
                 for read, message in self.messages(target):
                     if read.name == name:
-                        total += message
+                        with np.errstate(all="ignore"):
+                            total += message
         return _locked(total)
 
 

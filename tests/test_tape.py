@@ -96,3 +96,14 @@ def test_a_run_keeps_what_it_was_given():
     np.testing.assert_array_equal(run.message("h", "a"), expected[0])
     np.testing.assert_array_equal(run.step_grad("W"), expected[1])
     assert not np.array_equal(run.y, y)
+
+
+def test_the_mappings_of_results_are_read_only():
+    run = engine.run(engine.CATALOGUE["rnn"], *inputs(engine.CATALOGUE["rnn"]))
+    for change in (
+        lambda d: d.__setitem__("h", 0), lambda d: d.pop("h"), lambda d: d.clear(), lambda d: d.update(h=0),
+        lambda d: d.setdefault("q", 0), lambda d: d.popitem(), lambda d: d.__delitem__("h"), lambda d: d.__ior__({"h": 0}),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="read-only"):
+            change(run.grad)
+    assert {**run.grad}.keys() == {"x", "a", "h", "o", "y_hat", "L"}
