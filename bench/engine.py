@@ -83,12 +83,15 @@ def of_engine(cell: engine.Cell, params: Any, x: Any, y: Any, weights: Any) -> C
 
 
 def largest_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[float, str]:
-    """Over the arrays that the peer has, relative to each one's largest entry; infinite where one is not finite."""
+    """Over the arrays that the peer has, relative to each one's largest entry in either; infinite where one is not finite."""
     worst, where = 0.0, "-"
     for name, array in theirs.items():
         expected = np.asarray(ours[name])
-        difference = np.max(np.abs(expected - np.asarray(array).reshape(expected.shape))) / np.max(np.abs(expected))
-        difference = float(difference) if np.isfinite(difference) else np.inf
+        found = np.asarray(array).reshape(expected.shape)
+        scale = max(np.max(np.abs(expected)), np.max(np.abs(found)))
+        difference = float(np.max(np.abs(expected - found)) / scale) if scale else 0.0  # W at T = 1: both are zero
+        if not np.isfinite(difference):
+            difference = np.inf
         if difference > worst:
             worst, where = difference, name
     return worst, where

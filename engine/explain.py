@@ -117,7 +117,8 @@ def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
         seed = float(run.weights[t - 1, sample]) / (run.B if run.reduction == "mean" else 1)
     total = np.sum([message.vector for message in found], axis=0) if found else np.zeros_like(gradient)
     error = float(np.max(np.abs(total + (seed or 0.0) - gradient)))
-    terms = ([r"\tfrac{w^{(t)}}{B}"] if seed is not None else []) + [message.symbols for message in found]
+    factor = r"\tfrac{w^{(t)}}{B}" if run.reduction == "mean" else "w^{(t)}"
+    terms = ([factor] if seed is not None else []) + [message.symbols for message in found]
     symbols = f"{notation.nabla(name, 't')} = {' + '.join(terms) or '0'}"
     return Backward(symbols, tuple(found), seed, gradient, error)
 

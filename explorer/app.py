@@ -14,6 +14,7 @@ from explorer.views import network  # noqa: E402
 _STYLE = """<style>
 [data-testid=stMainBlockContainer] { padding: 2.6rem 2rem 3rem; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
+.st-key-messages .katex { font-size: 1.02em; }
 [data-testid=stSidebarHeader] { height: 2.4rem; margin-bottom: 0; }
 </style>"""
 

@@ -28,6 +28,8 @@ from explorer.state import PRESETS, State, from_query, left_out, to_query
 Change: TypeAlias = Callable[[State, Any], State]
 
 _REST: Final = "as the others"
+_MOST_STEPS: Final = 100  # that can be undone
+_IN_LINK: Final = {"eq": "the equations of your cell", "edit": "the numbers changed by hand", "cell": "your cell"}
 
 
 # --- the session -------------------------------------------------------------------------------------------------
@@ -37,7 +39,7 @@ def current() -> State:
     """The state of this session; at its start that of the link."""
     if "state" not in st.session_state:
         st.session_state.state, st.session_state.problems = from_query(st.query_params.to_dict())
-        st.session_state.faults = {}
+        st.session_state.update(faults={}, past=[], future=[], notice="")
     state: State = st.session_state.state
     return state
 
@@ -48,11 +50,16 @@ def write_link(state: State) -> None:
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
     if missing := left_out(state):
-        st.caption(f"Too long for the link, so a shared link does not carry it: {plain(', '.join(missing))}.")
+        st.caption(
+            f"Too long for the link, so a shared link does not carry it: "
+            f"{plain(', '.join(_IN_LINK.get(key, key) for key in missing))}."
+        )
 
 
 def tell_problems() -> None:
-    """What was wrong with the link, until the next change."""
+    """What was wrong with the link, and what the last change had to drop, until the next change."""
+    if notice := st.session_state.get("notice"):
+        st.info(plain(notice))
     if problems := st.session_state.get("problems"):
         st.warning(
             "\n".join(["The link was read with exceptions:", "", *(f"- {plain(p)}" for p in problems)]), icon="⚠️"
@@ -67,16 +74,35 @@ def apply(key: str, change: Change) -> None:
 def put(key: str, change: Change, value: Any = None) -> None:
     """Replace the state, or keep it and note for the widget `key` what is wrong."""
     session = st.session_state
+    before: State = session.state
     try:
-        session.state = change(session.state, value)
+        session.state = change(before, value)
     except ValueError as error:
         session.faults[key] = str(error)
         return
+    after: State = session.state
+    if after.model != before.model:
+        session.past = [*session.past, before.model][-_MOST_STEPS:]
+        session.future = []
+        lost = models.dropped(before.model, after.model)
+        session.notice = (
+            f"Numbers changed by hand that have no place any more were dropped: in {', '.join(lost)}." * bool(lost)
+        )
     session.problems = []
     # What was typed and refused elsewhere may be right by now, or not there any more; a text is not thrown away so easily.
     session.faults = {
         other: fault for other, fault in session.faults.items() if other != key and other.endswith(".text")
     }
+
+
+def undo(back: bool = True) -> None:
+    """Take back the last change of what is computed, or make it again; how it is looked at stays."""
+    session = st.session_state
+    there, here = (session.past, session.future) if back else (session.future, session.past)
+    if there:
+        here.append(session.state.model)
+        session.state = replace(session.state, model=there.pop())
+        session.faults, session.notice = {}, ""
 
 
 def plain(text: str) -> str:
@@ -181,7 +207,8 @@ def start_from(model: Model) -> None:
 def network(model: Model) -> None:
     """Cell, its choices, its sizes."""
     st.markdown("##### Network")
-    choice("Cell", list(CATALOGUE), lambda name: CATALOGUE[name].title, "cell", model.cell, of_model(cell=_same))
+    cells = [*CATALOGUE, *([models.OWN] if model.cell == models.OWN else [])]
+    choice("Cell", cells, models.title, "cell", model.cell, of_model(cell=_same))
     options = models.choices(model.cell)
     for place, option in zip(_places(max(len(options), 1), len(options)), options, strict=True):
         with place:

@@ -17,16 +17,22 @@ from numpy.typing import NDArray
 import engine
 from engine import CATALOGUE, Cell, Run
 from engine.catalogue import ACTIVATIONS
+from engine.data import checked
 from engine.initial import REST, Scheme, Setting, initialise, shown
 from engine.tasks import TASKS, Entry, Task
 
 Value: TypeAlias = int | float | bool | str
 Array: TypeAlias = NDArray[Any]
+#: A place in an array of `arrays`: its name, and an index of it.
+Place: TypeAlias = tuple[str, tuple[int, ...]]
+Edits: TypeAlias = tuple[tuple[Place, float], ...]
 
 #: Bounds of a public page, so that memory and time are bounded; those of the engine are wider.
 MAX_STEPS: Final = 1_000
 MAX_UNITS: Final = 64
 MAX_NUMBERS: Final = 4_000_000  # values of all nodes, steps and samples together: about 100 MB with gradients
+MAX_EQUATIONS: Final = 120  # nodes of a step in a cell of the user's own; more cannot be read in a picture
+MAX_EDITS: Final = 20_000  # numbers changed by hand
 _UPPER: Final[Mapping[str, float]] = {
     "steps": MAX_STEPS, "delay": MAX_STEPS // 2, "length": MAX_STEPS // 4, "period": MAX_STEPS,
     "inputs": MAX_UNITS, "outputs": MAX_UNITS, "samples": 100,
@@ -50,6 +56,10 @@ COUNTS: Final[Mapping[str, str]] = {
 }
 REDUCTIONS: Final[Mapping[str, str]] = {"mean": "mean", "sum": "sum"}
 
+#: The name of a cell that the user has written, and its title.
+OWN: Final = "own"
+_OWN_TITLE: Final = "A cell of your own"
+
 #: Cells that are made from choices of the user; the choices are the parameters of these functions.
 _MAKERS: Final[Mapping[str, Callable[..., Cell]]] = {"rnn": engine.rnn, "feedforward": engine.feedforward}
 
@@ -58,7 +68,8 @@ _MAKERS: Final[Mapping[str, Callable[..., Cell]]] = {"rnn": engine.rnn, "feedfor
 class Model:
     """All that a run depends on.
 
-    cell, activation, layers   a name of the catalogue, and its choices where it has them
+    cell, activation, layers   a name of the catalogue, and its choices where it has them; or `OWN`
+    text        the equations of a cell of the user's own, else empty
     sizes       hidden sizes, those that are not `HIDDEN.default`: pairs of a class's first name and its number
     task, settings   a name of `TASKS`, and pairs of those settings that are not its defaults
     count       which losses count: a key of `COUNTS`
@@ -66,6 +77,8 @@ class Model:
     reduction   "mean" or "sum" over the samples
     own         whether the task's own weights are used, where it brings some that fit
     scheme, overrides, seed    initial weights, of all parameters and of single ones
+    edits       numbers changed by hand, in order: ((name, index), value) of a parameter, of "x", "y" or, under the name of
+                a state, of its initial values (K, B, n), whose last row is t = 0; a class of y is an int
 
     Raises ValueError for what cannot be run. Equal models give equal runs.
     """
@@ -83,17 +96,23 @@ class Model:
     scheme: Scheme = field(default_factory=Scheme)
     overrides: tuple[tuple[str, Scheme], ...] = ()
     seed: int = 0
+    text: str = ""
+    edits: Edits = ()
 
     def __post_init__(self) -> None:
         _among(self.count, COUNTS, "the losses that count")
         _among(self.reduction, REDUCTIONS, "reduction")
         SEED.checked(self.seed)
         shape = structure(self)
+        if self.edits:
+            _check_edits(self)
         for name, units in self.sizes:
             if name not in [members[0] for members in shape.hidden]:
                 raise ValueError(f"{name!r} has no size of its own in {shape.title}")
             HIDDEN.checked(units)
         made = task(self)
+        if self.cell == OWN:
+            _check_targets(shape, made)
         steps, samples = made.x.shape[:2]
         if steps > MAX_STEPS:
             raise ValueError(f"{steps:,} steps; at most {MAX_STEPS:,} are computed here")
@@ -111,6 +130,46 @@ class Model:
         elif self.weights:
             raise ValueError("weights are given, but not counted by hand")
         parameters(self)
+        if self.cell == OWN:  # the sizes of a text can contradict its data in ways that only the engine knows
+            with np.errstate(all="ignore"):
+                checked(*(*_arguments(self), np.float64))
+
+
+def _check_targets(shape: Cell, made: Task) -> None:
+    """Refuse targets that the losses of a text cannot be compared with."""
+    names = {name for node in shape.nodes if (name := shape.operation(node)) and shape.loss(node)}
+    if made.kind == "classes" and not shape.takes_classes:
+        raise ValueError(
+            f"the targets of this task are classes, and the loss of your cell, {', '.join(sorted(names))}, compares with"
+            " real numbers: take nll(softmax(…), y), or a task with real targets"
+        )
+    if made.kind == "real" and names & {"nll", "bce"} and not ((made.y >= 0) & (made.y <= 1)).all():
+        raise ValueError(
+            f"the targets of this task are any real numbers, and the loss of your cell, {', '.join(sorted(names))}, needs"
+            " classes or shares from 0 to 1: take mse(…, y), or a task with classes"
+        )
+
+
+def _check_edits(model: Model) -> None:
+    """Refuse numbers changed by hand that have no place, are not finite, or are not in order."""
+    if len(model.edits) > MAX_EDITS:
+        raise ValueError(f"{len(model.edits):,} numbers are changed by hand; at most {MAX_EDITS:,} are kept")
+    places = [place for place, _ in model.edits]
+    if places != sorted(set(places)):
+        raise ValueError("the numbers changed by hand must be in order, each place once")
+    given, classes = arrays(replace(model, edits=())), _classes(model)
+    for (name, index), value in model.edits:
+        if name not in given:
+            raise ValueError(f"there is no array {shown(name)}; there are {', '.join(given)}")
+        if not _fits(given, (name, index)):
+            raise ValueError(f"{name} has no entry {list(index)}: its shape is {given[name].shape}")
+        if name == "y" and classes:
+            if not isinstance(value, int) or not 0 <= value < classes:
+                raise ValueError(
+                    f"y at {list(index)} is {shown(value)}: a class is a whole number from 0 to {classes - 1}"
+                )
+        elif not np.isfinite(value):
+            raise ValueError(f"{name} at {list(index)} is {value}; every number must be finite")
 
 
 def _among(value: str, known: Iterable[str], what: str) -> None:
@@ -127,18 +186,35 @@ def choices(cell: str) -> tuple[str, ...]:
     return tuple(name for name in ("activation", "layers") if name in taken or f"{name}s" in taken)
 
 
+def title(cell: str) -> str:
+    """What a cell is called in a list."""
+    return _OWN_TITLE if cell == OWN else CATALOGUE[cell].title
+
+
 def structure(model: Model) -> Cell:
     """The cell without regard to the task: its nodes up to the output, its parameters, its hidden sizes."""
-    return _made(model.cell, model.activation, model.layers, "nll")
+    return _made(model.cell, model.activation, model.layers, "nll", model.text)
 
 
 def cell(model: Model) -> Cell:
     """The cell with the loss that suits the task's targets: classes or real numbers."""
-    return _made(model.cell, model.activation, model.layers, "nll" if task(model).kind == "classes" else "mse")
+    loss = "nll" if task(model).kind == "classes" else "mse"
+    return _made(model.cell, model.activation, model.layers, loss, model.text)
 
 
 @lru_cache(maxsize=256)
-def _made(name: str, activation: str, layers: int, loss: str) -> Cell:
+def _made(name: str, activation: str, layers: int, loss: str, text: str) -> Cell:
+    if (name == OWN) != bool(text):
+        raise ValueError("a cell of your own has a text, and no other has")
+    if name == OWN:
+        made = engine.parse(
+            text, OWN, title=_OWN_TITLE, about="Computed as it is written, with the loss that it names."
+        )
+        if (count := len(made.nodes)) > MAX_EQUATIONS:
+            raise ValueError(
+                f"the cell has {count} nodes, calls inside a line among them; at most {MAX_EQUATIONS} are drawn here"
+            )
+        return made
     _among(name, CATALOGUE, "cell")
     _among(activation, ACTIVATIONS, "activation")
     LAYERS.checked(layers)
@@ -171,8 +247,31 @@ def settings(model: Model) -> dict[str, Value]:
 
 
 def task(model: Model) -> Task:
-    """Inputs, targets and weights."""
-    return _task(model.task, model.settings)
+    """Inputs, targets and weights, with what was changed in them by hand."""
+    changes = tuple(edit for edit in model.edits if edit[0][0] in ("x", "y"))
+    return _edited_task(model.task, model.settings, changes) if changes else _task(model.task, model.settings)
+
+
+@lru_cache(maxsize=32)
+def _edited_task(name: str, chosen: tuple[tuple[str, Value], ...], edits: Edits) -> Task:
+    made = _task(name, chosen)
+    x, y = (_edited(array, edits, of) for array, of in ((made.x, "x"), (made.y, "y")))
+    touched = {index[0] for (of, index), _ in edits if of == "x" and index[1] == 0}
+    numbered = made.labels == tuple(map(str, range(1, len(x) + 1)))
+    labels = [f"{label}*" if t in touched and not numbered else label for t, label in enumerate(made.labels)]
+    return replace(made, x=x, y=y, labels=tuple(labels))
+
+
+def _edited(array: Array, edits: Edits, name: str) -> Array:
+    """The array with its changes; itself if there are none."""
+    mine = [(index, value) for (of, index), value in edits if of == name]
+    if not mine:
+        return array
+    result = np.array(array)
+    for index, value in mine:
+        result[index] = value
+    result.setflags(write=False)
+    return result
 
 
 @lru_cache(maxsize=32)
@@ -190,8 +289,10 @@ def _task(name: str, chosen: tuple[tuple[str, Value], ...]) -> Task:
 def brought(model: Model) -> Mapping[str, Array] | None:
     """The weights that the task brings, if it does and they fit the cell."""
     made, given = structure(model), task(model)
-    if set(given.params) != set(made.parameters) or not all(
-        set(members) & set(given.hidden) for members in made.hidden
+    if (
+        not given.params
+        or set(given.params) != set(made.parameters)
+        or not all(set(members) & set(given.hidden) for members in made.hidden)
     ):
         return None
     fit = made.shapes({"x": given.sizes["x"], "y": given.sizes["y"], **_brought_sizes(made, given)})
@@ -229,9 +330,14 @@ def factors(model: Model) -> Array:
     return np.ones(steps) if model.count == "every" else np.asarray(np.arange(1, steps + 1) == steps, dtype=float)
 
 
-@lru_cache(maxsize=8)
 def parameters(model: Model) -> Mapping[str, Array]:
-    """The initial weights."""
+    """The weights: the initial ones, with what was changed by hand."""
+    drawn = _drawn(replace(model, edits=()) if model.edits else model)
+    return {name: _edited(array, model.edits, name) for name, array in drawn.items()}
+
+
+@lru_cache(maxsize=8)
+def _drawn(model: Model) -> Mapping[str, Array]:
     given = brought(model)
     if given is not None and model.own:
         return given
@@ -240,15 +346,38 @@ def parameters(model: Model) -> Mapping[str, Array]:
     return initialise(made, sizes(model), start | dict(model.overrides) | {REST: model.scheme}, model.seed)
 
 
-def run(model: Model) -> Run:
-    """The run. A cell without memory takes the steps as samples: T = 1, and the loss is their mean."""
+def initial(model: Model) -> dict[str, Array]:
+    """The initial values of each state (K, B, n), the last row being t = 0: zero, but for what was changed by hand."""
+    made, samples = structure(model), task(model).x.shape[1]
+    if not made.states:
+        return {}
+    units = made.sizes(sizes(model))
+    return {name: _edited(np.zeros((made.lags[name], samples, units[name])), model.edits, name) for name in made.states}
+
+
+def arrays(model: Model) -> dict[str, Array]:
+    """All numbers that can be changed by hand, as they are: x, y, the initial values of each state, the parameters."""
+    given = task(model)
+    x = {"x": given.x} if structure(model).reads_x else {}
+    return {**x, "y": given.y, **initial(model), **parameters(model)}
+
+
+def _arguments(model: Model) -> tuple[Any, ...]:
+    """What the engine runs. A cell without memory takes the steps as samples: T = 1, and the loss is their mean."""
     made, given = cell(model), task(model)
-    if made.states:
-        return engine.run(made, parameters(model), given.x, given.y, weights=factors(model), reduction=model.reduction)
-    steps, samples = given.y.shape[:2]
-    x, y = (array.reshape(1, steps * samples, *array.shape[2:]) for array in (given.x, given.y))
-    weights = np.repeat(factors(model), samples)[None]
-    return engine.run(made, parameters(model), x, y, weights=weights, reduction=model.reduction)
+    x: Array = given.x
+    y: Array = given.y
+    weights = factors(model)
+    if not made.states:
+        steps, samples = y.shape[:2]
+        x, y = (array.reshape(1, steps * samples, *array.shape[2:]) for array in (x, y))
+        weights = np.repeat(weights, samples)[None]
+    return made, parameters(model), x, y, initial(model), weights, model.reduction
+
+
+def run(model: Model) -> Run:
+    """The run."""
+    return engine.run(*_arguments(model))
 
 
 # --- from one model to the next ----------------------------------------------------------------------------------
@@ -259,7 +388,12 @@ def changed(model: Model, **fields: Any) -> Model:
     wanted = {name: getattr(model, name) for name in Model.__dataclass_fields__} | fields
     if wanted["task"] != model.task and "settings" not in fields:
         wanted["settings"] = _kept_settings(model, wanted["task"])
-    before, after = structure(model), _made(wanted["cell"], wanted["activation"], wanted["layers"], "nll")
+    if "text" in fields and "cell" not in fields:
+        wanted["cell"] = OWN
+    if wanted["cell"] != OWN:
+        wanted["text"] = ""
+    before = structure(model)
+    after = _made(wanted["cell"], wanted["activation"], wanted["layers"], "nll", wanted["text"])
     if after.hidden != before.hidden and "sizes" not in fields:
         wanted["sizes"] = _kept_sizes(model, after)
     if "overrides" not in fields:
@@ -269,7 +403,67 @@ def changed(model: Model, **fields: Any) -> Model:
     if wanted["count"] == "hand" and "weights" not in fields:
         steps = len(_task(wanted["task"], wanted["settings"]).x)
         wanted["weights"] = (*map(float, factors(model)), *[1.0] * steps)[:steps]
+    if "edits" not in fields and model.edits:
+        plain = Model(**wanted | {"edits": ()})
+        return replace(plain, edits=kept) if (kept := _kept_edits(model, plain)) else plain
     return Model(**wanted)
+
+
+def _kept_edits(before: Model, after: Model) -> Edits:
+    """Those edits of the one model that have a place in the other."""
+    given, classes, same = arrays(after), _classes(after), before.task == after.task
+    return tuple(
+        (place, value)
+        for place, value in before.edits
+        if _fits(given, place)
+        and (place[0] not in ("x", "y") or same)
+        and (place[0] != "y" or not classes or (isinstance(value, int) and value < classes))
+    )
+
+
+def _fits(given: Mapping[str, Array], place: Place) -> bool:
+    name, index = place
+    shape = given[name].shape if name in given else None
+    return shape is not None and len(index) == len(shape) and all(0 <= i < n for i, n in zip(index, shape, strict=True))
+
+
+def _classes(model: Model) -> int:
+    """How many classes the targets have; 0 if they are real numbers."""
+    return len(task(replace(model, edits=()) if model.edits else model).classes)
+
+
+def with_edits(model: Model, values: Mapping[Place, float | None]) -> Model:
+    """A model with more numbers changed by hand; None, or the number that stood there, takes a change back.
+
+    Raises ValueError for a place that there is not, or a number that is not allowed there.
+    """
+    plain = replace(model, edits=())
+    given, edits = arrays(plain), dict(model.edits)
+    for place, value in values.items():
+        if not _fits(given, place):
+            raise ValueError(f"there is no entry {list(place[1])} of {shown(place[0])}")
+        if value is None or given[place[0]][place[1]] == value:
+            edits.pop(place, None)
+        else:
+            edits[place] = value + 0 if isinstance(value, int) and place[0] == "y" else float(value) + 0.0  # no −0
+    return replace(plain, edits=tuple(sorted(edits.items())))
+
+
+def dropped(before: Model, after: Model) -> list[str]:
+    """The arrays of which a change of sizes, cell or task has dropped numbers that were changed by hand."""
+    if not before.edits:
+        return []
+    kept = dict(_kept_edits(before, after))
+    return sorted({place[0] for place, _ in before.edits if place not in kept})
+
+
+def with_text(model: Model, text: str) -> Model:
+    """A model with a cell of the user's own; values that the cell before starts from become schemes of single parameters."""
+    made = engine.parse(text, OWN)
+    starts = {name: Scheme("constant", value=value) for name, value in structure(model).start.items()}
+    schemes = starts | dict(model.overrides)
+    kept = tuple((name, schemes[name]) for name in made.parameters if name in schemes)
+    return changed(model, text=text, cell=OWN, overrides=kept)
 
 
 def with_setting(model: Model, name: str, value: Value) -> Model:

@@ -48,7 +48,7 @@ class Scene:
     value, gradient (N,)           L2 norms, for reading
     value_head, gradient_head (N, 4)   the first numbers, nan where there are none
     source, target (E,)   indices of nodes;  lag, argument (E,);  bend (E,)  see `grid.Wire`
-    strength (E,)   what an edge's width or colour shows, or None
+    strength (E,)   L2 norm of what goes along each edge, as `view.edges` has it, negative where there is none; or None
     low, high       the powers of ten at the ends of the scale
     first, last     the steps that are drawn;  T how many there are
     labels, targets what is written at the input and at the target of each drawn step
@@ -156,12 +156,12 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
 
     index = {(n, s): k for k, (n, s) in enumerate(zip(name.tolist(), t.tolist(), strict=True))}
     edges = [
-        (index[number[w.source], s - w.lag], index[number[w.target], s], w.lag, w.argument, w.bend)
-        for w in place.wires
+        (index[number[w.source], s - w.lag], index[number[w.target], s], w.lag, w.argument, w.bend, i)
+        for i, w in enumerate(place.wires)
         for s in steps.tolist()
         if (number[w.source], s - w.lag) in index
     ]
-    source, target, lag, argument, bend = (np.array(part) for part in zip(*edges, strict=True))
+    source, target, lag, argument, bend, wire = (np.array(part) for part in zip(*edges, strict=True))
     chosen = view.selected and (number.get(view.selected[0], -1), view.selected[1])
     return Scene(
         names=names,
@@ -183,7 +183,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         lag=lag,
         argument=argument,
         bend=bend,
-        strength=None,
+        strength=_strength(run, view, place, wire, source, t[target], value),
         low=view.low,
         high=view.high,
         first=first,
@@ -196,6 +196,71 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         grid=place,
         view=view,
     )
+
+
+def reach(picture: Scene, index: int) -> Array:
+    """Which nodes the one at `index` depends on or has an influence on, itself among them: (N,) bool."""
+    near = np.zeros(len(picture.name), bool)
+    near[index] = True
+    for starts, ends in ((picture.source, picture.target), (picture.target, picture.source)):
+        neighbours: dict[int, list[int]] = {}
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            neighbours.setdefault(start, []).append(end)
+        found, left = {index}, [index]
+        while left:
+            new = set(neighbours.get(left.pop(), ())) - found
+            found |= new
+            left += new
+        near[list(found)] = True
+    return near
+
+
+#: Mark -> what it says of a magnitude, in words.
+_WORDS: Final = {
+    Mark.WITHIN: "",
+    Mark.ZERO: "exactly 0",
+    Mark.BELOW: "below the scale",
+    Mark.ABOVE: "above the scale",
+    Mark.INFINITE: "infinite",
+    Mark.NAN: "not a number",
+    Mark.NONE: "has none",
+}
+
+
+def table(picture: Scene) -> dict[str, list[Any]]:
+    """The picture as columns of a table, a row for each node by step and flow; None where there is no such number."""
+    order = np.lexsort((picture.name, picture.t)).tolist()
+
+    def numbers(array: Array) -> list[float | None]:
+        return [None if array[i] < 0 else float(array[i]) for i in order]
+
+    names = picture.name[order].tolist()
+    steps = picture.t[order].tolist()
+    return {
+        "node": [picture.names[k] for k in names],
+        "step": steps,
+        "role": [picture.roles[k] if t > 0 else "initial value" for k, t in zip(names, steps, strict=True)],
+        "units": picture.units[order].tolist(),
+        "‖value‖": numbers(picture.value),
+        "‖gradient‖": numbers(picture.gradient),
+        "colour shows": numbers(picture.magnitude),
+        "mark": [_WORDS[Mark(mark)] for mark in picture.mark[order].tolist()],
+    }
+
+
+def _strength(run: Run, view: View, place: Grid, wire: Array, source: Array, step: Array, value: Array) -> Array | None:
+    """Of each edge, the L2 norm of what goes along it; `step` is that of its target."""
+    if view.edges == "nothing":
+        return None
+    if view.edges == "forward":
+        return np.asarray(value[source])
+    norms = np.full((len(place.wires), run.T), -1.0)
+    row = {(w.source, w.target, w.lag, w.argument): i for i, w in enumerate(place.wires)}
+    for target in run.cell.nodes:
+        for read, message in run.messages(target):
+            if (i := row.get((read.name, target, read.lag, read.argument))) is not None:
+                norms[i] = magnitudes(message[:, _sample(run, view)])
+    return np.asarray(norms[wire, step - 1])
 
 
 def _symbol(cell: Cell, name: str) -> Symbol:

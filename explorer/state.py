@@ -6,14 +6,20 @@ Each value is checked; one that is not allowed gives way to the default, with a 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import engine
+from engine.equations import MAX_TEXT
 from engine.initial import SCHEMES, Scheme, Setting, shown
 from explorer import model as models
-from explorer.model import Model, Value
+from explorer import theme
+from explorer.model import OWN, Edits, Model, Value
 
 LONGEST_VALUE: Final = 2_000  # characters of one value in a link; longer texts and tables stay out of it
 _MOST_KEYS: Final = 100
@@ -46,6 +52,16 @@ MEASURES: Final[Mapping[str, tuple[str, str]]] = {
     "mean": ("mean of entries", "mean |{}|"),
 }
 
+#: What the edges show -> its title, and how its magnitude is written.
+EDGES: Final[Mapping[str, tuple[str, str]]] = {
+    "nothing": ("nothing", ""),
+    "forward": ("forward signal", "‖signal‖"),
+    "backward": ("backward message", "‖message‖"),
+}
+
+#: How the picture is drawn -> its title.
+PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
+
 EXPONENT: Final = Setting("Power of ten", "int", "exponent", 0, -320, 308)
 
 
@@ -57,7 +73,9 @@ class View:
     ranges          of each lens whose scale was changed: (lens, low, high), powers of ten
     sample          which sample is shown, counted from 1; 0 is all of them together
     window          the first and last step that are drawn, or None for as many as there is room for
-    selected        the node that stands out: (name, t), or None
+    selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
+    edges, picture  keys of `EDGES` and `PICTURES`
+    scale           key of `theme.SCALES`
     """
 
     lens: str = "gradient"
@@ -66,9 +84,19 @@ class View:
     sample: int = 0
     window: tuple[int, int] | None = None
     selected: tuple[str, int] | None = None
+    edges: str = "nothing"
+    picture: str = "live"
+    scale: str = "viridis"
 
     def __post_init__(self) -> None:
-        for value, known in ((self.lens, LENSES), (self.measure, MEASURES)):
+        keys: tuple[tuple[str, Mapping[str, object]], ...] = (
+            (self.lens, LENSES),
+            (self.measure, MEASURES),
+            (self.edges, EDGES),
+            (self.picture, PICTURES),
+            (self.scale, theme.SCALES),
+        )
+        for value, known in keys:
             if value not in known:
                 raise ValueError(f"{shown(value)} is not known; one of {', '.join(known)}")
         for lens, low, high in self.ranges:
@@ -168,9 +196,9 @@ PRESETS: Final[Mapping[str, Preset]] = {
 # --- the link ----------------------------------------------------------------------------------------------------
 
 
-def to_query(state: State) -> dict[str, str]:
+def to_query(state: State, longest: int = LONGEST_VALUE) -> dict[str, str]:
     """The state as the query of a link: what differs from the default, but for what `left_out` tells."""
-    return {key: value for key, value in _written(state) if len(value) <= LONGEST_VALUE}
+    return {key: value for key, value in _written(state) if len(value) <= longest}
 
 
 def left_out(state: State) -> list[str]:
@@ -178,9 +206,11 @@ def left_out(state: State) -> list[str]:
     return [key for key, value in _written(state) if len(value) > LONGEST_VALUE]
 
 
-def from_query(query: Mapping[str, str]) -> tuple[State, list[str]]:
+def from_query(
+    query: Mapping[str, str], longest: int = LONGEST_VALUE, origin: str = "the link"
+) -> tuple[State, list[str]]:
     """The state that a link describes, and what is wrong with the link, in words; it never raises."""
-    reading = _Reading(query)
+    reading = _Reading(query, longest, origin)
     return reading.state, reading.problems
 
 
@@ -225,6 +255,42 @@ def _node(text: str) -> tuple[str, int]:
     return name, _whole(step)
 
 
+def packed(text: str) -> str:
+    """A text, compressed, in characters that a link carries as they are."""
+    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
+
+
+def unpacked(code: str) -> str:
+    """What `packed` was given. Raises ValueError for anything else, and never makes more than a cell may have."""
+    if len(code) > 2 * MAX_TEXT or not re.fullmatch(r"[\w-]+", code, re.ASCII):
+        raise ValueError("it is no packed text")
+    reader = zlib.decompressobj()
+    try:
+        raw = reader.decompress(base64.urlsafe_b64decode(code + "=" * (-len(code) % 4)), 4 * MAX_TEXT)
+        text = raw.decode()
+    except (zlib.error, binascii.Error, UnicodeDecodeError):
+        raise ValueError("it is no packed text") from None
+    if not reader.eof or reader.unused_data or len(text) > MAX_TEXT:
+        raise ValueError(f"it is cut off, or more than a text of at most {MAX_TEXT:,} characters")
+    return text
+
+
+def _edits_written(edits: Edits) -> str:
+    return ";".join(f"{name}{list(index)}={value!r}".replace(" ", "") for (name, index), value in edits)
+
+
+def _edits(text: str) -> Edits:
+    found = []
+    for part in text.split(";"):
+        entry = re.fullmatch(r"(\w{1,60})\[(\d{1,7}(?:,\d{1,7}){0,2})\]=(.{1,40})", part, re.ASCII)
+        if entry is None:
+            raise ValueError("entries such as W[0,1]=0.5 with semicolons between are needed")
+        name, index, value = entry.groups()
+        number = int(value) if re.fullmatch(r"\d{1,9}", value, re.ASCII) else _number(value)
+        found.append(((name, tuple(map(int, index.split(",")))), number))
+    return tuple(found)
+
+
 def _scheme(text: str) -> Scheme:
     name, *parts = text.split(",")
     numbers = {key: _number(value) for key, _, value in (part.partition(":") for part in parts)}
@@ -266,12 +332,17 @@ _RUN: Final = {
     "init": _Field("scheme", _scheme, _scheme_written),
     "init_seed": _Field("seed", _whole),
 }
+_OWN: Final = {"eq": _Field("text", unpacked, packed)}
+_EDITS: Final = {"edit": _Field("edits", _edits, _edits_written)}
 _VIEW: Final = {
     "show": _Field("lens"),
     "as": _Field("measure"),
     "sample": _Field("sample", _whole),
     "window": _Field("window", _pair, lambda window: _listed(window or ())),
     "node": _Field("selected", _node, lambda node: "{},{}".format(*node) if node else ""),
+    "edges": _Field("edges"),
+    "picture": _Field("picture"),
+    "scale": _Field("scale"),
 }
 
 
@@ -284,12 +355,14 @@ def _written(state: State) -> Iterator[tuple[str, str]]:
                 yield key, row.write(getattr(value, row.name))
 
     yield from fields(_NETWORK, model, usual.model)
+    yield from fields(_OWN, model, usual.model)
     yield from ((f"n.{name}", str(units)) for name, units in model.sizes)
     yield from fields(_TASK, model, usual.model)
     for name, value in model.settings:
         yield name, str(int(value)) if isinstance(value, bool) else value if isinstance(value, str) else _short(value)
     yield from fields(_RUN, model, usual.model)
     yield from ((f"init.{name}", _scheme_written(scheme)) for name, scheme in model.overrides)
+    yield from fields(_EDITS, model, usual.model)
     yield from fields(_VIEW, view, usual.view)
     yield from ((f"range.{lens}", f"{low},{high}") for lens, low, high in view.ranges)
 
@@ -297,22 +370,29 @@ def _written(state: State) -> Iterator[tuple[str, str]]:
 class _Reading:
     """A link on its way to a state: each change is made where it is allowed, and told where it is not."""
 
-    def __init__(self, query: Mapping[str, str]) -> None:
-        self.state, self.problems = State(), list[str]()
+    def __init__(self, query: Mapping[str, str], longest: int, origin: str) -> None:
+        self.state, self.problems, self.origin = State(), list[str](), origin
         self.left = dict(query)
-        for key in [key for key, value in query.items() if not _carried(key) or not _carried(value)][:_MOST_KEYS]:
-            self.tell(key, self.left.pop(key), f"it is no text of at most {LONGEST_VALUE:,} characters")
-        self.fields(_NETWORK, self.model)
-        self.group("n.", lambda name, text: models.with_size(self.state.model, name, _whole(text)))
+        for key in [k for k, value in query.items() if not _carried(k, longest) or not _carried(value, longest)][
+            :_MOST_KEYS
+        ]:
+            self.tell(key, self.left.pop(key), f"it is no text of at most {longest:,} characters")
+        own = self.left.pop("eq", None)
+        self.fields({key: row for key, row in _NETWORK.items() if own is None or key != "cell"}, self.model)
+        if own is None:
+            self.group("n.", lambda name, text: models.with_size(self.state.model, name, _whole(text)))
         self.fields(_TASK, self.model)
         self.settings()
+        if own is not None:
+            self.own(own)
         self.fields(_RUN, self.model)
         self.group("init.", lambda name, text: models.with_override(self.state.model, name, _scheme(text)))
+        self.fields(_EDITS, self.model)
         self.fields(_VIEW, lambda **change: replace(self.state, view=replace(self.state.view, **change)))
         self.group("range.", lambda lens, text: _with_range_of(self.state.view, lens, *_pair(text)))
         if self.left:
             names = ", ".join(shown(key) for key in list(self.left)[:5])
-            self.problems.append(f"The link has entries that mean nothing here: {names}.")
+            self.problems.append(f"{self.origin.capitalize()} has entries that mean nothing here: {names}.")
 
     def model(self, **change: Any) -> State:
         return replace(self.state, model=models.changed(self.state.model, **change))
@@ -326,6 +406,19 @@ class _Reading:
         for key in [key for key in self.left if key.startswith(prefix)][:_MOST_KEYS]:
             name = key.removeprefix(prefix)
             self.attempt(key, lambda text, name=name: self.with_part(change(name, text)))  # type: ignore[misc]
+
+    def own(self, packed_text: str) -> None:
+        """A cell of the user's own with its sizes: it may be allowed only beside its task, and in its size."""
+        self.left.pop("cell", None)
+        sizes = {key: self.left.pop(key) for key in [key for key in self.left if key.startswith("n.")][:_MOST_KEYS]}
+        try:
+            made = engine.parse(unpacked(packed_text), OWN)
+            numbers = {key.removeprefix("n."): _whole(text) for key, text in sizes.items()}
+            if unknown := numbers.keys() - {members[0] for members in made.hidden}:
+                raise ValueError(f"{shown(min(unknown))} has no size of its own in it")
+            self.state = self.model(text=made.text, sizes=models.chosen_sizes(made, numbers))
+        except ValueError as error:
+            self.tell("eq", packed_text, error)
 
     def settings(self) -> None:
         """The settings of the task: all together, since one may be allowed only beside another."""
@@ -354,13 +447,13 @@ class _Reading:
         return replace(self.state, model=part) if isinstance(part, Model) else replace(self.state, view=part)
 
     def tell(self, key: str, text: str, error: object) -> None:
-        self.problems.append(f"{shown(key)} = {shown(text)} in the link was passed over: {error}")
+        self.problems.append(f"{shown(key)} = {shown(text)} in {self.origin} was passed over: {error}")
 
 
 def _with_range_of(view: View, lens: str, low: int, high: int) -> View:
     return replace(replace(view, lens=lens).with_range(low, high), lens=view.lens)
 
 
-def _carried(text: str) -> bool:
+def _carried(text: str, longest: int) -> bool:
     """Whether a link carries a text: not too long, and no lone surrogates, which cannot be encoded."""
-    return len(text) <= LONGEST_VALUE and not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
+    return len(text) <= longest and not any(0xD800 <= ord(character) <= 0xDFFF for character in text)

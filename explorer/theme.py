@@ -1,7 +1,7 @@
 """What things look like: colours for the magnitudes, marks for what the scale cannot show, a shape for each role.
 
-The scale is viridis without its darkest and lightest ends: even steps to the eye, safe for the colour-blind, and told
-from a white page as well as from a dark one. Red is no colour of the scale and says one thing only: not finite.
+The scales run in even steps to the eye, are safe for the colour-blind, and leave out the ends that a white or a dark page
+would swallow. Red is no colour of any of them and says one thing only: not finite.
 """
 
 from __future__ import annotations
@@ -14,11 +14,23 @@ from engine.operations import OPERATIONS
 
 FONT: Final = "Source Sans, Source Sans Pro, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
 
-#: From vanished to strong. Viridis (Smith & van der Walt 2015) from 0.06 to 0.96, in even steps.
-SCALE: Final = (
-    "#481467", "#482878", "#443983", "#3d4e8a", "#355f8d", "#2d708e", "#27808e", "#21918c",
-    "#1fa187", "#2db27d", "#4ac16d", "#6ece58", "#95d840", "#bddf26", "#e7e419",
-)  # fmt: skip
+#: From vanished to strong, in even steps: viridis (Smith & van der Walt 2015) from 0.06 to 0.96, cividis (Nuñez,
+#: Anderton & Renslow 2018) from 0.05 to 0.96, and greys.
+SCALES: Final[Mapping[str, tuple[str, ...]]] = {
+    "viridis": (
+        "#481467", "#482878", "#443983", "#3d4e8a", "#355f8d", "#2d708e", "#27808e", "#21918c",
+        "#1fa187", "#2db27d", "#4ac16d", "#6ece58", "#95d840", "#bddf26", "#e7e419",
+    ),
+    "cividis": (
+        "#082b5d", "#133670", "#2b416e", "#414d6c", "#51596d", "#60646f", "#6f7073", "#7e7c76",
+        "#8e8977", "#9d9675", "#aea371", "#c0b06a", "#d1bf60", "#e3ce53", "#f4de42",
+    ),
+    "grey": (
+        "#383838", "#434343", "#4d4d4d", "#585858", "#626262", "#6d6d6d", "#777777", "#828282",
+        "#8d8d8d", "#979797", "#a2a2a2", "#acacac", "#b7b7b7", "#c1c1c1", "#cccccc",
+    ),
+}  # fmt: skip
+SCALE: Final = SCALES["viridis"]
 ALARM: Final = "#d62839"
 
 #: Role of a node -> its shape in the picture.
@@ -80,14 +92,21 @@ PALETTES: Final[Mapping[str, Palette]] = {
 }
 
 
-def colorscale() -> list[list[object]]:
-    """The scale as plotly takes it."""
-    return [[i / (len(SCALE) - 1), colour] for i, colour in enumerate(SCALE)]
+def colorscale(scale: str = "viridis") -> list[list[object]]:
+    """A scale as plotly takes it."""
+    colours = SCALES[scale]
+    return [[i / (len(colours) - 1), colour] for i, colour in enumerate(colours)]
 
 
-def on(share: float) -> str:
+def colour_at(share: float, scale: str = "viridis") -> str:
+    """The colour of a scale nearest to `share`, 0 to 1; beyond, that of the end."""
+    colours = SCALES[scale]
+    return colours[round(min(max(share, 0.0), 1.0) * (len(colours) - 1))]
+
+
+def on(share: float, scale: str = "viridis") -> str:
     """Black or white, whichever is read better on the colour of the scale at `share` (0 to 1)."""
-    colour = SCALE[round(min(max(share, 0.0), 1.0) * (len(SCALE) - 1))]
+    colour = colour_at(share, scale)
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
     return "#000000" if luminance > 0.18 else "#ffffff"

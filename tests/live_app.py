@@ -1,18 +1,19 @@
 """The live picture alone on a page, for its tests: `streamlit run tests/live_app.py`, then /?cell=lstm&steps=20&knob=1 …
 
-    cell, steps, size     a cell of the catalogue, its steps, its hidden units
-    scale                 factor of all weights: small ones make gradients vanish, large ones explode
-    last                  1: only the last step has a loss
-    low, high             ends of the scale
-    knob, strength        1: with a knob; with norms at the edges
-    names                 1: a cell with odd names
-    label                 a text at every step, as it stands
-    tab                   1: in a tab that is not open at first
+cell, steps, size     a cell of the catalogue, its steps, its hidden units
+scale                 factor of all weights: small ones make gradients vanish, large ones explode
+last                  1: only the last step has a loss
+low, high             ends of the scale
+knob, strength        1: with a knob; with norms at the edges
+names                 1: a cell with odd names
+label                 a text at every step, as it stands
+tab                   1: in a tab that is not open at first
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,15 +74,18 @@ def knob_of(at: int, more: int, selected: tuple[str, int] | None) -> Knob:
 
 def picture() -> None:
     held = st.session_state
+    if held.get("picks"):
+        time.sleep(float(asked("slow", "0")))
+    if "picked" not in held and asked("picked", ""):
+        held.picked = (asked("picked", "")[0], int(asked("picked", "")[1:]))
     gain = st.slider("gain", 1, 20, 10) / 10
     more = st.number_input("more steps", 0, 40, 0)
-    palette = st.context.theme.type or "light"
     at, selected = held.get("at", 20), held.get("picked")
     knob = knob_of(at, more, selected) if asked("knob", "") else None
     run = made(GAINS[at] if knob else gain, more)
     drawn = pictured(run, selected)
     event = live(
-        drawn, palette, key="picture", knob=knob, strength="‖message‖", label="The graph of the test",
+        drawn, key="picture", knob=knob, strength="‖message‖", label="The graph of the test",
         on_pick=lambda node: held.update(picked=node, picks=held.get("picks", 0) + 1),
         on_turn=lambda at: held.update(at=at),
     )  # fmt: skip
@@ -89,11 +93,12 @@ def picture() -> None:
     st.text(f"picked {held.get('picked')} picks {held.get('picks', 0)} at {at}")
 
 
-st.set_page_config(layout="wide")
-if asked("tab", ""):
-    one, two = st.tabs(["one", "two"])
-    one.text("first")
-    with two:
+if __name__ == "__main__":
+    st.set_page_config(layout="wide")
+    if asked("tab", ""):
+        one, two = st.tabs(["one", "two"])
+        one.text("first")
+        with two:
+            picture()
+    else:
         picture()
-else:
-    picture()

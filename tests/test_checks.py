@@ -115,6 +115,13 @@ def test_every_cell_of_the_catalogue_keeps_every_law(name, dtype) -> None:
         assert [row.law for row in rows] == [law for law in LAWS if law != LAWS[2]]
 
 
+@pytest.mark.parametrize("text", FEATURES.values(), ids=FEATURES)
+def test_every_feature_of_the_language_keeps_every_law(text) -> None:
+    for T, B in ((4, 1), (3, 2)):
+        rows = check(Case(text, T=T, B=B, seed=1, initial="KBn", weights="samples").run_again(), limit=1_000)
+        assert not failed(rows)
+
+
 # --- laws that can be broken ----------------------------------------------------------------------------------------------
 
 
@@ -157,6 +164,16 @@ def test_a_gradient_left_out_breaks_a_law(text) -> None:
                 zero = copy.copy(made)
                 setattr(zero, group, dict(getattr(made, group)) | {name: np.zeros_like(array)})
                 assert LAWS[1] in {row.law for row in failed(check(zero))}, name
+
+
+def test_a_loss_that_reaches_a_later_node_breaks_a_law(monkeypatch) -> None:
+    made = Case(FEATURES["an LSTM"], T=6).run()
+    assert no_loss_reaches_a_later_node(made).passed
+    monkeypatch.setattr("engine.checks.run_cell", lambda *arguments: made)  # whatever the weights
+    row = no_loss_reaches_a_later_node(made)
+    assert not row.passed
+    assert row.error > 0
+    assert row.where[1] > 1
 
 
 def test_the_place_of_the_largest_error_is_named() -> None:
@@ -217,6 +234,17 @@ def test_a_right_run_keeps_every_law_however_hard(what, T, dtype) -> None:
     assert not failed(check(run(cell, **arguments)))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_rounding_leaves_of_a_later_gradient_is_no_error(dtype) -> None:
+    """∇k(t) is Wᵀ ∇a(t+1), whose entries sum to 0, and W's rows are equal: nothing, but for rounding, at any step."""
+    text = "a = W @ k[t-1] + U @ x\nh = softmax(a)\nk = h * h\nL = mse(V @ h, y)"
+    arguments = Case(text, T=6, B=2, n_h=5, soft=True, weights="last", dtype=dtype).arguments
+    arguments["params"]["W"] = np.full((5, 5), 0.7)
+    made = run(parse(text), **arguments)
+    assert np.abs(made.grad["k"]).max() < 1e-6 * np.abs(made.grad["h"]).max()
+    assert not failed(check(made))
+
+
 def test_a_unit_at_its_kink_is_left_out_and_said_to_be() -> None:
     """relu at 0 has no derivative to measure; what does not move it is measured all the same."""
     cell = parse("a = W @ x\nh = relu(a)\nL = mse(h + x, y)")
@@ -249,6 +277,9 @@ def test_networks_with_kinks_keep_every_law(activation, dtype) -> None:
     assert int(measured) > 0.9 * int(total) > 100
     wrong = broken(made, "grad", "a", 3, 0.1)
     assert LAWS[2] in {row.law for row in failed(check(wrong))}
+    zero = copy.copy(made)
+    zero.grad = dict(made.grad) | {"a": np.zeros_like(made.grad["a"])}
+    assert LAWS[2] in {row.law for row in failed(check(zero))}
 
 
 # --- runs that cannot be measured --------------------------------------------------------------------------------------------

@@ -31,6 +31,12 @@ BOXES = """() => {
 }"""
 
 
+@pytest.fixture
+def page(new_page):
+    """The first page with the plotly figure, which can be read here; the live picture has tests of its own."""
+    return new_page("?picture=plotly")
+
+
 def nodes(page, count):
     """Waits until the picture has `count` nodes, and every one of them is on the screen."""
     page.wait_for_function(f"({NODES})() === {count}")
@@ -122,7 +128,7 @@ def test_a_table_of_the_users_own(page):
 
 
 def test_a_bad_link_is_told_and_runs_nothing(new_page):
-    page = new_page("?cell=%3Cimg%20src=x%20onerror=window.hit=1%3E&text=%3Cb%3Ehi%3C/b%3E")
+    page = new_page("?cell=%3Cimg%20src=x%20onerror=window.hit=1%3E&text=%3Cb%3Ehi%3C/b%3E&picture=plotly")
     assert "<img src=x" in page.get_by_role("alert").inner_text()
     nodes(page, 8 * 7 + 1)
     assert page.evaluate("window.hit") is None
@@ -132,7 +138,7 @@ def test_a_bad_link_is_told_and_runs_nothing(new_page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 800, 400])
 def test_nothing_is_cut_or_overlaps(new_page, width, scheme):
-    page = new_page("?cell=lstm", viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = new_page("?cell=lstm&picture=plotly", viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.wait_for_function(FITTED)
     nodes(page, 4 * 12 + 2)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

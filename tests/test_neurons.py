@@ -26,7 +26,9 @@ def test_delta_is_the_weighted_sum_of_the_deltas_that_it_feeds(name, sample):
     for node, data in graph.nodes(data=True):
         if data["role"] == "loss" or data["name"] == "o":  # ŷ's Jacobian and −y/ŷ, of which o has the cancelled form
             continue
-        total = sum(weight["weight"] * graph.nodes[head]["delta"] for _, head, weight in graph.out_edges(node, data=True))
+        total = sum(
+            weight["weight"] * graph.nodes[head]["delta"] for _, head, weight in graph.out_edges(node, data=True)
+        )
         assert total == pytest.approx(data["delta"], rel=1e-10, abs=1e-12)
 
 

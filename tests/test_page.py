@@ -24,8 +24,9 @@ def _nothing_is_left_from_other_tests():
 
 
 def opened(**query: str) -> AppTest:
+    """The page at a link; with the plotly figure, since what is on a canvas cannot be seen from here."""
     app = AppTest.from_file(f"../{APP}", default_timeout=60)
-    for key, value in query.items():
+    for key, value in ({"picture": "plotly"} | query).items():
         app.query_params[key.replace("__", ".")] = value
     return fine(app.run())
 
@@ -36,7 +37,9 @@ def fine(app: AppTest) -> AppTest:
 
 
 def query(app: AppTest) -> dict[str, str]:
-    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
+    """What the link has, but for the kind of picture."""
+    found = {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
+    return {key: value for key, value in found.items() if key != "picture"}
 
 
 def figure(app: AppTest, key: str = "graph") -> dict:

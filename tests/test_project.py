@@ -56,8 +56,8 @@ LAYERS = {
         __init__
         model theme grid
         state
-        scene
-        figures live
+        scene session
+        figures live export
         controls
         views
         app

@@ -54,4 +54,6 @@ def test_compiling_a_schedule_is_bounded_work():
     cell = engine.parse("\n".join([*lines, "L = mse(V @ a0, y)"]))
     start = time.process_time()
     schedule(cell)
-    assert time.process_time() - start < 5  # not a benchmark: a guard against a quadratic step becoming an exponential one
+    assert (
+        time.process_time() - start < 5
+    )  # not a benchmark: a guard against a quadratic step becoming an exponential one

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -10,11 +13,27 @@ from hypothesis import strategies as st
 
 from engine import CATALOGUE
 from engine.catalogue import ACTIVATIONS
+from engine.equations import MAX_TEXT
 from engine.initial import SCHEMES, Scheme
 from engine.tasks import TASKS
 from explorer import model as models
-from explorer.model import COUNTS, MAX_STEPS, Model
-from explorer.state import LENSES, LONGEST_VALUE, MEASURES, PRESETS, State, View, from_query, left_out, to_query
+from explorer.model import COUNTS, MAX_STEPS, OWN, Model
+from explorer.state import (
+    EDGES,
+    LENSES,
+    LONGEST_VALUE,
+    MEASURES,
+    PICTURES,
+    PRESETS,
+    State,
+    View,
+    from_query,
+    left_out,
+    packed,
+    to_query,
+    unpacked,
+)
+from explorer.theme import SCALES
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=2, max_size=30)
 
@@ -49,6 +68,18 @@ def schemes(draw, vector=False):
 
 
 @st.composite
+def changes(draw, model):
+    """Some numbers changed by hand."""
+    given, values = models.arrays(model), {}
+    for name in draw(st.lists(st.sampled_from(list(given)), max_size=4)):
+        index = tuple(draw(st.integers(0, n - 1)) for n in given[name].shape)
+        classes = len(models.task(model).classes) if name == "y" else 0
+        number = st.integers(0, classes - 1) if classes else st.floats(allow_nan=False, allow_infinity=False)
+        values[name, index] = draw(number)
+    return values
+
+
+@st.composite
 def states(draw):
     """Any state that the page can reach by its widgets."""
     model = models.changed(
@@ -78,12 +109,18 @@ def states(draw):
         own=draw(st.booleans()),
         seed=draw(st.integers(0, 2**32 - 1)),
     )
+    if draw(st.booleans()):  # the same as text, which anyone may change
+        model = models.with_text(model, models.cell(model).text + draw(st.sampled_from(["", "# mine: ∇ <b>", "\n\n"])))
+    model = models.with_edits(model, draw(changes(model)))
     view = View(
         lens=draw(st.sampled_from(list(LENSES))),
         measure=draw(st.sampled_from(list(MEASURES))),
         sample=draw(st.integers(0, 5)),
         window=draw(st.none() | st.tuples(st.integers(1, 9), st.integers(9, MAX_STEPS))),
         selected=draw(st.none() | st.tuples(st.sampled_from(["h", "y_hat", "a_1"]), st.integers(-2, 50))),
+        edges=draw(st.sampled_from(list(EDGES))),
+        picture=draw(st.sampled_from(list(PICTURES))),
+        scale=draw(st.sampled_from(list(SCALES))),
     ).with_range(draw(st.integers(-300, 0)), draw(st.integers(1, 300)))
     return State(model, replace(view, lens=draw(st.sampled_from(list(LENSES)))))
 
@@ -105,12 +142,15 @@ def test_presets_fit_into_a_link(preset) -> None:
     models.run(preset.state.model)
 
 
-KEYS = ["cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period", "samples", "loss", "w",
-        "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as", "sample", "window", "node",
-        "range.value", "range.", "n.", "<b>", "", "__class__"]  # fmt: skip
+OWN_CELL = packed("h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll(y_hat, y)")
+KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period",
+        "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
+        "sample", "window", "node", "edges", "picture", "scale", "range.value", "range.", "n.", "<b>", "",
+        "__class__"]  # fmt: skip
 WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last", "3", "-1", "1e999", "nan", "999999999999",
          "1,2", "h,3", "normal,gain:2", "normal,gain:", "orthogonal,radius:1,norm:1", "constant,value:nan", "identity",
-         "<script>alert(1)</script>", "x1,y\n1,0", "", ",", ":", "\ud800", "0" * 5000, "٣", "1_0", "value"]  # fmt: skip
+         "<script>alert(1)</script>", "x1,y\n1,0", "", ",", ":", "\ud800", "0" * 5000, "٣", "1_0", "value",
+         "W[0,1]=0.5", "y[0,0]=1;W[0,0]=2", "W[0]=nan", "b[9]=1", OWN_CELL]  # fmt: skip
 
 
 @given(
@@ -155,6 +195,17 @@ def test_many_entries_are_told_briefly() -> None:
         ({"range.hue": "1,3"}, "range.hue", ""),
         ({"node": "<b>,3"}, "node", "is no name of a node"),
         ({"text": "x" * (LONGEST_VALUE + 1)}, "text", "at most 2,000 characters"),
+        ({"eq": "AAAA"}, "eq", "no packed text"),
+        ({"eq": packed("h = tanh(")}, "eq", "line 1, column 9"),
+        ({"eq": packed("L = mse(V @ x, y)")}, "eq", "the targets of this task are classes"),
+        ({"cell": "own"}, "cell", "has a text"),
+        ({"edit": "W"}, "edit", "entries such as"),
+        ({"edit": "W[9,9]=1.0"}, "edit", "has no entry [9, 9]"),
+        ({"edit": "Q[0]=1.0"}, "edit", "there is no array 'Q'"),
+        ({"edit": "y[0,0]=4"}, "edit", "from 0 to 3"),
+        ({"edit": "y[0,0]=0.5"}, "edit", "a class is a whole number"),
+        ({"edit": "W[0,0]=1e999"}, "edit", "must be finite"),
+        ({"edit": "W[0,0]=1.0;W[0,0]=2.0"}, "edit", "each place once"),
         ({"nonsense": "1"}, "nonsense", "mean nothing here"),
     ],
 )
@@ -237,6 +288,106 @@ def test_a_run_too_large_is_refused_before_it_is_made() -> None:
 def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
     names = {setting.name for entry in TASKS.values() for setting in entry.settings}
     own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
-           "sample", "window", "node"}  # fmt: skip
+           "sample", "window", "node", "edges", "picture", "scale"}  # fmt: skip
     assert not names & own
     assert not any("." in name for name in names)
+
+
+# --- a cell of one's own, and numbers changed by hand ---------------------------------------------------------------
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
+def test_a_packed_text_is_unpacked(text) -> None:
+    assert unpacked(packed(text)) == text
+
+
+@given(st.text(max_size=30) | st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_no_code_but_a_packed_text_is_unpacked(code) -> None:
+    with contextlib.suppress(ValueError):
+        assert len(unpacked(code)) <= MAX_TEXT
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = packed("#" * 20_000_000)
+    assert len(bomb) < 2 * MAX_TEXT
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="more than a text"):
+        unpacked(bomb)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20 * MAX_TEXT
+    with pytest.raises(ValueError, match="cut off"):
+        unpacked(packed("h = tanh(x)" * 9)[:-8])
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("task", ["text", "sine"])
+def test_a_copy_of_a_cell_is_the_same_network(name, task) -> None:
+    model = models.changed(models.changed(Model(), cell=name), task=task)
+    copy = models.with_text(model, models.cell(model).text)
+    assert copy.cell == OWN
+    assert models.run(copy).loss == models.run(model).loss
+    assert from_query(to_query(State(copy))) == (State(copy), [])
+    assert models.changed(copy, cell="lstm").text == ""
+
+
+def test_a_cell_of_ones_own_is_read_beside_its_task() -> None:
+    text = "h = tanh(W @ h[t-1] + U @ x)\nL = mse(V @ h, y)"
+    model = models.with_size(models.with_text(Model(task="noise", settings=(("targets", "real"),)), text), "h", 3)
+    assert from_query(to_query(State(model))) == (State(model), [])
+    with pytest.raises(ValueError, match="targets of this task are classes"):
+        models.changed(model, task="text")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no equation"),
+        ("h = tanh(", "line 1, column 9"),
+        (
+            "\n".join([*(f"a_{i} = tanh(x)" for i in range(150)), "L = nll(softmax(V @ a_1), y)"]),
+            "at most 120 are drawn",
+        ),
+        ("L = bce(sigmoid(V @ x), y)", "compares with real numbers"),
+        ("y_hat = softmax(V @ x)\nh = W @ h[t-1]", "loss"),
+    ],
+)
+def test_a_text_that_cannot_be_run_is_refused(text, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        models.with_text(Model(), text)
+
+
+def test_a_change_of_size_keeps_the_edits_that_fit() -> None:
+    model = models.with_edits(Model(), {("W", (0, 1)): 0.5, ("b", (0,)): 2, ("x", (3, 0, 1)): 1.5, ("y", (0, 0)): 3})
+    small = models.with_size(model, "h", 1)
+    assert [place for place, _ in small.edits] == [("b", (0,)), ("x", (3, 0, 1)), ("y", (0, 0))]
+    assert models.dropped(model, small) == ["W"]
+    short = models.with_setting(model, "text", "aba")
+    assert [place for place, _ in short.edits] == [("W", (0, 1)), ("b", (0,))]
+    assert models.dropped(model, short) == ["x", "y"]
+    assert models.dropped(model, models.changed(model, task="parity")) == ["x", "y"]
+    assert models.dropped(model, models.changed(model, seed=7)) == []
+
+
+def test_the_run_is_that_of_the_edited_numbers() -> None:
+    model = Model(task="worked")
+    edits = {("W", (1, 2)): 0.1, ("x", (0, 0, 3)): -2.0, ("y", (5, 0)): 0, ("h", (0, 0, 4)): 1.5}
+    run = models.run(models.with_edits(model, edits))
+    assert (run.parameters["W"][1, 2], run.x[0, 0, 3], run.y[5, 0], run.initial["h"][0, 0, 4]) == (0.1, -2, 0, 1.5)
+    back = models.with_edits(models.with_edits(model, edits), dict.fromkeys(edits))
+    assert back == model
+    assert models.with_edits(model, {("W", (0, 0)): float(models.parameters(model)["W"][0, 0])}) == model
+
+
+def test_an_edited_input_is_no_letter_any_more() -> None:
+    model = models.with_edits(Model(), {("x", (1, 0, 0)): 0.5})
+    assert models.task(model).labels == ("h", "e*", "l", "l")
+
+
+def test_edits_too_many_for_a_link_are_told() -> None:
+    model = Model(task="noise", settings=(("steps", 100),))
+    state = State(models.with_edits(model, {("x", (t, 0, i)): 1 / 3 + t for t in range(100) for i in range(2)}))
+    assert left_out(state) == ["edit"]
+    wide = Model(task="noise", settings=(("steps", 500), ("inputs", 64)))
+    with pytest.raises(ValueError, match="at most 20,000 are kept"):
+        models.with_edits(wide, {("x", (t, 0, i)): 0.5 for t in range(500) for i in range(64)})

@@ -3,7 +3,8 @@
 explorer.figures.graph(run).show()
 """
 
+from explorer.figures.copies import copies
 from explorer.figures.gradients import gradients
 from explorer.figures.graph import graph
 
-__all__ = ["gradients", "graph"]
+__all__ = ["copies", "gradients", "graph"]

@@ -60,7 +60,8 @@ def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
         hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
         showlegend=len(lines) > 1,
-        xaxis={**axis, "showgrid": False, "automargin": True, "title": {"text": "step <i>t</i>"}}
+        xaxis={**axis, "showgrid": False, "automargin": True, "title": {"text": "step <i>t</i>"},
+               "dtick": 1 if len(places) <= 20 else None}
         if run.cell.states
         else {**axis, "showgrid": False, "tickvals": list(places), "ticktext": [text.symbol(symbol(n)) for n in _flow(run)]},
         yaxis={**axis, "range": [low - 0.25, high + 0.25], "tickvals": ticks, "automargin": True,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from engine import Run
 from explorer import theme
 from explorer.figures import text
-from explorer.scene import Mark, Scene, scene
-from explorer.state import LENSES
+from explorer.scene import Mark, Scene, marks, reach, scene
+from explorer.state import EDGES, LENSES
 
 Array = NDArray[Any]
 
@@ -26,6 +26,8 @@ _BORDER = 20  # pixels, at least, from the centre of an outermost node to the ed
 _POINTS = 13  # of a bent edge
 _ARROWS = 1_200  # more edges than this are drawn without heads, which nobody could tell apart
 _NUMBERS = 1_000  # more nodes than this say their norms only
+_FADED = 0.16  # opacity of what has nothing to do with the selected node
+_LEVELS = 8  # of an edge's strength; a line of plotly has one colour and one width
 
 #: Mark -> its glyph in the node, and what it says in the legend.
 _GLYPHS = {
@@ -63,6 +65,8 @@ class _Drawing:
         self.shape = np.array([theme.SHAPES[role] for role in picture.roles])[picture.name]
         self.size = self._sizes()
         self.symbols = [text.symbol(parts) for parts in picture.symbols]
+        everything = np.ones(len(picture.name), bool)
+        self.near = everything if picture.selected is None else reach(picture, picture.selected)
         widths = np.array([text.width(parts) for parts in picture.symbols])
         self.font = self.size * np.minimum(0.48, 0.78 / widths)[picture.name]
 
@@ -77,7 +81,9 @@ class _Drawing:
 
     def figure(self) -> go.Figure:
         """The drawing."""
-        figure = go.Figure([self.edges(), *self.nodes(), *self.glyphs(), *self.ring(), *self.captions()])
+        figure = go.Figure(
+            [*self.edges(), *self.readings(), *self.nodes(), *self.glyphs(), *self.ring(), *self.captions()]
+        )
         ink, muted, line = self.colours.ink, self.colours.muted, self.colours.line
         figure.update_layout(
             height=self.height + self.margin["t"] + self.margin["b"],
@@ -108,6 +114,10 @@ class _Drawing:
             xaxis=self._axis(self.picture.x, self.border, *self.steps()),
             yaxis=self._axis(self.picture.y, 0.75, *self.rows()),
         )
+        # The page keeps the selection itself; without this a click would fade all other points for a moment.
+        for trace in figure.select_traces(selector=lambda trace: "markers" in (trace.mode or "")):
+            opacity = 0 if trace.name == "messages" else 1
+            trace.update(selected={"marker": {"opacity": opacity}}, unselected={"marker": {"opacity": opacity}})
         return figure
 
     # Axes --------------------------------------------------------------------------------------------------------
@@ -159,33 +169,83 @@ class _Drawing:
 
     # Traces ------------------------------------------------------------------------------------------------------
 
-    def edges(self) -> go.Scatter:
-        """All edges as one line with gaps; a head where each ends, turned and set off by plotly in pixels."""
+    def edges(self) -> Iterator[go.Scatter]:
+        """The edges, a trace for all that look alike: by what goes along them, bright or faded."""
+        picture, colours = self.picture, self.colours
+        thin = 1.2 if len(picture.source) < 600 else 0.8 if len(picture.source) <= _ARROWS else 0.4
+        bright = self.near[picture.source] & self.near[picture.target]
+        level = self.levels()
+        for kind in np.unique(level).tolist():
+            share = (kind + 0.5) / _LEVELS
+            colour, width = (
+                (colours.line, thin)
+                if kind < 0
+                else (theme.ALARM, 3.0)
+                if kind == _LEVELS
+                else (theme.colour_at(share, picture.view.scale), thin + 3 * share)
+            )
+            for opacity, own in ((1.0, bright), (_FADED, ~bright)):
+                if (chosen := np.flatnonzero((level == kind) & own)).size:
+                    yield self.lines(chosen, colour, width, opacity)
+
+    def levels(self) -> Array:
+        """How strong what goes along each edge is, from 0 to _LEVELS − 1; _LEVELS if not finite, −1 if it is nothing."""
         picture = self.picture
-        lines = picture.curves(_POINTS)
+        if picture.strength is None:
+            return np.full(len(picture.source), -1)
+        mark = marks(picture.strength, picture.low, picture.high)
+        usable = ~np.isin(mark, (Mark.ZERO, Mark.INFINITE, Mark.NAN, Mark.NONE))
+        exponent = np.log10(np.where(usable, picture.strength, 1))
+        share = (exponent - picture.low) / (picture.high - picture.low)
+        level = np.clip(np.floor(share * _LEVELS), 0, _LEVELS - 1)
+        return np.where(usable, level, np.where(np.isin(mark, (Mark.INFINITE, Mark.NAN)), _LEVELS, -1)).astype(int)
+
+    def lines(self, chosen: Array, colour: str, width: float, opacity: float) -> go.Scatter:
+        """Edges as one line with gaps; a head where each ends, turned and set off by plotly in pixels."""
+        picture = self.picture
+        lines = picture.curves(_POINTS)[chosen]
+        target = picture.target[chosen]
         kept = np.ones((len(lines), _POINTS + 1), bool)
-        kept[picture.bend == 0, 1:-2] = False  # a straight one needs its ends and the gap only
+        kept[picture.bend[chosen] == 0, 1:-2] = False  # a straight one needs its ends and the gap only
         points = np.concatenate([lines, np.full((len(lines), 1, 2), np.nan)], axis=1)[kept]
-        width = 1.2 if len(lines) < 600 else 0.8 if len(lines) <= _ARROWS else 0.4
-        style = {"color": self.colours.line, "width": width}
         trace = go.Scatter(
-            x=points[:, 0], y=points[:, 1], mode="lines", line=style, hoverinfo="skip", showlegend=False, name="edges"
-        )
-        if len(lines) <= _ARROWS:
+            x=points[:, 0], y=points[:, 1], mode="lines", line={"color": colour, "width": width}, opacity=opacity,
+            hoverinfo="skip", showlegend=False, name="edges",
+        )  # fmt: skip
+        if len(picture.source) <= _ARROWS:
             head = np.zeros((len(lines), _POINTS + 1))
-            head[:, -2] = np.clip(0.42 * self.size[picture.target], 4, 10)
-            reach = self.size / 2 * np.where(self.shape == "diamond", 1.3, 1) + 1
+            head[:, -2] = np.clip(0.42 * self.size[target], 4, 10)
+            distance = self.size / 2 * np.where(self.shape == "diamond", 1.3, 1) + 1
             trace.mode = "lines+markers"
             trace.marker = {
                 "symbol": "arrow",
                 "angleref": "previous",
                 "size": head[kept],
-                "standoff": np.where(head > 0, reach[picture.target][:, None], 0)[kept],
-                "color": self.colours.line,
+                "standoff": np.where(head > 0, distance[target][:, None], 0)[kept],
+                "color": colour,
                 "opacity": 1,
                 "line": {"width": 0},
             }
         return trace
+
+    def readings(self) -> Iterator[go.Scatter]:
+        """What goes along each edge, to be read in its middle."""
+        picture = self.picture
+        if picture.strength is None:
+            return
+        middle = picture.curves(3)[:, 1]
+        forth = picture.view.edges == "forward"
+        begins, ends = (picture.source, picture.target) if forth else (picture.target, picture.source)
+        names = [text.at(self.symbols[k], t) for k, t in zip(picture.name, picture.t.tolist(), strict=True)]
+        said = [
+            f"{names[begin]} → {names[end]}<br>{EDGES[picture.view.edges][1]} = "
+            + ("none" if norm < 0 else text.number(norm))
+            for begin, end, norm in zip(begins, ends, picture.strength.tolist(), strict=True)
+        ]
+        yield go.Scatter(
+            x=middle[:, 0], y=middle[:, 1], mode="markers", hovertext=said, hoverinfo="text", showlegend=False,
+            name="messages", marker={"size": 12, "opacity": 0},
+        )  # fmt: skip
 
     def nodes(self) -> Iterator[go.Scatter]:
         """The nodes, a trace each: with a colour of the scale; exactly zero; not finite; without a magnitude."""
@@ -199,15 +259,15 @@ class _Drawing:
             ((Mark.INFINITE, Mark.NAN), theme.ALARM, colours.ink),
             ((Mark.NONE,), colours.neutral, colours.ink),
         )
-        for marks, fill, outline in kinds:
-            chosen = np.flatnonzero(np.isin(picture.mark, marks))
+        for own, fill, outline in kinds:
+            chosen = np.flatnonzero(np.isin(picture.mark, own))
             if fill is None:
-                inks = [theme.on(s) for s in share[chosen]]
+                inks = [theme.on(s, picture.view.scale) for s in share[chosen]]
                 colour: dict[str, Any] = {
                     "color": exponent[chosen] if len(chosen) else [picture.low],
                     "cmin": picture.low,
                     "cmax": picture.high,
-                    "colorscale": theme.colorscale(),
+                    "colorscale": theme.colorscale(picture.view.scale),
                     "colorbar": self.bar(),
                 }
             else:
@@ -222,6 +282,7 @@ class _Drawing:
         picture = self.picture
         where = chosen if len(chosen) else None
         labels = [self.symbols[picture.name[i]] if self.font[i] >= _READABLE else "" for i in chosen]
+        inks = [ink if near else self.colours.line for ink, near in zip(inks, self.near[chosen], strict=True)]
         written = any(labels)
         return go.Scatter(
             x=[None] if where is None else picture.x[chosen],
@@ -231,10 +292,16 @@ class _Drawing:
             textfont={"size": np.maximum(self.font[chosen], 1), "color": inks} if written else None,
             hovertext=[self.reading(int(i)) for i in chosen],
             hoverinfo="text",
+            customdata=[[picture.names[picture.name[i]], int(picture.t[i])] for i in chosen],
             cliponaxis=False,
             showlegend=False,
             name="nodes",
-            marker={"symbol": self.shape[chosen], "size": self.size[chosen], "opacity": 1, **marker},
+            marker={
+                "symbol": self.shape[chosen],
+                "size": self.size[chosen],
+                "opacity": np.where(self.near[chosen], 1, _FADED),
+                **marker,
+            },
         )
 
     def bar(self) -> dict[str, Any]:
@@ -277,7 +344,7 @@ class _Drawing:
             labelled = self.font[chosen] >= _READABLE
             size = np.maximum(self.size[chosen] * np.where(labelled, 0.22, 0.38), 2)
             aside = np.where(labelled, 0.34 * self.size[chosen], 0) / self.pixels[1]  # leaves the symbol free
-            colour = theme.on(float(mark == Mark.ABOVE)) if beyond else "#ffffff"
+            colour = theme.on(float(mark == Mark.ABOVE), picture.view.scale) if beyond else "#ffffff"
             yield go.Scatter(
                 x=picture.x[chosen],
                 y=picture.y[chosen] + (aside if mark == Mark.ABOVE else -aside),
@@ -290,7 +357,7 @@ class _Drawing:
                     "symbol": symbol,
                     "size": size,
                     "color": colour,
-                    "opacity": 1,
+                    "opacity": np.where(self.near[chosen], 1, _FADED),
                     "line": {"color": colour, "width": 0 if beyond else 1.6},
                 },
             )

@@ -6,6 +6,7 @@ in its own state and hands it in again with the scene, which is the only truth.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,10 @@ from explorer.scene import Scene
 __all__ = ["Captions", "Knob", "Picked", "Turned", "captions", "encode", "live", "orders"]
 
 
-
 def _file(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+    """A file without its indentation and whole lines of comment, since Streamlit sends it again at every change."""
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return re.sub(r"^\s*(//.*|/\*.*\*/)?\s*", "", text, flags=re.MULTILINE)
 
 
 _component: Final = st.components.v2.component(
@@ -45,7 +47,6 @@ class Turned:
 
 def live(
     scene: Scene,
-    palette: str = "light",
     *,
     key: str = "live",
     said: Captions | None = None,
@@ -64,24 +65,22 @@ def live(
     seen = f"{key}.event"
 
     def picked() -> None:
-        event = _picked(st.session_state[key].get("selected"), scene)
-        if event is not None:
-            st.session_state[seen] = event[1]
+        pick = _picked(st.session_state[key].get("selected"), scene)
+        if pick is not None:
+            st.session_state[seen] = pick[1]
             if on_pick is not None:
-                on_pick(event[0].node)
+                on_pick(pick[0].node)
 
     def turned() -> None:
-        event = _turned(st.session_state[key].get("knob"), knob)
-        if event is not None and on_turn is not None:
-            on_turn(event.at)
+        turn = _turned(st.session_state[key].get("knob"), knob)
+        if turn is not None and on_turn is not None:
+            on_turn(turn.at)
 
-    data = encode(
-        scene, palette, said=said, knob=knob, strength=strength, label=label, pace=pace,
-        event=st.session_state.get(seen, 0),
-    )  # fmt: skip
+    event = st.session_state.get(seen, 0)
+    data = encode(scene, said=said, knob=knob, strength=strength, label=label, pace=pace, event=event)
     result = _component(key=key, data=data, on_selected_change=picked, on_knob_change=turned)
-    event = _picked(result.get("selected"), scene)
-    return event[0] if event is not None else _turned(result.get("knob"), knob)
+    pick = _picked(result.get("selected"), scene)
+    return pick[0] if pick is not None else _turned(result.get("knob"), knob)
 
 
 # What comes from a browser may be anything.

@@ -108,13 +108,14 @@ def captions(scene: Scene) -> Captions:
         if role == "target":
             known[name] = ""
         else:
-            known[name] = f"∇{own} from {_listed(targets[name])}" if targets[name] else f"∇{own} is the weight of this loss"
+            known[name] = (
+                f"∇{own} from {_listed(targets[name])}" if targets[name] else f"∇{own} is the weight of this loss"
+            )
     return Captions(made, known)
 
 
 def encode(
     scene: Scene,
-    palette: str = "light",
     *,
     said: Captions | None = None,
     knob: Knob | None = None,
@@ -125,7 +126,6 @@ def encode(
 ) -> bytes:
     """The bytes of a scene.
 
-    palette   "light" or "dark", the page that it stands on
     said      what the sweep says; `captions(scene)` if none is given
     knob      the number that can be turned in the picture
     strength  what `scene.strength` is, if it is there: ‖message‖
@@ -134,7 +134,7 @@ def encode(
     event     the number of the last selection that `scene.selected` already knows of
     """
     arrays = dict(_arrays(scene, knob))
-    header = _header(scene, palette, said or captions(scene), knob) | {
+    header = _header(scene, said or captions(scene), knob) | {
         "strength_title": strength,
         "label": label,
         "pace": pace,
@@ -148,9 +148,7 @@ def encode(
     return struct.pack("<I", len(text)) + text + body
 
 
-def _header(scene: Scene, palette: str, said: Captions, knob: Knob | None) -> dict[str, Any]:
-    colours = asdict(theme.PALETTES[palette]) | {"scale": theme.SCALE, "alarm": theme.ALARM}
-    colours["faint"] = _mixed(colours["line"], colours["paper"], 0.75)
+def _header(scene: Scene, said: Captions, knob: Knob | None) -> dict[str, Any]:
     return {
         "names": scene.names,
         "roles": scene.roles,
@@ -159,6 +157,7 @@ def _header(scene: Scene, palette: str, said: Captions, knob: Knob | None) -> di
         "written": [_plain(parts) for parts in scene.symbols],
         "rows": [scene.grid.row[name] for name in scene.names],
         "pitch": scene.grid.pitch,
+        "bends": np.unique(scene.bend).tolist(),
         "upwards": scene.upwards,
         "first": scene.first,
         "last": scene.last,
@@ -170,10 +169,9 @@ def _header(scene: Scene, palette: str, said: Captions, knob: Knob | None) -> di
         "selected": scene.selected,
         "forward": [said.forward.get(name, "") for name in scene.names],
         "backward": [said.backward.get(name, "") for name in scene.names],
-        "knob": knob
-        and {"title": knob.title, "labels": knob.labels, "at": knob.at, "curve_title": knob.curve_title},
-        "colours": colours,
-        "tints": tints(palette),
+        "knob": knob and {"title": knob.title, "labels": knob.labels, "at": knob.at, "curve_title": knob.curve_title},
+        "palettes": {name: palette(name) for name in theme.PALETTES},
+        "scale": theme.SCALE,
         "font": theme.FONT,
     }
 
@@ -188,22 +186,22 @@ def _arrays(scene: Scene, knob: Knob | None) -> dict[str, Array]:
         "t": _small(scene.t),
         "units": _small(scene.units),
         "look": looks(scene.magnitude, scene.mark, scene.low, scene.high),
-        "value": scene.value.astype("<f8"),
-        "gradient": scene.gradient.astype("<f8"),
+        "value": _short(scene.value),
+        "gradient": _short(scene.gradient),
         "source": _small(scene.source),
         "target": _small(scene.target),
-        "bend": scene.bend.astype("<f4"),
+        "bend": _small(np.searchsorted(np.unique(scene.bend), scene.bend)),
         "order_forward": _small(forward),
         "order_backward": _small(backward),
     }
     if len(scene.name) <= NUMBERS:
         arrays |= {
-            "value_head": scene.value_head.astype("<f8"),
-            "gradient_head": scene.gradient_head.astype("<f8"),
+            "value_head": _short(scene.value_head),
+            "gradient_head": _short(scene.gradient_head),
         }
     if scene.strength is not None:
         arrays |= {
-            "strength": scene.strength.astype("<f8"),
+            "strength": _short(scene.strength),
             "strength_look": looks(scene.strength, marks(scene.strength, *ends), *ends),
         }
     if knob is not None:
@@ -224,10 +222,20 @@ def looks(magnitude: Array, mark: Array, low: float, high: float) -> Array:
     return np.where(mark == Mark.WITHIN, shade, SHADES - 1 + mark).astype("u1")
 
 
-@lru_cache(maxsize=8)
-def tints(palette: str) -> tuple[tuple[str, str, str], ...]:
+@lru_cache
+def palette(name: str) -> dict[str, Any]:
+    """The colours of a light or dark page: both are sent, since Python does not hear when the browser changes over."""
+    colours = asdict(theme.PALETTES[name])
+    return colours | {
+        "alarm": theme.ALARM,
+        "faint": _mixed(colours["line"], colours["paper"], 0.75),
+        "tints": tints(name),
+    }
+
+
+def tints(name: str) -> tuple[tuple[str, str, str], ...]:
     """Fill, outline and text of every look, each followed by the same faded; so look k has the places 2k and 2k + 1."""
-    colours, ends = theme.PALETTES[palette], (theme.SCALE[0], theme.SCALE[-1])
+    colours, ends = theme.PALETTES[name], (theme.SCALE[0], theme.SCALE[-1])
     plain = [(_between(share), colours.ink, theme.on(share)) for share in np.linspace(0, 1, SHADES).tolist()]
     plain += [
         (colours.paper, colours.muted, colours.ink),
@@ -237,7 +245,11 @@ def tints(palette: str) -> tuple[tuple[str, str, str], ...]:
         (colours.paper, _mixed(colours.line, colours.paper, 0.35), _mixed(colours.muted, colours.paper, 0.35)),
     ]
     pale = [
-        (_mixed(fill, colours.paper, 0.82), _mixed(outline, colours.paper, 0.78), _mixed(colours.ink, colours.paper, 0.6))
+        (
+            _mixed(fill, colours.paper, 0.82),
+            _mixed(outline, colours.paper, 0.78),
+            _mixed(colours.ink, colours.paper, 0.6),
+        )
         for fill, outline, _ in plain
     ]
     return tuple(tint for pair in zip(plain, pale, strict=True) for tint in pair)
@@ -259,6 +271,13 @@ def _small(array: Array) -> Array:
     """The same whole numbers in the fewest bytes."""
     kind = np.result_type(*(np.min_scalar_type(int(end)) for end in (array.min(initial=0), array.max(initial=0))))
     return array.astype(kind.newbyteorder("<"))
+
+
+def _short(array: Array) -> Array:
+    """The same numbers as float32, which is more than is read of them; as float64 where some lie outside its range."""
+    size = np.abs(array[np.isfinite(array) & (array != 0)])
+    fits = size.min(initial=1.0) > 1e-37 and size.max(initial=1.0) < 1e38
+    return array.astype("<f4" if fits else "<f8")
 
 
 def _filled(data: bytes) -> bytes:

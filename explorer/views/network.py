@@ -17,13 +17,18 @@ from explorer import theme
 from explorer.controls import apply, choice, controls, current, entered, plain, put, show, tell_problems, write_link
 from explorer.figures import gradients, graph
 from explorer.figures.text import number
+from explorer.live import live
 from explorer.model import Model
-from explorer.scene import Scene, scene
-from explorer.state import EXPONENT, LENSES, MEASURES, State
+from explorer.scene import Scene, scene, table
+from explorer.state import EDGES, EXPONENT, LENSES, MEASURES, PICTURES, State
+from explorer.views import cell, edit, files
+from explorer.views.inspector import inspector, select, walker
 from explorer.views.width import width
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
+_CHARACTER: Final = 9  # pixels, about, that a character of an equation's text takes when it is set
+_SHOWN: Final = "colour shows"  # column of the table
 _CHECKED: Final = 20_000  # values of a run up to which the checks are made on the page
 
 
@@ -42,9 +47,15 @@ def page() -> None:
     lenses(state, run)
     overflow(run)
     picture = drawn(state, run)
-    st.plotly_chart(graph(picture, palette, pixels), theme=None, key="graph", config=_CONFIG, alt=spoken(picture))
+    show_picture(picture, palette, pixels)
     legend(picture)
+    walker(state, run)
+    inspector(state, run, palette, pixels)
+    twin(picture)
     below(state, run, palette, pixels)
+    edit.numbers(state)
+    cell.editor(state)
+    files.home(state, run, picture, palette)
     write_link(state)
 
 
@@ -98,6 +109,16 @@ def lenses(state: State, run: Run) -> None:
     if (usual := view.usual_range()) != view:
         change = lambda state, _: replace(state, view=usual)  # noqa: E731
         row.button("Reset", key="usual", on_click=put, args=("usual", change), help="The scale as it was at first.")
+    with row.container(width=165):
+        choice(
+            "Edges show",
+            list(EDGES),
+            lambda edges: EDGES[edges][0],
+            "edges",
+            view.edges,
+            lambda state, edges: of_view(state, edges=edges),
+            help="Width and colour by norm, on the scale of the nodes.",
+        )
     if run.B > 1:
         with row.container(width=105):
             choice(
@@ -108,6 +129,25 @@ def lenses(state: State, run: Run) -> None:
                 sample_of(state, run),
                 lambda state, sample: of_view(state, sample=sample),
             )
+    with row.popover("Look"):
+        choice(
+            "Picture",
+            list(PICTURES),
+            PICTURES.__getitem__,
+            "picture",
+            view.picture,
+            lambda state, picture: of_view(state, picture=picture),
+        )
+        choice(
+            "Colours",
+            list(theme.SCALES),
+            str.capitalize,
+            "scale",
+            view.scale,
+            lambda state, scale: of_view(state, scale=scale),
+            disabled=view.picture == "live",
+            help="All three are safe for the colour-blind. The live picture has viridis; the plotly one all of them.",
+        )
 
 
 def of_view(state: State, **fields: object) -> State:
@@ -154,6 +194,28 @@ def drawn(state: State, run: Run) -> Scene:
     return picture
 
 
+def show_picture(picture: Scene, palette: str, pixels: int) -> None:
+    """The picture, as the view has it; what is clicked in it is the selected node from then on."""
+    if picture.view.picture == "live":
+        live(
+            picture, label=spoken(picture), strength=EDGES[picture.view.edges][1],
+            on_pick=lambda node: put("live", select(node)),
+        )  # fmt: skip
+    else:
+        st.plotly_chart(
+            graph(picture, palette, pixels), theme=None, key="graph", config=_CONFIG, alt=spoken(picture),
+            on_select=clicked, selection_mode="points",
+        )  # fmt: skip
+
+
+def clicked() -> None:
+    """What a click in the plotly figure does: it selects the node; beside the nodes it does nothing."""
+    for point in st.session_state.graph.selection.points[:1]:
+        match point.get("customdata"):
+            case [str(name), int(t)]:
+                put("graph", select((name, t)))
+
+
 def window(run: Run, picture: Scene) -> None:
     """Which steps are drawn, where there is no room for all."""
 
@@ -198,12 +260,25 @@ def spoken(picture: Scene) -> str:
     )
 
 
+def twin(picture: Scene) -> None:
+    """The same as a table; made when it is opened."""
+    place = st.expander("The picture as a table", key="table", on_change="rerun")
+    if place.open:
+        numbers = {
+            name: st.column_config.NumberColumn(name, format="%.4g") for name in ("‖value‖", "‖gradient‖", _SHOWN)
+        }
+        place.dataframe(table(picture), hide_index=True, column_config=numbers)
+        place.caption(f"{_SHOWN.capitalize()} {picture.view.quantity}. A click on a heading sorts.")
+
+
 # --- below the picture -------------------------------------------------------------------------------------------
 
 
 def below(state: State, run: Run, palette: str, pixels: int) -> None:
     """The gradient over time and the equations; the cell; the checks."""
-    left, right = st.columns(2, gap="large") if pixels >= _TWO_COLUMNS else (st.container(), st.container())
+    longest = max(len(line.partition("#")[0]) for line in run.cell.text.splitlines())
+    beside = pixels >= max(_TWO_COLUMNS, 2 * _CHARACTER * longest)
+    left, right = st.columns(2, gap="large") if beside else (st.container(), st.container())
     with left:
         norms = ", ".join(rf"\Vert \nabla {latex(name)}^{{(t)}} \Vert" for name in run.cell.states)
         st.markdown(rf"##### Gradient over time, $\log_{{10}} {norms}$" if norms else "##### Gradient along the flow")

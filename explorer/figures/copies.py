@@ -1,0 +1,49 @@
+"""The copies of a parameter, one a step, as a plotly figure: how much each adds to the gradient of the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from engine import Run
+from engine.names import symbol
+from explorer import theme
+from explorer.figures import text
+from explorer.scene import magnitudes
+
+
+def copies(run: Run, name: str, palette: str = "light", step: int | None = None) -> go.Figure:
+    """‖∇W(t)‖ as a bar for each step, and the norm of their sum as a line; `step` stands out.
+
+    Raises ValueError if there is no such parameter.
+    """
+    colours = theme.PALETTES[palette]
+    norms = magnitudes(run.step_grad(name))
+    whole = float(magnitudes(run.param_grad[name][None])[0])
+    steps = np.arange(1, run.T + 1)
+    sign = text.symbol(symbol(name))
+    figure = go.Figure(
+        go.Bar(
+            x=steps, y=norms, marker={"color": np.where(steps == step, colours.series[1], colours.series[0])},
+            hovertext=[f"‖∇{text.at(sign, t)}‖ = {text.number(norm)}" for t, norm in enumerate(norms.tolist(), 1)],
+            hoverinfo="text", showlegend=False,
+        )
+    )  # fmt: skip
+    if np.isfinite(whole):
+        figure.add_hline(
+            y=whole, line={"color": colours.muted, "width": 1, "dash": "dot"},
+            annotation={"text": f"their sum: ‖∇{sign}‖ = {text.number(whole)}", "font": {"color": colours.muted}},
+        )  # fmt: skip
+    axis = {"zeroline": False, "linecolor": colours.line, "tickfont": {"color": colours.muted}, "automargin": True}
+    figure.update_layout(
+        height=240,
+        margin={"l": 12, "r": 12, "t": 24, "b": 40},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": theme.FONT, "color": colours.ink, "size": 14},
+        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
+        bargap=0.25,
+        xaxis={**axis, "showgrid": False, "title": {"text": "step <i>t</i>"}, "dtick": 1 if run.T <= 30 else None},
+        yaxis={**axis, "gridcolor": colours.grid, "rangemode": "tozero"},
+    )
+    return figure

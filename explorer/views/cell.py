@@ -1,0 +1,100 @@
+"""The editor of a cell: its equations as text, what is wrong with them and where, and what they say in LaTeX and sizes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from engine.equations import MAX_TEXT, EquationError
+from engine.names import latex
+from explorer import model as models
+from explorer.controls import plain, put, show
+from explorer.model import Model
+from explorer.state import State
+
+_KEY = "cell.text"
+_HELP = """One `name = expression` a line, `#` starts a comment. `+`, `-`, `*` elementwise, `W @ v` a parameter matrix times a
+vector, `h[t-1]` a node one step earlier, `x` the input, `y` the target. Functions: tanh, sigmoid, relu, leaky_relu, softplus,
+identity, softmax; losses: nll(softmax(o), y) for classes, mse(o, y) and bce(p, y) for real targets. A name that is never
+assigned is a parameter."""
+
+
+def editor(state: State) -> None:
+    """Write a cell of one's own; made when it is opened."""
+    place = st.expander("Write a cell of your own", key="cell.open", on_change="rerun")
+    if place.open:
+        with place:
+            _editor(state.model)
+
+
+def _editor(model: Model) -> None:
+    session = st.session_state
+    draft = session.get("draft")
+    show(_KEY, models.cell(model).text if draft is None else draft)
+    text = st.text_area(
+        "Equations of a step",
+        key=_KEY,
+        on_change=_typed,
+        height=240,
+        max_chars=MAX_TEXT,
+        help=_HELP,
+        placeholder="h = …",
+    )
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.button(
+        "Apply", key="cell.apply", on_click=_apply, type="primary", help="Draw this cell. Bad text changes nothing."
+    )
+    row.button(
+        f"Edit a copy of: {models.structure(model).title}", key="cell.copy", on_click=_copy,
+        help="Begin with the equations of the cell that is drawn; choose any other at the side. What is typed here is replaced.",
+    )  # fmt: skip
+    try:
+        tried = models.with_text(model, text or "")
+    except EquationError as error:
+        st.error(f"Line {error.line}, column {error.column}: {plain(error.message)}")
+        st.code(pointed(text or "", error.line, error.column), language=None)
+    except ValueError as error:
+        st.error(plain(str(error)))
+    else:
+        _preview(tried)
+
+
+def pointed(text: str, line: int, column: int) -> str:
+    """The line of a text, and under it a caret at the column; both are counted from 1."""
+    lines = text.split("\n")
+    said = lines[line - 1].replace("\t", " ") if 1 <= line <= len(lines) else ""
+    begin = max(0, column - 60)  # a long line is shown around the place
+    return f"{said[begin : begin + 120]}\n{' ' * (column - 1 - begin)}^"
+
+
+def _preview(model: Model) -> None:
+    """What the text says: equations, sizes, parameters."""
+    made = models.cell(model)
+    st.latex(made.latex())
+    sizes = [f"$n_{{{latex(name)}}} = {units}$" for name, units in models.sizes(model).items()]
+    times = r" \times "
+    shapes = [
+        rf"${latex(name)} \in \mathbb{{R}}^{{{times.join(map(str, array.shape))}}}$"
+        for name, array in models.parameters(model).items()
+    ]
+    st.markdown(f"Sizes {', '.join(sizes)}; parameters {', '.join(shapes) or 'none'}.")
+
+
+def _typed() -> None:
+    st.session_state.draft = st.session_state[_KEY] or ""
+
+
+def _copy() -> None:
+    st.session_state.draft = None
+    st.session_state.faults.pop(_KEY, None)
+
+
+def _apply() -> None:
+    put(
+        _KEY,
+        lambda state, text: replace(state, model=models.with_text(state.model, text)),
+        st.session_state[_KEY] or "",
+    )
+    if _KEY not in st.session_state.faults:
+        st.session_state.draft = None

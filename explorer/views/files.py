@@ -1,0 +1,82 @@
+"""What can be taken home, and brought back: the session as a file, the numbers, the graph, the picture, a snippet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import streamlit as st
+
+from engine import Run
+from explorer import export, session
+from explorer.controls import apply, plain
+from explorer.figures import graph
+from explorer.scene import Scene
+from explorer.state import State
+
+Made: TypeAlias = Callable[[], bytes | str]
+_KEY: Final = "session.file"
+
+
+def home(state: State, run: Run, picture: Scene, palette: str) -> None:
+    """Files to save and to load; each is made when it is asked for."""
+    place = st.expander("Take it home", key="home", on_change="rerun")
+    if place.open:
+        with place:
+            _session(state)
+            _exports(state, run, picture, palette)
+
+
+def _session(state: State) -> None:
+    st.markdown("##### This session")
+    st.caption(
+        "One file with equations, sizes, parameters, data and the view; loading it gives the same numbers, to the bit."
+    )
+    _offered("Save", "unrolled.json", "application/json", lambda: session.save(state))
+    st.file_uploader(
+        "Load a session", type=["json"], key=_KEY, on_change=apply, args=(_KEY, loaded),
+        max_upload_size=session.MAX_BYTES // 1_000_000,
+    )  # fmt: skip
+    if _KEY in st.session_state.faults:
+        st.error(plain(st.session_state.faults[_KEY]))
+
+
+def loaded(state: State, file: Any) -> State:
+    """The state of an uploaded file."""
+    return state if file is None else session.load(file.getvalue())
+
+
+def _exports(state: State, run: Run, picture: Scene, palette: str) -> None:
+    st.markdown("##### Numbers, graph, picture")
+    table, network = (lambda: export.check_table(run)), (lambda: export.check_network(run))
+    with st.container(horizontal=True):
+        _offered("All numbers (NPZ)", "unrolled.npz", "application/octet-stream", lambda: export.npz(run))
+        _offered("Table (CSV)", "unrolled.csv", "text/csv", lambda: export.table(run), check=table)
+        _offered("Graph (GraphML)", "unrolled.graphml", "application/xml", lambda: export.graphml(run), check=network)
+        _offered(
+            "Graph (JSON)", "unrolled-graph.json", "application/json", lambda: export.node_link(run), check=network
+        )
+        _offered(
+            "Picture (HTML)", "unrolled.html", "text/html", lambda: export.page(graph(picture, palette, 1200)),
+            help="It works without a network, with its hover; from there as SVG or PNG.",
+        )  # fmt: skip
+        _offered("Equations (LaTeX)", "unrolled.tex", "text/plain", lambda: export.latex(run))
+    st.markdown("##### The same run in a notebook")
+    text = export.snippet(state)
+    if len(text) <= 4_000:
+        st.code(text, language="python", wrap_lines=True)
+    else:
+        _offered("Snippet (Python)", "unrolled.py", "text/plain", lambda: text)
+
+
+def _offered(
+    label: str, name: str, kind: str, made: Made, help: str | None = None, check: Callable[[], object] = bool
+) -> None:
+    """A button to download a file that is made when it is pressed."""
+    try:
+        check()
+    except ValueError as error:
+        help, made = plain(f"Not here: {error}."), str
+    st.download_button(
+        label, made, name, kind, key=f"save.{name}", on_click="ignore", help=help, disabled=made is str
+    )  # fmt: skip

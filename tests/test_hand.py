@@ -1,0 +1,240 @@
+"""Changing what is computed by hand, on the page: a cell of one's own, single numbers, files."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from browser import settle
+from streamlit.testing.v1 import AppTest
+from test_page import _nothing_is_left_from_other_tests, errors, fine, opened, query  # noqa: F401
+
+from explorer import model as models
+from explorer.controls import plain
+from explorer.model import Model
+from explorer.session import load, save
+from explorer.state import State, from_query
+from explorer.views import edit, files
+from explorer.views.cell import pointed
+
+TEXT = "h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll(y_hat, y)"
+
+
+def with_open(app: AppTest, *places: str) -> AppTest:
+    for place in places:
+        app.session_state[place] = True
+    return fine(app.run())
+
+
+def state(app: AppTest) -> State:
+    return app.session_state["state"]
+
+
+def loss(app: AppTest) -> float:
+    return models.run(state(app).model).loss
+
+
+# --- a cell of one's own --------------------------------------------------------------------------------------------
+
+
+def test_a_cell_is_written_with_an_error_mended_and_drawn() -> None:
+    app = with_open(opened(), "cell.open")
+    assert app.text_area(key="cell.text").value == models.cell(Model()).text
+    before = state(app)
+    bad = TEXT.replace("softmax", "sofmax")
+    fine(app.text_area(key="cell.text").set_value(bad).run())
+    assert errors(app)[0].startswith("Line 2, column")
+    assert "softmax" in errors(app)[0]
+    assert "y_hat = sofmax(V @ h)\n        ^" in [code.value for code in app.code]
+    fine(app.button(key="cell.apply").click().run())
+    assert state(app) == before  # the last good picture
+    assert app.text_area(key="cell.text").value == bad  # nor is lost what was typed
+    fine(app.text_area(key="cell.text").set_value(TEXT).run())
+    assert not app.error
+    fine(app.button(key="cell.apply").click().run())
+    assert not app.error
+    assert state(app).model.text == TEXT
+    assert app.selectbox(key="cell").value == "own"
+    assert from_query(query(app))[0].model == state(app).model
+    fine(app.number_input(key="n.h").set_value(3).run())
+    assert models.sizes(state(app).model)["h"] == 3
+    fine(app.selectbox(key="task").set_value("sine").run())
+    assert "needs classes or shares" in errors(app)[0].replace("\\", "") or "compares" in errors(app)[0]
+    assert state(app).model.task == "text"
+
+
+def test_what_is_typed_survives_other_changes_and_a_closed_editor() -> None:
+    app = with_open(opened(), "cell.open")
+    fine(app.text_area(key="cell.text").set_value("h = tanh(").run())
+    fine(app.selectbox(key="cell").set_value("lstm").run())
+    app.session_state["cell.open"] = False
+    fine(app.run())
+    with_open(app, "cell.open")
+    assert app.text_area(key="cell.text").value == "h = tanh("
+    fine(app.button(key="cell.copy").click().run())
+    assert app.text_area(key="cell.text").value == models.cell(Model(cell="lstm")).text
+    assert not app.error
+
+
+def test_a_caret_points_at_the_column() -> None:
+    assert pointed("a = b\nh = tanh(", 2, 9) == "h = tanh(\n        ^"
+    line, caret = pointed("x" * 500 + "!" + "x" * 500, 1, 501).split("\n")
+    assert line[caret.index("^")] == "!"
+    assert pointed("", 1, 1) == "\n^"
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
+
+
+def set_entry(app: AppTest, value: float, **index: int) -> AppTest:
+    for axis, i in index.items():
+        next(n for n in app.number_input if n.key.startswith(f"edit.one.{axis}.")).set_value(i)
+    app.number_input(key="edit.one.value").set_value(value)
+    fine(app.run())
+    return fine(app.button(key="edit.one.set").click().run())
+
+
+def test_a_weight_is_edited_undone_and_redone() -> None:
+    app = with_open(opened(task="worked"), "edit.open")
+    before, shown = state(app), app.metric[0].value
+    fine(app.selectbox(key="edit.array").set_value("W").run())
+    set_entry(app, 2.5, row=1, column=2)
+    after = state(app)
+    assert models.parameters(after.model)["W"][0, 1] == 2.5
+    assert app.metric[0].value != shown
+    assert query(app)["edit"] == "W[0,1]=2.5"
+    fine(app.button(key="undo").click().run())
+    assert (state(app), app.metric[0].value) == (before, shown)
+    assert app.button(key="undo").disabled
+    fine(app.button(key="redo").click().run())
+    assert state(app) == after
+    fine(app.button(key="edit.reset").click().run())
+    assert state(app) == before
+
+
+def test_a_class_and_an_initial_state_are_edited() -> None:
+    app = with_open(opened(), "edit.open")
+    fine(app.selectbox(key="edit.array").set_value("y").run())
+    set_entry(app, 3, t=2)
+    fine(app.selectbox(key="edit.array").set_value("h").run())
+    set_entry(app, -0.5, unit=4)
+    assert state(app).model.edits == ((("h", (0, 0, 3)), -0.5), (("y", (1, 0)), 3))
+    fine(app.button(key="edit.reset_all").click().run())
+    assert state(app).model == Model()
+
+
+def test_what_a_change_of_size_drops_is_said() -> None:
+    app = opened(edit="W[7,7]=1.0;b[0]=2.0")
+    fine(app.number_input(key="n.h").set_value(2).run())
+    assert "dropped: in W" in app.info[0].value.replace("\\", "")
+    assert state(app).model.edits == ((("b", (0,)), 2.0),)
+    fine(app.button_group(key="preset").set_value("worked").run())
+
+
+def test_what_is_typed_into_a_table_has_its_place() -> None:
+    x = models.task(Model(task="noise", settings=(("samples", 2),))).x
+    table, places = edit.rows("x", x, 1, False)
+    assert table.shape == (10, 4)
+    assert edit.typed_places({"edited_rows": {3: {"2": 0.5, "row": "no"}}}, places, 4) == {("x", (3, 1, 2)): 0.5}
+    assert all(table.ravel()[i] == x[index] for i, (_, index) in enumerate(places))
+    assert edit.rows("b", np.arange(3.0), 0, False)[0].shape == (3, 1)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "feedforward", "lstm"])
+def test_every_array_has_a_table(cell) -> None:
+    app = with_open(opened(cell=cell, task="noise", samples="2"), "edit.open")
+    for name in models.arrays(state(app).model):
+        fine(app.selectbox(key="edit.array").set_value(name).run())
+        assert not app.error
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def upload(app: AppTest, content: bytes) -> AppTest:
+    app.file_uploader(key=files._KEY).upload("unrolled.json", content, "application/json")
+    return fine(app.run())
+
+
+def test_a_session_is_saved_and_loaded_with_the_same_numbers() -> None:
+    first = opened(task="worked", edit="W[0,1]=0.1", node="h,2")
+    content = save(state(first))
+    app = with_open(opened(), "home")
+    upload(app, content)
+    assert state(app) == state(first)
+    assert loss(app) == loss(first)
+    assert app.metric[0].value == first.metric[0].value
+
+
+def test_a_bad_file_leaves_the_session_as_it_was() -> None:
+    app = with_open(opened(task="worked"), "home")
+    before = state(app)
+    bad = json.loads(save(before))
+    bad["arrays"]["x"][0][0][0] = "<script>alert(1)</script>"
+    upload(app, json.dumps(bad).encode())
+    assert state(app) == before
+    assert errors(app) == [plain("arrays: x must have numbers in it and nothing else")]
+
+
+def test_no_file_changes_nothing() -> None:
+    assert files.loaded(State(), None) == State()
+    assert files.loaded(State(), SimpleNamespace(getvalue=lambda: save(State()))) == State()
+    assert load(save(State())) == State()
+
+
+def test_what_is_too_large_to_take_home_is_said_at_its_button() -> None:
+    app = with_open(opened(task="noise", steps="1000", samples="30"), "home")
+    disabled = {b.proto.label: b.proto.help for b in app.get("download_button") if b.proto.disabled}
+    assert set(disabled) == {"Table (CSV)"}
+    assert "500,000" in disabled["Table (CSV)"].replace("\\", "")
+
+
+# --- in the browser -------------------------------------------------------------------------------------------------
+
+
+def entered_into_the_table(page, text):
+    """Type into the first number of the table that is open, and wait until the page has followed."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.mouse.click(box["x"] + 85, box["y"] + 52)
+    page.keyboard.press("Enter")  # opens the cell; the grid loses keys that come as fast as a machine types
+    page.keyboard.press("Control+A")
+    page.keyboard.type(text, delay=60)
+    page.keyboard.press("Enter")
+
+
+def test_a_number_is_typed_undone_and_typed_again(new_page):
+    page = new_page("?task=worked&picture=plotly")
+    page.get_by_text("Edit the numbers", exact=True).click()
+    page.get_by_test_id("stDataFrame").first.scroll_into_view_if_needed()
+    settle(page)
+    for value in ("0.25", "0.75"):
+        entered_into_the_table(page, value)
+        page.wait_for_url(f"**edit=W%5B0%2C0%5D%3D{value}*")
+        settle(page)
+        undo = page.get_by_role("button", name="Undo")
+        undo.click()
+        page.wait_for_url(lambda url: "edit" not in url)
+        settle(page)
+
+
+def test_files_go_out_and_come_back(new_page, tmp_path):
+    page = new_page("?task=worked&picture=plotly&edit=W%5B0%2C0%5D%3D0.1")
+    page.get_by_text("Take it home", exact=True).click()
+    for name in ("Save", "All numbers (NPZ)", "Table (CSV)", "Graph (GraphML)", "Graph (JSON)", "Picture (HTML)"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name, exact=True).click()
+        assert download.value.failure() is None
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+    other = new_page("?picture=plotly")
+    other.get_by_text("Take it home", exact=True).click()
+    other.locator('input[type="file"]').last.set_input_files(tmp_path / "unrolled.json")
+    other.wait_for_url("**task=worked&edit=W*")
+    settle(other)
+    page.context.set_offline(True)
+    alone = page.context.new_page()
+    alone.goto(f"file://{tmp_path / 'unrolled.html'}")
+    alone.locator(".main-svg").first.wait_for()
+    alone.close()
+    page.context.set_offline(False)
