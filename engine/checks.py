@@ -95,9 +95,9 @@ _COPIES = "copies_sum_to_the_parameters_gradient"
 _LATER = "no_loss_reaches_a_later_node"
 _STATEMENTS = {
     _VALUES: "Each value is what its equation gives for the values that it reads.",
-    _COMPLEX: "An imaginary step at a node, an input, an initial value or a parameter changes the loss by its gradient.",
-    _QUOTIENTS: "Where a function with a kink follows, steps to either side that do not cross the kink change the loss by "
-    "the gradient.",
+    _COMPLEX: "An imaginary step at a node, input, initial value or parameter changes the loss by its gradient.",
+    _QUOTIENTS: "Where a function with a kink follows, steps to either side that do not cross the kink change the loss "
+    "by its gradient.",
     _MESSAGES: "What flows back along the edges that leave a node sums to the gradient there.",
     _COPIES: "The gradients at the copies of a parameter, one a step, sum to its gradient.",
     _LATER: "The loss of a step has no gradient at any later node.",
@@ -316,7 +316,7 @@ def gradients_match_disturbances(run: Run, limit: int = LIMIT) -> tuple[Check, .
     """The gradient at nodes, x, initial values and parameters against the change of the loss when they are disturbed.
 
     By an imaginary step, i·1e-20, whose result has no error of its own; but where a function with a kink follows, by
-    difference quotients, steps of 1e-3 to 1e-8 of the value being tried and the one taken with which the next agrees best.
+    difference quotients, steps of 1e-3 to 1e-8 of the value tried and the one taken with which the next agrees best.
     """
     kinks = upstream_of_kinks(run.cell)
     smooth = [thing for thing in _things(run) if thing.name not in kinks]

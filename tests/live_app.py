@@ -23,7 +23,7 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import engine
-from explorer.live import Knob, live
+from explorer.live import Captions, Knob, live
 from explorer.scene import Scene, magnitudes, scene
 from explorer.state import View
 
@@ -84,8 +84,11 @@ def picture() -> None:
     knob = knob_of(at, more, selected) if asked("knob", "") else None
     run = made(GAINS[at] if knob else gain, more)
     drawn = pictured(run, selected)
+    said = asked("label", "")
+    words = dict.fromkeys(drawn.names, f"{said} {{t}}")
     event = live(
-        drawn, key="picture", knob=knob, strength="‖message‖", label="The graph of the test",
+        drawn, key="picture", knob=knob, strength=said or "‖message‖",
+        said=Captions(words, words) if said else None, label="The graph of the test",
         on_pick=lambda node: held.update(picked=node, picks=held.get("picks", 0) + 1),
         on_turn=lambda at: held.update(at=at),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The ready cells are what they say: against plain loops in numpy, against numbers that others published, against row A14."""
+"""The ready cells are what they say: against plain loops in numpy, published numbers, and row A14 of the sources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NODES = {
 }
 
 
-# --- every cell -------------------------------------------------------------------------------------------------------------
+# --- every cell -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -97,7 +97,7 @@ def simple(P, x, h):
     return P["b"] + P["W"] @ h + P["U"] @ x
 
 
-#: One step of each cell in plain numpy: parameters, x(t), what the step before gave (and the one before that), to values.
+#: One step of each cell in plain numpy: parameters, x(t), what the last step and the one before it gave -> values.
 STEPS = {
     "rnn": lambda P, x, one, two: {"h": np.tanh(simple(P, x, one["h"]))},
     "lstm": lambda P, x, one, two: lstm_step(P, x, one["h"], one["s"], sigmoid),
@@ -151,7 +151,7 @@ def test_leaky_units_start_slow() -> None:
     assert all(not cell.start for name, cell in CATALOGUE.items() if name != "rnn_leaky")
 
 
-# --- numbers that others published --------------------------------------------------------------------------------------------
+# --- numbers that others published ----------------------------------------------------------------------------------
 # Collected, with sources, in the project's facts on the ecosystem, section 2.
 
 
@@ -202,7 +202,7 @@ def line(first: float, last: float, *shape: int) -> np.ndarray:
 
 
 def test_numbers_of_cs231n() -> None:
-    """Assignment 3, RNN_Captioning and LSTM_Captioning; its gates lie side by side in the order i f o g, of which g is tanh."""
+    """Assignment 3, RNN_Captioning and LSTM_Captioning; the gates lie side by side as i f o g, of which g is tanh."""
     x, h0 = line(-0.1, 0.3, 2, 3, 4), line(-0.3, 0.1, 2, 5)
     parameters = {"U": line(-0.2, 0.4, 4, 5).T, "W": line(-0.4, 0.1, 5, 5).T, "b": line(-0.7, 0.1, 5)}
     found = states("rnn", x, 5, parameters, initial={"h": h0})[0, 0]
@@ -258,7 +258,7 @@ def test_numbers_of_the_scalar_lstm() -> None:
 
 
 def test_numbers_of_backpropagating_an_lstm() -> None:
-    """A. Gomez, "Backpropogating an LSTM: A Numerical Example" (2016): ½ (h − y)² at both steps, one step of size 0.1."""
+    """A. Gomez, "Backpropogating an LSTM: A Numerical Example" (2016): ½ (h − y)², and one step of size 0.1."""
     gates = {
         "": ((0.45, 0.25), 0.15, 0.2),
         "_g": ((0.95, 0.8), 0.8, 0.65),
@@ -274,7 +274,7 @@ def test_numbers_of_backpropagating_an_lstm() -> None:
         np.testing.assert_allclose(moved[0], expected, atol=6e-6)
 
 
-# --- layers (rows A15, A16) ---------------------------------------------------------------------------------------------------
+# --- layers (rows A15, A16) -----------------------------------------------------------------------------------------
 
 
 @settings(max_examples=30)
@@ -343,12 +343,12 @@ def test_layers_that_cannot_be_are_refused(arguments, message) -> None:
         feedforward(*arguments)
 
 
-# --- single neurons (row A14) -------------------------------------------------------------------------------------------------
+# --- single neurons (row A14) ---------------------------------------------------------------------------------------
 
 
 @st.composite
 def neuron_graphs(draw) -> nx.DiGraph:
-    """A weighted acyclic graph of neurons in any order, with skips, biases and activations; every neuron has an edge."""
+    """A weighted acyclic graph of neurons in any order, with skips, biases and activations, each with an edge."""
     n = draw(st.integers(2, 9))
     names = draw(st.permutations([f"n{i}" for i in range(n)]))
     rng = np.random.default_rng(draw(st.integers(0, 999)))

@@ -18,7 +18,7 @@ RNN = CATALOGUE["rnn"]
 SIZES = {"x": 4, "h": 5, "y": 3}
 
 
-# --- what follows from the text -----------------------------------------------------------------------------------------
+# --- what follows from the text -------------------------------------------------------------------------------------
 
 
 def test_the_worked_network() -> None:
@@ -125,7 +125,7 @@ def test_edges_are_the_readings_in_order() -> None:
     ]
 
 
-# --- a cell is a value --------------------------------------------------------------------------------------------------
+# --- a cell is a value ----------------------------------------------------------------------------------------------
 
 
 def test_cells_of_one_text_and_name_are_equal() -> None:
@@ -149,7 +149,7 @@ def test_a_cell_has_defaults_for_the_reader() -> None:
     assert parse("L = mse(x, y)", "mine").title == "mine"
 
 
-# --- sizes ---------------------------------------------------------------------------------------------------------------
+# --- sizes ----------------------------------------------------------------------------------------------------------
 
 
 def test_any_member_names_its_class() -> None:
@@ -266,7 +266,7 @@ def test_shapes_follow_from_a_number_for_each_class(text, data) -> None:
     assert all(units.get(name, size) == size for name, size in sizes.items())
 
 
-# --- LaTeX ----------------------------------------------------------------------------------------------------------------
+# --- LaTeX ----------------------------------------------------------------------------------------------------------
 
 
 def test_latex_of_the_worked_network_is_the_books() -> None:

@@ -1,4 +1,4 @@
-"""The laws that the explorer shows hold, and a run that is wrong anywhere breaks one: each law has its test, by its name."""
+"""The laws that the page shows hold, each with its test by its name; a run that is wrong anywhere breaks one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def failed(rows: tuple[Check, ...]) -> list[Check]:
     return [row for row in rows if not row.passed]
 
 
-# --- the laws -------------------------------------------------------------------------------------------------------------
+# --- the laws -------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=60)
@@ -122,7 +122,7 @@ def test_every_feature_of_the_language_keeps_every_law(text) -> None:
         assert not failed(rows)
 
 
-# --- laws that can be broken ----------------------------------------------------------------------------------------------
+# --- laws that can be broken ----------------------------------------------------------------------------------------
 
 
 def broken(made: Run, group: str, name: str, entry: int, amount: float) -> Run:
@@ -198,7 +198,7 @@ def test_y_hat_is_measured_although_the_loss_is_computed_from_the_logits() -> No
     assert [row.where[0] for row in failed(check(wrong)) if row.law == LAWS[1]] == ["y_hat"]
 
 
-# --- runs that are right but hard ------------------------------------------------------------------------------------------
+# --- runs that are right but hard -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_networks_with_kinks_keep_every_law(activation, dtype) -> None:
     assert LAWS[2] in {row.law for row in failed(check(zero))}
 
 
-# --- runs that cannot be measured --------------------------------------------------------------------------------------------
+# --- runs that cannot be measured -----------------------------------------------------------------------------------
 
 
 def test_a_run_that_is_not_finite_passes_no_law_and_says_why() -> None:
@@ -307,7 +307,7 @@ def test_a_gradient_that_is_not_finite_is_named() -> None:
     )
 
 
-# --- what a row says -----------------------------------------------------------------------------------------------------------
+# --- what a row says ------------------------------------------------------------------------------------------------
 
 
 def test_rows_are_for_a_reader() -> None:

@@ -196,7 +196,7 @@ def test_initial_values_of_a_longer_past_say_their_shape() -> None:
         run(case.cell, **(case.arguments | {"initial": {"h": np.ones((2, 2, 4))}}))
 
 
-# --- what is let in -------------------------------------------------------------------------------------------------------
+# --- what is let in -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8", "int32", "uint64", "int64"])
@@ -245,7 +245,7 @@ def test_integers_are_weights() -> None:
     assert run(**arguments(weights=[0, 0, 0, 1])).loss == run(**arguments(weights=[0.0, 0.0, 0.0, 1.0])).loss
 
 
-# --- memory ---------------------------------------------------------------------------------------------------------------
+# --- memory ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -273,7 +273,7 @@ def test_a_run_too_large_is_refused_before_its_memory_is_taken(dtype) -> None:
     assert peak < 100e6
 
 
-# --- anything at all --------------------------------------------------------------------------------------------------------
+# --- anything at all ------------------------------------------------------------------------------------------------
 
 things = st.one_of(
     st.none(),

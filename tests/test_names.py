@@ -66,7 +66,7 @@ identifiers = st.one_of(
 @settings(max_examples=300)
 @given(identifiers)
 def test_latex_of_a_name_is_safe_whatever_the_name(name) -> None:
-    """Of each name that the language accepts: letters, digits, commas, braces that match, and commands that are known."""
+    """Letters, digits, commas, braces that match, and known commands: of each name that the language accepts."""
     try:
         cell = parse(f"{name} = x + {name}[t-1]\nL = mse({name}, y)")
     except EquationError:

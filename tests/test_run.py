@@ -1,7 +1,7 @@
 """A run is right: values and gradients at every node, whatever the cell, the sizes and the data.
 
-The law of `Run` that the interpreter (one equation after the other, no schedule) agrees is the safety net of the schedule;
-the reference cases were made by an automatic differentiation that shares nothing with this project.
+That the interpreter agrees, which knows no schedule, is the safety net of the schedule; the reference cases were made
+by an automatic differentiation that shares nothing with this project.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def allowed(made: Run) -> float:
     return 1e-9 if made.dtype == np.float64 else 1e-2
 
 
-# --- reference cases ----------------------------------------------------------------------------------------------------
+# --- reference cases ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
@@ -120,7 +120,7 @@ def test_there_are_reference_cases() -> None:
     assert len(REFERENCE) == 5
 
 
-# --- against the interpreter ---------------------------------------------------------------------------------------------
+# --- against the interpreter ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", FEATURES.values(), ids=FEATURES)
@@ -159,7 +159,7 @@ def test_gradients_match_the_interpreter_at_sizes_of_every_kind(case) -> None:
     assert disagreement(made) <= allowed(made)
 
 
-# --- results stay what they are -------------------------------------------------------------------------------------------
+# --- results stay what they are -------------------------------------------------------------------------------------
 
 
 @settings(max_examples=100)
@@ -258,7 +258,7 @@ def test_a_run_leaves_its_arguments_alone() -> None:
     arguments["x"][...] = 1  # not locked either
 
 
-# --- what a run is, from what goes in -------------------------------------------------------------------------------------
+# --- what a run is, from what goes in -------------------------------------------------------------------------------
 
 
 @settings(max_examples=40)
@@ -347,13 +347,13 @@ def test_values_of_a_run_include_the_input() -> None:
     assert repr(made) == f"Run('cell', T=3, B=2, loss={made.loss:.6g})"
 
 
-# --- messages, copies, slopes ----------------------------------------------------------------------------------------------
+# --- messages, copies, slopes ---------------------------------------------------------------------------------------
 
 
 @settings(max_examples=60)
 @given(cases())
 def test_messages_along_each_edge_sum_to_the_gradient(case) -> None:
-    """For any node: over its targets, `message` sums to the gradient; at a loss with its weight; what is left is nothing."""
+    """Over the targets of a node `message` sums to its gradient; at a loss, together with its weight."""
     made = replace(case, dtype="float64").run_again()
     assume(is_moderate(made))
     floor = max(np.abs(grad).max() for grad in made.grad.values())
@@ -422,7 +422,7 @@ def test_the_slope_of_a_function_is_read_off_the_run() -> None:
             made.slope(name)
 
 
-# --- extremes ----------------------------------------------------------------------------------------------------------------
+# --- extremes -------------------------------------------------------------------------------------------------------
 
 TINY = {"float64": 5e-324 * 4, "float32": 1.5e-45 * 4}  # where numbers end
 PATTERNS = ((1, -1, 0), (1, 1, 0), (-1, -1, -1), (0, 0, 1), (0.5, 1, -1), (-1, 1, 1))

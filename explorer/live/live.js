@@ -91,7 +91,7 @@ function show(live, graph) {
     setPlaying(live, false);
   }
   if (!live.turning) live.at = graph.knob?.at ?? 0;
-  live.view = { zoom: 1, x: 0, y: 0 };
+  if (!same) live.view = { zoom: 1, x: 0, y: 0 };
   measure(live);
   relate(live);
   arrange(live);
