@@ -244,7 +244,7 @@ def test_a_cell_without_x_needs_no_size_for_it() -> None:
     assert "x" not in cell.sizes({"h": 2, "y": 3})
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(texts(), st.data())
 def test_shapes_follow_from_a_number_for_each_class(text, data) -> None:
     """Any numbers for x, y and the hidden classes give shapes, the same for all members of a class."""

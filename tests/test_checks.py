@@ -48,7 +48,7 @@ def failed(rows: tuple[Check, ...]) -> list[Check]:
 # --- the laws -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=35)
 @given(cases())
 def test_values_satisfy_the_equations(case) -> None:
     row = values_satisfy_the_equations(moderate(case))
@@ -56,7 +56,7 @@ def test_values_satisfy_the_equations(case) -> None:
     assert row.passed, row
 
 
-@settings(max_examples=60)
+@settings(max_examples=35)
 @given(cases(kinks=False))
 def test_gradients_match_the_complex_step(case) -> None:
     """At every node, input, initial value and parameter."""
@@ -69,7 +69,7 @@ def test_gradients_match_the_complex_step(case) -> None:
     assert f"Measured: {entries:,} of {entries:,}." in row.statement
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(cases())
 def test_gradients_match_difference_quotients(case) -> None:
     """Where a function with a kink follows; and by the complex step where none does."""
@@ -79,7 +79,7 @@ def test_gradients_match_difference_quotients(case) -> None:
     assert (LAWS[2] in {row.law for row in rows}) == bool(upstream_of_kinks(case.cell))
 
 
-@settings(max_examples=60)
+@settings(max_examples=35)
 @given(cases())
 def test_messages_sum_to_the_gradient(case) -> None:
     row, _ = messages_sum(moderate(case))
@@ -87,7 +87,7 @@ def test_messages_sum_to_the_gradient(case) -> None:
     assert row.passed, row
 
 
-@settings(max_examples=60)
+@settings(max_examples=35)
 @given(cases())
 def test_copies_sum_to_the_parameters_gradient(case) -> None:
     _, row = messages_sum(moderate(case))
@@ -95,7 +95,7 @@ def test_copies_sum_to_the_parameters_gradient(case) -> None:
     assert row.passed, row
 
 
-@settings(max_examples=60)
+@settings(max_examples=35)
 @given(cases())
 def test_no_loss_reaches_a_later_node(case) -> None:
     row = no_loss_reaches_a_later_node(moderate(case))

@@ -410,7 +410,7 @@ def test_any_text_is_a_cell_or_an_error(text) -> None:
     reads_as_cell_or_error(text)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(texts())
 def test_any_text_of_the_grammar_is_a_cell(text) -> None:
     cell = parse(text)

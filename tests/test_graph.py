@@ -31,7 +31,7 @@ def expected_edges(cell: Cell, T: int, parameters: str) -> Counter:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(texts(), steps, st.sampled_from(["hidden", "shared", "copies"]))
 def test_edges_of_the_graph_are_the_readings_of_the_equations(text, T, parameters) -> None:
     cell = parse(text)
@@ -44,7 +44,7 @@ def test_edges_of_the_graph_are_the_readings_of_the_equations(text, T, parameter
     assert nx.is_directed_acyclic_graph(graph)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(texts(), steps)
 def test_nodes_of_the_graph_are_the_names_of_each_step(text, T) -> None:
     cell = parse(text)
@@ -131,7 +131,7 @@ def test_a_graph_too_large_is_refused_before_it_is_made() -> None:
 # --- folded ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(texts(), st.booleans())
 def test_a_rolled_graph_has_each_reading_once(text, parameters) -> None:
     cell = parse(text)

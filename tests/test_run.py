@@ -143,7 +143,7 @@ def test_each_cell_of_the_catalogue_is_differentiated(cell) -> None:
         assert disagreement(made) <= allowed(made), (T, B)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(cases())
 def test_gradients_match_the_interpreter(case) -> None:
     made = case.run_again()
@@ -151,7 +151,7 @@ def test_gradients_match_the_interpreter(case) -> None:
     assert disagreement(made) <= allowed(made)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(cases(large=True))
 def test_gradients_match_the_interpreter_at_sizes_of_every_kind(case) -> None:
     made = case.run_again()
@@ -162,7 +162,7 @@ def test_gradients_match_the_interpreter_at_sizes_of_every_kind(case) -> None:
 # --- results stay what they are -------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(cases())
 def test_results_stay_what_they_are(case) -> None:
     first = case.run()
@@ -181,7 +181,7 @@ def test_results_stay_what_they_are(case) -> None:
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(cases())
 def test_results_are_read_only(case) -> None:
     made = case.run()
@@ -261,7 +261,7 @@ def test_a_run_leaves_its_arguments_alone() -> None:
 # --- what a run is, from what goes in -------------------------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cases())
 def test_a_batch_is_its_samples(case) -> None:
     """Sample b of a batch is what it is alone; the gradients of the mean are those of the sum over B."""
@@ -350,7 +350,7 @@ def test_values_of_a_run_include_the_input() -> None:
 # --- messages, copies, slopes ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(cases())
 def test_messages_along_each_edge_sum_to_the_gradient(case) -> None:
     """Over the targets of a node `message` sums to its gradient; at a loss, together with its weight."""
@@ -371,7 +371,7 @@ def test_messages_along_each_edge_sum_to_the_gradient(case) -> None:
         np.testing.assert_allclose(total, grad, rtol=1e-9, atol=1e-10 * floor, err_msg=name)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(cases())
 def test_copies_sum_to_the_parameters_gradient_whoever_reads_it(case) -> None:
     made = replace(case, dtype="float64").run_again()
