@@ -73,6 +73,7 @@ FEATURES = {
     "a parameter as a node": "h = b\nk = tanh(W @ c) * (R @ h)\nL = mse(k + k[t-1], y)",
     "an identity and a chain of sums": "h = identity(h[t-1] + x)\nk = h\nl = k\nL = mse(V @ l + V @ k, y)",
     "a linear recurrence": "s = W @ s[t-1] + U @ x\nL = mse(V @ s, y)",
+    "nothing but a parameter": "L = nll(softmax(b), y)",
     "nothing but parameters": "L = nll(softmax(b), y)\nM = bce(sigmoid(c * c), y)\nN = mse(tanh(W @ b), y)",
     "a product behind a product": "s = W @ (R @ (W @ s[t-1]) + U @ x)\nL = mse(V @ s, y)",
     "many readers of one state": "f = sigmoid(W_f @ h[t-1])\ng = sigmoid(W_g @ h[t-1] + U @ x)\nk = tanh(W_k @ h[t-1] + f)\n"
