@@ -204,21 +204,6 @@ def entered_into_the_table(page, text):
     page.keyboard.press("Enter")
 
 
-def test_a_number_is_typed_undone_and_typed_again(new_page):
-    page = new_page("?task=worked&picture=plotly")
-    page.get_by_text("Edit the numbers", exact=True).click()
-    page.get_by_test_id("stDataFrame").first.scroll_into_view_if_needed()
-    settle(page)
-    for value in ("0.25", "0.75"):
-        entered_into_the_table(page, value)
-        page.wait_for_url(f"**edit=W%5B0%2C0%5D%3D{value}*")
-        settle(page)
-        undo = page.get_by_role("button", name="Undo")
-        undo.click()
-        page.wait_for_url(lambda url: "edit" not in url)
-        settle(page)
-
-
 def test_files_go_out_and_come_back(new_page, tmp_path):
     page = new_page("?task=worked&picture=plotly&edit=W%5B0%2C0%5D%3D0.1")
     page.get_by_text("Take it home", exact=True).click()
