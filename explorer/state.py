@@ -59,7 +59,10 @@ EDGES: Final[Mapping[str, tuple[str, str]]] = {
     "backward": ("backward message", "‖message‖"),
 }
 
-#: How the picture is drawn -> its title.
+#: Which graph is drawn -> its title.
+GRAPHS: Final[Mapping[str, str]] = {"unrolled": "Unrolled", "rolled": "Rolled", "neurons": "Neurons"}
+
+#: How the unrolled graph is drawn -> its title.
 PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
 
 EXPONENT: Final = Setting("Power of ten", "int", "exponent", 0, -320, 308)
@@ -74,6 +77,7 @@ class View:
     sample          which sample is shown, counted from 1; 0 is all of them together
     window          the first and last step that are drawn, or None for as many as there is room for
     selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
+    graph           key of `GRAPHS`
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
     """
@@ -84,6 +88,7 @@ class View:
     sample: int = 0
     window: tuple[int, int] | None = None
     selected: tuple[str, int] | None = None
+    graph: str = "unrolled"
     edges: str = "nothing"
     picture: str = "live"
     scale: str = "viridis"
@@ -92,6 +97,7 @@ class View:
         keys: tuple[tuple[str, Mapping[str, object]], ...] = (
             (self.lens, LENSES),
             (self.measure, MEASURES),
+            (self.graph, GRAPHS),
             (self.edges, EDGES),
             (self.picture, PICTURES),
             (self.scale, theme.SCALES),
@@ -340,6 +346,7 @@ _VIEW: Final = {
     "sample": _Field("sample", _whole),
     "window": _Field("window", _pair, lambda window: _listed(window or ())),
     "node": _Field("selected", _node, lambda node: "{},{}".format(*node) if node else ""),
+    "graph": _Field("graph"),
     "edges": _Field("edges"),
     "picture": _Field("picture"),
     "scale": _Field("scale"),

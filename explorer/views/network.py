@@ -20,8 +20,8 @@ from explorer.figures.text import number
 from explorer.live import live
 from explorer.model import Model
 from explorer.scene import Scene, scene, table
-from explorer.state import EDGES, EXPONENT, LENSES, MEASURES, PICTURES, State
-from explorer.views import cell, edit, files
+from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PICTURES, State
+from explorer.views import cell, edit, files, neurons, rolled
 from explorer.views.inspector import inspector, select, walker
 from explorer.views.width import width
 
@@ -47,8 +47,14 @@ def page() -> None:
     lenses(state, run)
     overflow(run)
     picture = drawn(state, run)
-    show_picture(picture, palette, pixels)
-    legend(picture)
+    match state.view.graph:
+        case "unrolled":
+            show_picture(picture, palette, pixels)
+            legend(picture)
+        case "rolled":
+            rolled.picture(state, run, palette, pixels)
+        case "neurons":
+            neurons.picture(state, run, palette, pixels)
     walker(state, run)
     inspector(state, run, palette, pixels)
     twin(picture)
@@ -79,6 +85,18 @@ def lenses(state: State, run: Run) -> None:
     view = state.view
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with row:
+        show("graph", view.graph)
+        st.segmented_control(
+            "Graph",
+            list(GRAPHS),
+            format_func=GRAPHS.__getitem__,
+            key="graph",
+            required=True,
+            on_change=apply,
+            args=("graph", lambda state, graph: of_view(state, graph=graph)),
+            help="**Unrolled**: every step side by side. **Rolled**: one step, with the loops through time. "
+            "**Neurons**: every unit by itself, with the weights on the edges.",
+        )
         show("lens", view.lens)
         st.segmented_control(
             "Colour shows",
@@ -203,17 +221,17 @@ def show_picture(picture: Scene, palette: str, pixels: int) -> None:
         )  # fmt: skip
     else:
         st.plotly_chart(
-            graph(picture, palette, pixels), theme=None, key="graph", config=_CONFIG, alt=spoken(picture),
+            graph(picture, palette, pixels), theme=None, key="figure", config=_CONFIG, alt=spoken(picture),
             on_select=clicked, selection_mode="points",
         )  # fmt: skip
 
 
 def clicked() -> None:
     """What a click in the plotly figure does: it selects the node; beside the nodes it does nothing."""
-    for point in st.session_state.graph.selection.points[:1]:
+    for point in st.session_state.figure.selection.points[:1]:
         match point.get("customdata"):
             case [str(name), int(t)]:
-                put("graph", select((name, t)))
+                put("figure", select((name, t)))
 
 
 def window(run: Run, picture: Scene) -> None:
