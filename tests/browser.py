@@ -155,5 +155,18 @@ def settle(page):
     assert exceptions.count() == 0, exceptions.all_inner_texts()
 
 
+def until(page, act, happened, tries=10):
+    """Does what a user does who sees that nothing happened: acts again, until the JavaScript `happened` is true."""
+    from playwright.sync_api import TimeoutError
+
+    for _ in range(tries):
+        act()
+        try:
+            return page.wait_for_function(happened, timeout=4_000)
+        except TimeoutError:
+            continue
+    raise AssertionError(f"not in {tries} tries: {happened}")
+
+
 if __name__ == "__main__":
     install()

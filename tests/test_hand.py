@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from browser import settle
+from browser import settle, until
 from streamlit.testing.v1 import AppTest
 from test_page import _nothing_is_left_from_other_tests, errors, fine, opened, query  # noqa: F401
 
 from explorer import model as models
 from explorer.controls import plain
+from explorer.figures.text import number
 from explorer.model import Model
+from explorer.scene import scene
 from explorer.session import load, save
 from explorer.state import State, from_query
 from explorer.views import edit, files
 from explorer.views.cell import pointed
+from explorer.views.network import spoken
 
 TEXT = "h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll(y_hat, y)"
 
@@ -194,14 +198,56 @@ def test_what_is_too_large_to_take_home_is_said_at_its_button() -> None:
 # --- in the browser -------------------------------------------------------------------------------------------------
 
 
-def entered_into_the_table(page, text):
-    """Type into the first number of the table that is open, and wait until the page has followed."""
+def typed_into_the_table(page, text):
+    """Type into the first number of the table that is open; the grid loses keys that come as fast as a machine types."""
     box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.keyboard.press("Escape")
     page.mouse.click(box["x"] + 85, box["y"] + 52)
-    page.keyboard.press("Enter")  # opens the cell; the grid loses keys that come as fast as a machine types
+    page.keyboard.press("Enter")
     page.keyboard.press("Control+A")
     page.keyboard.type(text, delay=60)
     page.keyboard.press("Enter")
+
+
+def loss_on(page):
+    return page.get_by_test_id("stMetricValue").inner_text()
+
+
+def test_a_weight_is_typed_into_the_table_and_taken_back(new_page):
+    page = new_page("?task=worked")
+    before = loss_on(page)
+    page.get_by_text("Edit the numbers", exact=True).click()
+    page.get_by_test_id("stDataFrame").scroll_into_view_if_needed()
+    until(page, lambda: typed_into_the_table(page, "0.25"), "location.search.endsWith('0.25')")
+    settle(page)
+    state, _ = from_query(dict(parse_qsl(urlsplit(page.url).query)))
+    assert loss_on(page) == number(models.run(state.model).loss) != before
+    assert [value for _, value in state.model.edits] == [0.25]
+    back = page.get_by_role("button", name="Undo", exact=True)
+    until(page, lambda: back.is_enabled() and back.click(), "!location.search.includes('edit=')")  # mistyped ones too
+    settle(page)
+    assert loss_on(page) == before
+
+
+def test_a_cell_is_typed_with_an_error_mended_and_drawn_in_the_browser(new_page):
+    page = new_page()
+    page.get_by_text("Write a cell of your own", exact=True).click()
+    text = page.get_by_role("textbox", name="Equations of a step")
+    text.fill(TEXT.replace("softmax", "sofmax"))
+    text.press("Control+Enter")
+    page.get_by_text("Line 2, column").wait_for()
+    text.fill(TEXT)
+    text.press("Control+Enter")
+    page.get_by_text("Line 2, column").wait_for(state="detached")
+    page.get_by_role("button", name="Apply", exact=True).click()
+    page.wait_for_url("**eq=*")
+    settle(page)
+    run = models.run(from_query(dict(parse_qsl(urlsplit(page.url).query)))[0].model)
+    assert run.cell.text == TEXT
+    assert loss_on(page) == number(run.loss)
+    page.wait_for_function("!document.querySelector('.live .caption b')")
+    drawn = page.locator(".live canvas").first.get_attribute("aria-label")
+    assert drawn == spoken(scene(run))
 
 
 def test_files_go_out_and_come_back(new_page, tmp_path):

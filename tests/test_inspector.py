@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import streamlit as st
-from browser import settle
+from browser import settle, until
 from streamlit.testing.v1 import AppTest
 from test_scene import CELLS, run_of
 
@@ -328,13 +328,18 @@ def test_the_table_is_made_when_it_is_opened() -> None:
 def test_a_click_on_a_node_of_the_figure_shows_its_numbers(new_page) -> None:
     page = new_page("?picture=plotly")
     page.wait_for_function("document.querySelector('.js-plotly-plot .textpoint')?.closest('.js-plotly-plot')._fullData")
-    points = page.evaluate("""() => { const figure = document.querySelector(".js-plotly-plot"), axes = figure._fullLayout;
-      const frame = figure.getBoundingClientRect();
-      return figure._fullData.filter((trace) => trace.name === "nodes").flatMap((trace) => [...trace.customdata].map((node, i) =>
-        [...node, frame.left + axes.xaxis._offset + axes.xaxis.l2p(trace.x[i]),
-                  frame.top + axes.yaxis._offset + axes.yaxis.l2p(trace.y[i])])); }""")
-    x, y = next((x, y) for name, t, x, y in points if (name, int(t)) == ("h", 2))
-    page.mouse.click(x, y)
+
+    def click() -> None:
+        points = page.evaluate("""() => { const figure = document.querySelector(".js-plotly-plot"), axes = figure._fullLayout;
+          const frame = figure.getBoundingClientRect();
+          const traces = figure._fullData.filter((trace) => trace.name === "nodes");
+          return traces.flatMap((trace) => [...trace.customdata].map((node, i) =>
+            [...node, frame.left + axes.xaxis._offset + axes.xaxis.l2p(trace.x[i]),
+                      frame.top + axes.yaxis._offset + axes.yaxis.l2p(trace.y[i])])); }""")
+        page.mouse.click(*next((x, y) for name, t, x, y in points if (name, int(t)) == ("h", 2)))
+
+    # Plotly hears a click only where it has drawn its hover before, and on a busy machine that comes later.
+    until(page, click, "document.querySelector('.st-key-inspector')")
     its_numbers_are_there(page)
 
 
