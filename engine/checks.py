@@ -333,7 +333,7 @@ def gradients_match_disturbances(run: Run, limit: int = LIMIT) -> tuple[Check, .
 class Measured:
     """A gradient found by disturbing the node, without any backward pass.
 
-    gradient  (n,), nan where every step crosses a kink
+    gradient  (n,), or as the parameter is; nan where every step crosses a kink
     exact     whether by an imaginary step, which has no error of its own; else by difference quotients
     error     the largest |gradient − the run's|; nan if nothing could be measured
     """
@@ -344,30 +344,41 @@ class Measured:
 
 
 @np.errstate(all="ignore")
-def measured(run: Run, name: str, t: int, sample: int = 0) -> Measured | None:
+def measured(run: Run, name: str, t: int | None, sample: int = 0) -> Measured | None:
     """The gradient at a node, at x or at an initial value (t ≤ 0) by disturbing it; None if that would take too long.
+
+    t is None for a parameter, which all steps and samples share: `gradient` has its shape then.
 
     **Holds:** the_measured_gradient_is_the_runs.
     Raises ValueError for what there is not.
     """
-    kinds = ("node", "input") if t > 0 else ("initial",)
+    kinds = ("parameter",) if t is None else ("node", "input") if t > 0 else ("initial",)
     things = [thing for thing in _things(run) if thing.name == name and thing.kind in kinds]
     first = 1 - len(run.initial[name]) if name in run.initial else 1
-    if not things or not first <= t <= run.T or not 0 <= sample < run.B:
-        raise ValueError(f"there is no gradient of {name!r} at t = {t} in sample {sample}")
+    if not things or (t is not None and not (first <= t <= run.T and 0 <= sample < run.B)):
+        place = "" if t is None else f" at t = {t} in sample {sample}"
+        raise ValueError(f"there is no gradient of {name!r}{place}")
     (thing,) = things
-    units = thing.value.shape[-1]
-    row = t - 1 if t > 0 else t - first
     exact = name not in upstream_of_kinks(run.cell)
     at_once, affordable = _batch(run, 1 if exact else 2 * len(_SIDE_STEPS))
-    if units > affordable:
+    if t is None:
+        shape, samples = thing.value.shape, np.arange(run.B)
+        entries = np.arange(thing.value.size)
+    else:
+        shape, samples = thing.value.shape[-1:], np.array([sample])
+        row = t - 1 if t > 0 else t - first
+        entries = (row * run.B + sample) * shape[0] + np.arange(shape[0])
+    count = len(entries) * len(samples)
+    if count > affordable:
         return None
-    entry = (row * run.B + sample) * units + np.arange(units)
-    rows = _Rows(things, np.zeros(units, int), entry, np.full(units, sample), np.arange(units))
-    slopes, doubts = (complex_slopes if exact else quotient_slopes)(run, rows, at_once, name not in _behind(run.cell))
+    starts = np.arange(0, count, len(samples))
+    rows = _Rows(things, np.zeros(count, int), np.repeat(entries, len(samples)), np.tile(samples, len(entries)), starts)
+    each = (complex_slopes if exact else quotient_slopes)(run, rows, at_once, name not in _behind(run.cell))
+    slopes, doubts = (np.add.reduceat(part, starts) for part in each)
     slopes = np.where(np.isfinite(doubts), slopes, np.nan)
     differences = np.abs(slopes - rows.grads())
-    return Measured(slopes, exact, float(np.nanmax(differences)) if not np.isnan(differences).all() else float("nan"))
+    error = float(np.nanmax(differences)) if not np.isnan(differences).all() else float("nan")
+    return Measured(slopes.reshape(shape), exact, error)
 
 
 def _behind(cell: Cell) -> set[str]:

@@ -60,6 +60,7 @@ class Backward:
     symbols    the whole sum in LaTeX
     messages   the summands; there is none where nothing later reads the node
     seed       for a loss: the factor of L(t) in the total loss, which is the gradient's first summand; else None
+    factor     the same in LaTeX; else empty
     gradient   (n,), from the run
     error      the largest |Σ messages − gradient|
 
@@ -69,6 +70,7 @@ class Backward:
     symbols: str
     messages: tuple[Message, ...]
     seed: float | None
+    factor: str
     gradient: Array
     error: float
 
@@ -112,15 +114,15 @@ def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
             share = float(direction @ vector / norm) if norm else 0.0
             symbols = flow(run.cell, target, read)
             found.append(Message((target, step), read, symbols, vector, float(np.linalg.norm(vector)), share))
-    seed = None
+    seed, factor = None, ""
     if name in run.cell.losses:
         seed = float(run.weights[t - 1, sample]) / (run.B if run.reduction == "mean" else 1)
+        factor = r"\tfrac{w^{(t)}}{B}" if run.reduction == "mean" else "w^{(t)}"
     total = np.sum([message.vector for message in found], axis=0) if found else np.zeros_like(gradient)
     error = float(np.max(np.abs(total + (seed or 0.0) - gradient)))
-    factor = r"\tfrac{w^{(t)}}{B}" if run.reduction == "mean" else "w^{(t)}"
-    terms = ([factor] if seed is not None else []) + [message.symbols for message in found]
+    terms = [factor] * bool(factor) + [message.symbols for message in found]
     symbols = f"{notation.nabla(name, 't')} = {' + '.join(terms) or '0'}"
-    return Backward(symbols, tuple(found), seed, gradient, error)
+    return Backward(symbols, tuple(found), seed, factor, gradient, error)
 
 
 def jacobian_of_softmax(run: Run, name: str, t: int, sample: int = 0) -> Array:

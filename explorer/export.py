@@ -12,7 +12,7 @@ import networkx as nx
 import numpy as np
 
 import engine
-from engine import Run
+from engine import Run, explain, names, notation
 from explorer.model import Array
 from explorer.scene import magnitudes
 from explorer.session import MAX_BYTES
@@ -146,3 +146,48 @@ def snippet(state: State) -> str:
 def latex(run: Run) -> str:
     """The equations of a step in LaTeX."""
     return run.cell.latex() + "\n"
+
+
+def derivation(run: Run, name: str, t: int, sample: int = 0) -> str:
+    """The value and the gradient of a node or a parameter as a LaTeX document: each equation in symbols and in numbers.
+
+    t is the step of the node, or of the parameter's copy; at t ≤ 0 stand initial values. Raises ValueError for what there
+    is not.
+    """
+    own, nabla = notation.symbol(name, (), str(t)), notation.nabla(name, str(t))
+    if name in run.parameters:
+        copy, whole = notation.nabla(name, str(t)), notation.nabla(name)
+        if not 1 <= t <= run.T:
+            raise ValueError(f"t is {t}; the copies of {name} have steps 1 to {run.T}")
+        parts = [
+            ("The same numbers at every step", [f"{names.latex(name)} = {notation.matrix(run.parameters[name])}"]),
+            ("The copy that this step uses", [f"{copy} = {notation.matrix(run.step_grad(name)[t - 1])}"]),
+            (
+                "The sum over the copies of all steps",
+                [
+                    rf"{whole} = \sum_{{t=1}}^{{{run.T}}} {notation.nabla(name, 't')} = {notation.matrix(run.param_grad[name])}"
+                ],
+            ),
+        ]
+    else:
+        back = explain.backward(run, name, t, sample)
+        parts = []
+        if name in run.cell.nodes and t > 0:
+            forth = explain.forward(run, name, t, sample)
+            filled = f"{own} = {forth.numbers} = {notation.matrix(forth.value)}"
+            parts.append(("How it is computed", [forth.symbols, filled]))
+        else:
+            value = (run.value[name] if t > 0 else run.initial[name])[t - 1, sample]
+            parts.append(("It is given", [f"{own} = {notation.matrix(value)}"]))
+        parts.append(("How the loss reaches it: a term for each edge that leaves it", [back.symbols]))
+        rows = [f"{message.symbols} &= {notation.matrix(message.vector)}" for message in back.messages]
+        if back.seed is not None:
+            rows.insert(0, f"{back.factor} &= {notation.number(back.seed)}")
+        if rows:
+            aligned = " \\\\[1ex]\n".join(rows)
+            parts.append((f"In numbers, with $t = {t}$", [f"\\begin{{aligned}}\n{aligned}\n\\end{{aligned}}"]))
+        parts.append(("Their sum", [f"{nabla} = {notation.matrix(back.gradient)}"]))
+    lines = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\begin{document}", rf"\section*{{${own}$}}"]
+    for said, formulas in parts:
+        lines += [f"{said}:", *(f"\\[\n{formula}\n\\]" for formula in formulas)]
+    return "\n".join([*lines, r"\end{document}", ""])

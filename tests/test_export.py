@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 
 import networkx as nx
 import numpy as np
 import pytest
 
-from engine import CATALOGUE, unroll
+from engine import CATALOGUE, explain, notation, unroll
 from explorer import export
 from explorer import model as models
 from explorer.figures import graph
@@ -116,3 +118,29 @@ def test_what_is_too_large_is_refused_in_words() -> None:
         export.table(run)
     run = models.run(models.changed(Model(task="noise", settings=(("steps", 1000),)), cell="lstm_peephole"))
     export.check_table(run)
+
+
+@each
+def test_a_derivation_has_the_value_and_the_gradient_of_its_node(state) -> None:
+    run = models.run(state.model)
+    for name in (*run.grad, *run.parameters):
+        text = export.derivation(run, name, run.T)
+        whole = run.param_grad[name] if name in run.parameters else run.grad[name][-1, 0]
+        assert f"= {notation.matrix(whole)}" in text
+        assert text.count("{") == text.count("}")
+        assert text.count("\\begin{") == text.count("\\end{")
+        if name in run.cell.nodes:
+            back = explain.backward(run, name, run.T)
+            assert back.symbols in text
+            assert all(f"{message.symbols} &= {notation.matrix(message.vector)}" in text for message in back.messages)
+    for name in run.initial:
+        assert notation.matrix(run.initial[name][-1, 0]) in export.derivation(run, name, 0)
+    with pytest.raises(ValueError, match="steps"):
+        export.derivation(run, next(iter(run.parameters)), run.T + 1)
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="there is no LaTeX here")
+@pytest.mark.parametrize("name", ["L", "h", "x", "W"])
+def test_a_derivation_compiles(name, tmp_path) -> None:
+    (tmp_path / "made.tex").write_text(export.derivation(models.run(Model()), name, 2))
+    subprocess.run(["pdflatex", "-interaction=batchmode", "-halt-on-error", "made.tex"], cwd=tmp_path, check=True)

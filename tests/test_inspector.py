@@ -102,6 +102,12 @@ def test_the_measured_gradient_is_the_runs(cell) -> None:
         for t in {inspector.steps(run, name)[0], run.T}:
             found = measured(run, name, t)
             assert found.error <= (1e-12 if found.exact else 1e-6) * max(1, np.abs(grad).max())
+    for name, grad in run.param_grad.items():
+        found = measured(run, name, None)
+        assert found.gradient.shape == grad.shape
+        np.testing.assert_allclose(
+            found.gradient, grad, rtol=0, atol=(1e-12 if found.exact else 1e-6) * max(1, np.abs(grad).max())
+        )
 
 
 def test_each_sample_is_measured_by_itself() -> None:
@@ -116,7 +122,7 @@ def test_each_sample_is_measured_by_itself() -> None:
 
 def test_what_cannot_be_measured_is_refused() -> None:
     run = run_of(engine.CATALOGUE["rnn"])
-    for name, t in (("h", -1), ("h", 5), ("W", 1), ("zz", 1), ("a", 0)):
+    for name, t in (("h", -1), ("h", 5), ("W", 1), ("zz", 1), ("a", 0), ("h", None)):
         with pytest.raises(ValueError, match="no gradient"):
             measured(run, name, t)
     relu = models.run(models.changed(Model(), activation="relu"))

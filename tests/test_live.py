@@ -82,11 +82,12 @@ def test_a_look_is_a_shade_or_a_mark():
     assert seen.tolist() == [0, (SHADES - 1) // 2, SHADES - 1, *beyond]
 
 
+@pytest.mark.parametrize("scale", theme.SCALES)
 @pytest.mark.parametrize("palette", theme.PALETTES)
-def test_every_look_has_its_tint(palette):
-    made, colours = tints(palette), theme.PALETTES[palette]
+def test_every_look_has_its_tint(palette, scale):
+    made, colours = tints(palette, scale), theme.PALETTES[palette]
     assert len(made) == 2 * (BLANK + 1)
-    assert [made[2 * k][0] for k in range(0, SHADES, 4)] == list(theme.SCALE)
+    assert [made[2 * k][0] for k in range(0, SHADES, 4)] == list(theme.SCALES[scale])
     assert made[2 * (SHADES - 1 + Mark.ZERO)] == (colours.paper, colours.muted, colours.ink)
     assert made[2 * (SHADES - 1 + Mark.NAN)][0] == theme.ALARM
     assert made[2 * (SHADES - 1 + Mark.NONE)][0] == colours.neutral

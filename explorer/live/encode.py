@@ -170,8 +170,8 @@ def _header(scene: Scene, said: Captions, knob: Knob | None) -> dict[str, Any]:
         "forward": [said.forward.get(name, "") for name in scene.names],
         "backward": [said.backward.get(name, "") for name in scene.names],
         "knob": knob and {"title": knob.title, "labels": knob.labels, "at": knob.at, "curve_title": knob.curve_title},
-        "palettes": {name: palette(name) for name in theme.PALETTES},
-        "scale": theme.SCALE,
+        "palettes": {name: palette(name, scene.view.scale) for name in theme.PALETTES},
+        "scale": theme.SCALES[scene.view.scale],
         "font": theme.FONT,
     }
 
@@ -223,23 +223,25 @@ def looks(magnitude: Array, mark: Array, low: float, high: float) -> Array:
 
 
 @lru_cache
-def palette(name: str) -> dict[str, Any]:
+def palette(name: str, scale: str = "viridis") -> dict[str, Any]:
     """The colours of a light or dark page: both are sent, since Python does not hear when the browser changes over."""
     colours = asdict(theme.PALETTES[name])
     return colours | {
         "alarm": theme.ALARM,
         "faint": _mixed(colours["line"], colours["paper"], 0.75),
-        "tints": tints(name),
+        "tints": tints(name, scale),
     }
 
 
-def tints(name: str) -> tuple[tuple[str, str, str], ...]:
+def tints(name: str, scale: str = "viridis") -> tuple[tuple[str, str, str], ...]:
     """Fill, outline and text of every look, each followed by the same faded; so look k has the places 2k and 2k + 1."""
-    colours, ends = theme.PALETTES[name], (theme.SCALE[0], theme.SCALE[-1])
-    plain = [(_between(share), colours.ink, theme.on(share)) for share in np.linspace(0, 1, SHADES).tolist()]
+    colours, ends = theme.PALETTES[name], (theme.SCALES[scale][0], theme.SCALES[scale][-1])
+    plain = [
+        (_between(share, scale), colours.ink, theme.on(share, scale)) for share in np.linspace(0, 1, SHADES).tolist()
+    ]
     plain += [
         (colours.paper, colours.muted, colours.ink),
-        *((end, colours.ink, theme.on(float(end == ends[1]))) for end in ends),
+        *((end, colours.ink, theme.on(float(end == ends[1]), scale)) for end in ends),
         *[(theme.ALARM, colours.ink, "#ffffff")] * 2,
         (colours.neutral, colours.ink, colours.ink),
         (colours.paper, _mixed(colours.line, colours.paper, 0.35), _mixed(colours.muted, colours.paper, 0.35)),
@@ -255,11 +257,12 @@ def tints(name: str) -> tuple[tuple[str, str, str], ...]:
     return tuple(tint for pair in zip(plain, pale, strict=True) for tint in pair)
 
 
-def _between(share: float) -> str:
-    """The colour of the scale at a share of its length, 0 to 1."""
-    place = share * (len(theme.SCALE) - 1)
-    k = min(int(place), len(theme.SCALE) - 2)
-    return _mixed(theme.SCALE[k], theme.SCALE[k + 1], place - k)
+def _between(share: float, scale: str) -> str:
+    """The colour of a scale at a share of its length, 0 to 1."""
+    colours = theme.SCALES[scale]
+    place = share * (len(colours) - 1)
+    k = min(int(place), len(colours) - 2)
+    return _mixed(colours[k], colours[k + 1], place - k)
 
 
 def _mixed(one: str, other: str, share: float) -> str:

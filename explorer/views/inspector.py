@@ -14,7 +14,7 @@ from engine import Run, explain, notation
 from engine.checks import Measured, measured
 from engine.names import latex, written
 from engine.operations import SOFTMAX, Array
-from explorer import theme
+from explorer import export, theme
 from explorer.controls import Change, apply, plain, put, show
 from explorer.figures import copies
 from explorer.figures.text import number
@@ -130,7 +130,7 @@ def inspector(state: State, run: Run, palette: str, pixels: int) -> None:
         if run.B > 1 and not state.view.sample:
             st.caption(f"The picture shows all {run.B} samples together; the numbers here are those of sample 1.")
         if name in run.parameters:
-            _parameter(run, name, t, palette)
+            _parameter(state.model, run, name, t, palette)
         elif name == "y":
             st.latex(f"{notation.symbol(name, (), str(t))} = {notation.matrix(np.asarray(run.y[t - 1, sample]))}")
             st.caption("The target is given. It has no gradient here: it is not computed from anything.")
@@ -176,11 +176,8 @@ def _node(state: State, run: Run, name: str, t: int, sample: int, pixels: int) -
         _messages(run, back, own, pixels)
     _strip(back.gradient, "gradient", state.view)
 
-    st.markdown("**Measured**: the same gradient without any backward pass")
     _measured(state.model, run, name, t, sample)
-    with st.expander("LaTeX to copy"):
-        for part in ([forth.symbols] if forth else []) + [filled, back.symbols]:
-            st.code(part, language="latex", wrap_lines=True)
+    _latex(run, name, t, sample, ([forth.symbols] if forth else []) + [filled, back.symbols])
 
 
 def _jacobian(run: Run, name: str, t: int, sample: int) -> None:
@@ -196,8 +193,7 @@ def _messages(run: Run, back: explain.Backward, own: str, pixels: int) -> None:
     """A row for each summand, and below them what they add up to."""
     rows: list[tuple[str, Array, str]] = []
     if back.seed is not None:
-        factor = "w^{(t)} / B" if run.reduction == "mean" else "w^{(t)}"
-        rows.append((f"${factor}$ = {number(back.seed)}", np.array([back.seed]), ""))
+        rows.append((f"${back.factor}$ = {number(back.seed)}", np.array([back.seed]), ""))
     heads = ("from", "through", "what arrives", "norm", "share")
     if pixels >= _TWO_COLUMNS and (back.messages or rows):
         for place, head in zip(st.columns(_ROW), heads, strict=True):
@@ -246,7 +242,8 @@ def _fill(places: Sequence[DeltaGenerator], through: str, vector: Array, norm: s
             place.markdown(said)
 
 
-def _measured(model: Model, run: Run, name: str, t: int, sample: int) -> None:
+def _measured(model: Model, run: Run, name: str, t: int | None, sample: int = 0) -> None:
+    st.markdown("**Measured**: the same gradient without any backward pass")
     found = _disturbed(model, name, t, sample, run)
     if found is None:
         st.caption("Not measured: with a network of this size it would take too long.")
@@ -257,15 +254,19 @@ def _measured(model: Model, run: Run, name: str, t: int, sample: int) -> None:
         else "By difference quotients, since a function with a kink follows, where an imaginary step says nothing"
     )
     said = "no entry could be measured" if np.isnan(found.error) else f"largest difference **{number(found.error)}**"
-    st.markdown(f"{how}: {lying(found.gradient)}, {said}.")
+    if found.gradient.ndim == 1:
+        st.markdown(f"{how}: {lying(found.gradient)}, {said}.")
+    else:
+        st.markdown(f"{how}: {said}.")
+        st.latex(notation.matrix(found.gradient))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Model: repr})
-def _disturbed(model: Model, name: str, t: int, sample: int, _run: Run) -> Measured | None:
+def _disturbed(model: Model, name: str, t: int | None, sample: int, _run: Run) -> Measured | None:
     return measured(_run, name, t, sample)
 
 
-def _parameter(run: Run, name: str, t: int, palette: str) -> None:
+def _parameter(model: Model, run: Run, name: str, t: int, palette: str) -> None:
     at = notation.symbol(name, (), str(t))
     gradient, whole = run.step_grad(name)[t - 1], run.param_grad[name]
     st.markdown("**Forward**: the same numbers at every step")
@@ -282,9 +283,19 @@ def _parameter(run: Run, name: str, t: int, palette: str) -> None:
     st.latex(everything)
     error = float(np.max(np.abs(run.step_grad(name).sum(axis=0) - whole)))
     st.caption(f"The copies' sum and the gradient of the run differ by at most {number(error)}.")
+    _measured(model, run, name, None)
+    _latex(run, name, t, 0, [here, everything])
+
+
+def _latex(run: Run, name: str, t: int, sample: int, parts: Sequence[str]) -> None:
+    """The formulas to copy, and all of it as a document."""
     with st.expander("LaTeX to copy"):
-        st.code(here, language="latex", wrap_lines=True)
-        st.code(everything, language="latex", wrap_lines=True)
+        for part in parts:
+            st.code(part, language="latex", wrap_lines=True)
+        st.download_button(
+            "Derivation (LaTeX)", lambda: export.derivation(run, name, t, sample), f"{name}-{t}.tex", "text/plain",
+            key="save.derivation", on_click="ignore", help="A document that compiles as it is.",
+        )  # fmt: skip
 
 
 def broken(back: explain.Backward) -> str:

@@ -163,8 +163,7 @@ def lenses(state: State, run: Run) -> None:
             "scale",
             view.scale,
             lambda state, scale: of_view(state, scale=scale),
-            disabled=view.picture == "live",
-            help="All three are safe for the colour-blind. The live picture has viridis; the plotly one all of them.",
+            help="All three are safe for the colour-blind.",
         )
 
 
