@@ -16,6 +16,8 @@ from engine.equations import Apply, Expression, Name, Number
 from engine.operations import FUNCTIONS, LOSSES, SOFTMAX, Array
 from engine.run import Run
 
+MAX_PATH = 400  # edges
+
 
 @dataclass(frozen=True)
 class Forward:
@@ -51,6 +53,11 @@ class Message:
     vector: Array
     norm: float
     share: float
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """The node that it goes to, (name, step); at a step of 0 or below an initial value."""
+        return self.read.name, self.target[1] - self.read.lag
 
 
 @dataclass(frozen=True)
@@ -100,20 +107,7 @@ def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
     """The gradient at a node, at x or at an initial value (t ≤ 0) as the sum of its messages; raises as `forward`."""
     _there(run, name, t, sample)
     gradient = run.grad[name][t - 1, sample] if t > 0 else run.initial_grad[name][t - 1, sample]
-    norm = float(np.linalg.norm(gradient))
-    direction = gradient / norm if norm else gradient
-    found = []
-    for target in run.cell.nodes:
-        if all(read.name != name for read in run.cell.reads[target]):
-            continue
-        for read, message in run.messages(target):
-            step = t + read.lag
-            if read.name != name or not 1 <= step <= run.T:
-                continue
-            vector = message[step - 1, sample]
-            share = float(direction @ vector / norm) if norm else 0.0
-            symbols = flow(run.cell, target, read)
-            found.append(Message((target, step), read, symbols, vector, float(np.linalg.norm(vector)), share))
+    found = _messages(run, t, sample, gradient, _edges(run, name))
     seed, factor = None, ""
     if name in run.cell.losses:
         seed = float(run.weights[t - 1, sample]) / (run.B if run.reduction == "mean" else 1)
@@ -123,6 +117,74 @@ def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
     terms = [factor] * bool(factor) + [message.symbols for message in found]
     symbols = f"{notation.nabla(name, 't')} = {' + '.join(terms) or '0'}"
     return Backward(symbols, tuple(found), seed, factor, gradient, error)
+
+
+def path(run: Run, name: str, t: int, sample: int = 0, loss: int | None = None) -> tuple[Message, ...]:
+    """The strongest path that the gradient takes back to a node: its edges from a loss down to the node.
+
+    loss   the step of the loss that it begins at; wherever the strongest messages come from, if None
+
+    At each node it is the message with the largest norm that is followed up, of those that come from that loss. There are
+    at most MAX_PATH edges, those next to the node; there is none where no loss reaches it. Raises as `forward`, and for a
+    step of the loss that there is not.
+    **Holds:** the_path_leads_from_a_loss_to_the_node.
+    """
+    _there(run, name, t, sample)
+    if loss is not None and not 1 <= loss <= run.T:
+        raise ValueError(f"loss is {loss}; losses have steps 1 to {run.T}")
+    open_to = None if loss is None else _before(run, loss, t)
+    edges: dict[str, list[tuple[str, Read, Array]]] = {}
+    walked: list[Message] = []
+    while len(walked) < MAX_PATH:
+        if name not in edges:
+            edges[name] = _edges(run, name)
+        gradient = run.grad[name][t - 1, sample] if t > 0 else run.initial_grad[name][t - 1, sample]
+        found = _messages(run, t, sample, gradient, edges[name])
+        found = [message for message in found if open_to is None or message.target in open_to]
+        strongest = max(found, key=lambda message: (not np.isnan(message.norm), message.norm), default=None)
+        if strongest is None or strongest.norm == 0:
+            break
+        walked.append(strongest)
+        name, t = strongest.target
+    return tuple(reversed(walked))
+
+
+def _before(run: Run, loss: int, first: int) -> set[tuple[str, int]]:
+    """The nodes from step `first` on that the losses of a step depend on, these among them."""
+    left = [(name, loss) for name in run.cell.losses]
+    found = set(left)
+    while left:
+        name, t = left.pop()
+        new = {(read.name, t - read.lag) for read in run.cell.reads.get(name, ()) if t - read.lag >= first} - found
+        found |= new
+        left += new
+    return found
+
+
+def _edges(run: Run, name: str) -> list[tuple[str, Read, Array]]:
+    """What flows back to a name: along each edge that leaves it, the target, the reading, and the message at all steps."""
+    return [
+        (target, read, message)
+        for target in run.cell.nodes
+        if any(read.name == name for read in run.cell.reads[target])
+        for read, message in run.messages(target)
+        if read.name == name
+    ]
+
+
+def _messages(run: Run, t: int, sample: int, gradient: Array, edges: list[tuple[str, Read, Array]]) -> list[Message]:
+    """The summands of a gradient at one step."""
+    norm = float(np.linalg.norm(gradient))
+    direction = gradient / norm if norm else gradient
+    found = []
+    for target, read, message in edges:
+        step = t + read.lag
+        if 1 <= step <= run.T:
+            vector = message[step - 1, sample]
+            share = float(direction @ vector / norm) if norm else 0.0
+            symbols = flow(run.cell, target, read)
+            found.append(Message((target, step), read, symbols, vector, float(np.linalg.norm(vector)), share))
+    return found
 
 
 def jacobian_of_softmax(run: Run, name: str, t: int, sample: int = 0) -> Array:
@@ -240,4 +302,4 @@ def _there(run: Run, name: str, t: int, sample: int) -> None:
         raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
 
 
-__all__ = ["Backward", "Forward", "Message", "backward", "flow", "forward", "jacobian_of_softmax"]
+__all__ = ["MAX_PATH", "Backward", "Forward", "Message", "backward", "flow", "forward", "jacobian_of_softmax", "path"]

@@ -1,5 +1,7 @@
 """Every number explained: symbols from the equations, numbers from the run."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,41 @@ def test_the_rows_add_up_to_the_gradient(name):
                 np.testing.assert_allclose(total, expected, rtol=1e-12, atol=1e-14)
                 if found.messages and np.any(expected):
                     assert sum(message.share for message in found.messages) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_path_leads_from_a_loss_to_the_node(name):
+    run = made(name)
+    for node in run.grad:
+        for t in {1 - run.cell.lags.get(node, 0), run.T}:
+            walked = explain.path(run, node, t, 1)
+            at = (node, t)
+            for edge in reversed(walked):
+                messages = explain.backward(run, *at, 1).messages
+                assert edge.source == at
+                assert edge.norm == max(message.norm for message in messages)
+                at = edge.target
+            assert at[0] in run.cell.losses or not np.any(run.grad[at[0]][at[1] - 1, 1])
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "rnn_skip", "rnn_output"])
+def test_a_path_from_one_loss_begins_there(name):
+    run = made(name)
+    state = run.cell.states[0]
+    for loss in range(1, run.T + 1):
+        walked = explain.path(run, state, 1, 0, loss)
+        assert walked[0].target in {(each, loss) for each in run.cell.losses}
+        assert walked[-1].source == (state, 1)
+        assert all(below.target == above.source for above, below in itertools.pairwise(walked))
+    assert explain.path(run, state, 3, 0, 2) == ()
+    with pytest.raises(ValueError, match="steps 1 to 5"):
+        explain.path(run, state, 1, 0, 6)
+
+
+def test_a_long_path_has_an_end():
+    walked = explain.path(made("rnn", T=1000, B=1), "h", 1, 0, 1000)
+    assert len(walked) == explain.MAX_PATH
+    assert walked[-1].source == ("h", 1)
 
 
 def test_the_book_has_it_so():
