@@ -146,7 +146,8 @@ def path(run: Run, name: str, t: int, sample: int = 0, loss: int | None = None) 
             break
         walked.append(strongest)
         name, t = strongest.target
-    return tuple(reversed(walked))
+    arrived = name in run.cell.losses or len(walked) == MAX_PATH
+    return tuple(reversed(walked)) if arrived else ()
 
 
 def _before(run: Run, loss: int, first: int) -> set[tuple[str, int]]:

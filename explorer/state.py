@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import engine
 from engine.equations import MAX_TEXT
+from engine.explain import MAX_PATH
 from engine.initial import SCHEMES, Scheme, Setting, shown
 from explorer import model as models
 from explorer import theme
@@ -77,6 +78,8 @@ class View:
     sample          which sample is shown, counted from 1; 0 is all of them together
     window          the first and last step that are drawn, or None for as many as there is room for
     selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
+    path            the gradient's path to the selected node that is walked: the step of the loss that it begins at, 0 for
+                    wherever it is strongest, and which of its edges is looked at, counted from 1; or None
     graph           key of `GRAPHS`
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
@@ -88,6 +91,7 @@ class View:
     sample: int = 0
     window: tuple[int, int] | None = None
     selected: tuple[str, int] | None = None
+    path: tuple[int, int] | None = None
     graph: str = "unrolled"
     edges: str = "nothing"
     picture: str = "live"
@@ -116,6 +120,8 @@ class View:
             )
         if self.selected is not None and not (self.selected[0].isidentifier() and len(self.selected[0]) <= 60):
             raise ValueError(f"{shown(self.selected[0])} is no name of a node")
+        if self.path is not None and not (0 <= self.path[0] <= models.MAX_STEPS and 1 <= self.path[1] <= MAX_PATH):
+            raise ValueError(f"edge {self.path[1]} of the path from the loss at step {self.path[0]}; both count from 1")
 
     @property
     def low(self) -> int:
@@ -346,6 +352,7 @@ _VIEW: Final = {
     "sample": _Field("sample", _whole),
     "window": _Field("window", _pair, lambda window: _listed(window or ())),
     "node": _Field("selected", _node, lambda node: "{},{}".format(*node) if node else ""),
+    "path": _Field("path", _pair, lambda path: _listed(path or ())),
     "graph": _Field("graph"),
     "edges": _Field("edges"),
     "picture": _Field("picture"),

@@ -293,6 +293,33 @@ def test_walking_by_buttons_and_boxes() -> None:
     assert app.selectbox(key="node").value is None
 
 
+def test_the_path_of_the_gradient_is_walked_edge_by_edge() -> None:
+    app = opened(node="h,1", task="noise", steps="5")
+    fine(app.selectbox(key="path.loss").set_value(4).run())
+    edges = explain.path(models.run(app.session_state["state"].model), "h", 1, 0, 4)
+    assert app.button(key="path.back").disabled
+    for k, edge in enumerate(edges, 1):
+        assert f"Edge **{k}** of {len(edges)}" in said(app)
+        assert f"{edge.symbols} = {engine.notation.matrix(edge.vector)}" in said(app)
+        assert app.query_params["path"] in (f"4,{k}", [f"4,{k}"])
+        if k < len(edges):
+            fine(app.button(key="path.on").click().run())
+    assert app.button(key="path.on").disabled
+    fine(app.button(key="path.back").click().run())
+    assert f"Edge **{len(edges) - 1}** of" in said(app)
+    fine(app.selectbox(key="path.loss").set_value(None).run())
+    assert "path" not in app.query_params
+
+
+def test_a_path_that_there_is_not_is_told() -> None:
+    app = opened(node="h,4", path="2,1")
+    assert app.selectbox(key="path.loss").value == 0  # there is no way from step 2 to step 4
+    app = opened(node="h,2", path="4,99", loss="hand", w="1,1,1,0")
+    assert "Nothing of that loss arrives here" in said(app)
+    app = opened(node="h,2", path="4,99")
+    assert app.button(key="path.on").disabled
+
+
 def test_the_selection_survives_other_changes() -> None:
     app = opened(node="h,9", task="noise")
     fine(app.selectbox(key="cell").set_value("lstm").run())

@@ -175,6 +175,7 @@ def _node(state: State, run: Run, name: str, t: int, sample: int, pixels: int) -
     with st.container(key="messages", gap="small"):
         _messages(run, back, own, pixels)
     _strip(back.gradient, "gradient", state.view)
+    _path(state, run, (name, t), sample)
 
     _measured(state.model, run, name, t, sample)
     _latex(run, name, t, sample, ([forth.symbols] if forth else []) + [filled, back.symbols])
@@ -217,6 +218,49 @@ def _messages(run: Run, back: explain.Backward, own: str, pixels: int) -> None:
     norm = number(float(np.linalg.norm(back.gradient)))
     _row(pixels, "**gradient**", rf"$\nabla_{{{own}}} L$ of the run", back.gradient, norm, "")
     st.caption(f"They differ by at most {number(back.error)}.")
+
+
+def _path(state: State, run: Run, node: Node, sample: int) -> None:
+    """The path of the gradient from a loss to the node, an edge at a time; the picture shows where it runs."""
+    walked = state.view.path
+    losses = [0, *range(max(node[1], 1), run.T + 1)]
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    if walked is not None and walked[0] not in losses:
+        walked = (0, walked[1])
+    show("path.loss", None if walked is None else walked[0])
+    row.selectbox(
+        "Walk the path of the gradient, from the loss at", losses, key="path.loss", index=None, placeholder="no path",
+        format_func=lambda loss: f"step {loss}" if loss else "where it is strongest", width=300, on_change=apply,
+        args=("path.loss", lambda state, loss: to_path(None if loss is None else (loss, 1))(state, None)),
+    )  # fmt: skip
+    if walked is None:
+        return
+    edges = explain.path(run, *node, sample, walked[0] or None)
+    if not edges:
+        row.caption("Nothing of that loss arrives here.")
+        return
+    k = min(walked[1], len(edges))
+    for key, icon, by, hint in (
+        ("path.back", "◀", -1, "One edge back, towards the loss"),
+        ("path.on", "▶", 1, "One edge on, towards this node"),
+    ):
+        there = to_path((walked[0], k + by))
+        row.button(icon, key=key, on_click=put, args=(key, there), help=hint, disabled=not 1 <= k + by <= len(edges))
+    edge = edges[k - 1]
+    row.markdown(f"Edge **{k}** of {len(edges)}")
+    to, come = (notation.nabla(name, str(t)) for name, t in (edge.source, edge.target))
+    st.latex(rf"{come} \;\longrightarrow\; {to}: \qquad {edge.symbols} = {notation.matrix(edge.vector)}")
+    before = edges[k - 2].norm if k > 1 else None
+    said = f"Norm {number(edge.norm)}"
+    if before:
+        said += f", {number(edge.norm / before)} of that of the edge before and {number(edge.norm / edges[0].norm)} of the first"
+    long = len(edges) == explain.MAX_PATH
+    st.caption(f"{said}.{f' Only the {len(edges)} edges next to the node are walked.' * long}")
+
+
+def to_path(path: tuple[int, int] | None) -> Change:
+    """The change that walks a path (see `View.path`), or none."""
+    return lambda state, _: replace(state, view=replace(state.view, path=path))
 
 
 def _row(pixels: int, name: str, through: str, vector: Array, norm: str, share: str) -> None:
