@@ -95,6 +95,12 @@ def put(key: str, change: Change, value: Any = None) -> None:
     }
 
 
+def whole_page_if_changed(state: State) -> None:
+    """In a fragment that was made for `state`: run the page anew if there is another state by now."""
+    if st.session_state.state is not state:
+        st.rerun()
+
+
 def undo(back: bool = True) -> None:
     """Take back the last change of what is computed, or make it again; how it is looked at stays."""
     session = st.session_state
@@ -333,7 +339,7 @@ def weights(model: Model) -> None:
     with number:
         entered(models.SEED, "seed", model.seed, of_model(seed=_same))
     again.button("New seed", key="again", on_click=put, args=("again", _reseeded), width="stretch")
-    with st.expander(f"Single parameters{f' ({len(model.overrides)})' * bool(model.overrides)}"):
+    with st.expander("Single parameters"):  # another label would close it
         single(model)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from engine.equations import MAX_TEXT, EquationError
 from engine.names import latex
 from explorer import model as models
-from explorer.controls import plain, put, show
+from explorer.controls import plain, put, show, whole_page_if_changed
 from explorer.model import Model
 from explorer.state import State
 
@@ -20,8 +20,10 @@ identity, softmax; losses: nll(softmax(o), y) for classes, mse(o, y) and bce(p, 
 assigned is a parameter."""
 
 
+@st.fragment
 def editor(state: State) -> None:
     """Write a cell of one's own; made when it is opened."""
+    whole_page_if_changed(state)
     place = st.expander("Write a cell of your own", key="cell.open", on_change="rerun")
     if place.open:
         with place:

@@ -11,15 +11,17 @@ import streamlit as st
 
 from engine.names import written
 from explorer import model as models
-from explorer.controls import plain, put, undo
+from explorer.controls import plain, put, undo, whole_page_if_changed
 from explorer.model import Array, Model, Place
 from explorer.state import State
 
 _KEY = "edit.table"
 
 
+@st.fragment
 def numbers(state: State) -> None:
     """Edit inputs, targets, initial states and parameters; made when it is opened."""
+    whole_page_if_changed(state)
     place = st.expander("Edit the numbers", key="edit.open", on_change="rerun")  # another label would close it
     if place.open:
         with place:

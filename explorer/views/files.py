@@ -9,7 +9,7 @@ import streamlit as st
 
 from engine import Run
 from explorer import export, session
-from explorer.controls import apply, plain
+from explorer.controls import apply, plain, whole_page_if_changed
 from explorer.figures import graph
 from explorer.scene import Scene
 from explorer.state import State
@@ -18,8 +18,10 @@ Made: TypeAlias = Callable[[], bytes | str]
 _KEY: Final = "session.file"
 
 
+@st.fragment
 def home(state: State, run: Run, picture: Scene, palette: str) -> None:
     """Files to save and to load; each is made when it is asked for."""
+    whole_page_if_changed(state)
     place = st.expander("Take it home", key="home", on_change="rerun")
     if place.open:
         with place:
