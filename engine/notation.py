@@ -15,6 +15,7 @@ from engine.operations import LOSSES, OPERATIONS, Array
 Show: TypeAlias = Callable[[Name], str | Expression]
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
+_MATRIX = r"\begin{pmatrix}"
 WIDE = 6  # columns and rows that are written in full
 
 
@@ -45,7 +46,10 @@ def _applied(expression: Apply, show: Show) -> tuple[str, int]:
     if operation in LOSSES:
         p, y = (write(argument, show, _ATOM) for argument in arguments)
         return LOSSES[operation].latex.format(p=p, y=y), _SUM
-    return rf"{OPERATIONS[operation].latex}\left({write(arguments[0], show)}\right)", _ATOM
+    inside = write(arguments[0], show)
+    if isinstance(arguments[0], Name) and inside.startswith(_MATRIX):  # it brings its own parentheses
+        return f"{OPERATIONS[operation].latex}{inside}", _ATOM
+    return rf"{OPERATIONS[operation].latex}\left({inside}\right)", _ATOM
 
 
 def step(shift: int) -> str:
@@ -85,7 +89,7 @@ def matrix(array: Array, digits: int = 3) -> str:
     for i in rows:
         cells = [_dots(i, j) or number(float(table[i or 0, j or 0]), digits) for j in columns]
         lines.append(" & ".join(cells))
-    return "\\begin{pmatrix} " + r" \\ ".join(lines) + " \\end{pmatrix}"
+    return f"{_MATRIX} " + r" \\ ".join(lines) + " \\end{pmatrix}"
 
 
 def _kept(n: int) -> list[int | None]:

@@ -209,7 +209,7 @@ def _messages(run: Run, back: explain.Backward, own: str, pixels: int) -> None:
             args=(f"from.{i}", select(message.target)), help=f"Select {plain(written(target))} at step {step}",
         )  # fmt: skip
         _fill(places[1:], f"${message.symbols}$", message.vector, _named(pixels, "norm", number(message.norm)),
-              _named(pixels, "share", f"{100 * message.share:.1f} %".replace("-", "−")))  # fmt: skip
+              _named(pixels, "share", f"{round(100 * message.share, 1) + 0.0:.1f} %".replace("-", "−")))  # fmt: skip
     if not back.messages and back.seed is None:
         st.caption("Nothing that the loss depends on reads it, so its gradient is 0.")
     vectors = [message.vector for message in back.messages] + [vector for _, vector, _ in rows]
