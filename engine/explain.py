@@ -240,7 +240,7 @@ def _chain(cell: Cell, target: str, read: Read, shift: int) -> str:
             sign = -sign
         elif operation == "*":
             other = arguments[1 - index]
-            factors.insert(0, f"{other.value:g}" if isinstance(other, Number) else diagonal(latex(other)))
+            factors.insert(0, notation.number(other.value, 6) if isinstance(other, Number) else diagonal(latex(other)))
         elif operation == "@":
             matrix = arguments[0]
             factors.insert(0, rf"{latex(matrix)}^\top")

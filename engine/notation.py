@@ -22,7 +22,7 @@ WIDE = 6  # columns and rows that are written in full
 def write(expression: Expression, show: Show, strength: int = 0) -> str:
     """An expression in LaTeX; `show` says what stands for each name, `strength` how tightly the surroundings bind."""
     if isinstance(expression, Number):
-        return f"{expression.value:g}"
+        return number(expression.value, 6)
     if isinstance(expression, Name):
         shown = show(expression)
         return shown if isinstance(shown, str) else write(shown, show, strength)
