@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import engine
+from engine.cell import MAX_SIZE
 from engine.equations import MAX_TEXT
 from engine.initial import SCHEMES, Scheme, Setting, shown
 from explorer import model as models
@@ -77,6 +78,7 @@ class View:
     sample          which sample is shown, counted from 1; 0 is all of them together
     window          the first and last step that are drawn, or None for as many as there is room for
     selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
+    unit            which neuron of the selected node stands out, counted from 1; 0 is none of them by itself
     graph           key of `GRAPHS`
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
@@ -88,6 +90,7 @@ class View:
     sample: int = 0
     window: tuple[int, int] | None = None
     selected: tuple[str, int] | None = None
+    unit: int = 0
     graph: str = "unrolled"
     edges: str = "nothing"
     picture: str = "live"
@@ -110,6 +113,8 @@ class View:
                 raise ValueError(f"a scale from 10^{low} to 10^{high}; the first must be the smaller")
         if not 0 <= self.sample <= 100_000:
             raise ValueError(f"sample {self.sample}; counted from 1")
+        if not 0 <= self.unit <= MAX_SIZE:
+            raise ValueError(f"unit {self.unit}; counted from 1")
         if self.window is not None and not 1 <= self.window[0] <= self.window[1] <= models.MAX_STEPS:
             raise ValueError(
                 f"steps {self.window[0]} to {self.window[1]}; the first is at least 1 and not after the last"
@@ -346,6 +351,7 @@ _VIEW: Final = {
     "sample": _Field("sample", _whole),
     "window": _Field("window", _pair, lambda window: _listed(window or ())),
     "node": _Field("selected", _node, lambda node: "{},{}".format(*node) if node else ""),
+    "unit": _Field("unit", _whole),
     "graph": _Field("graph"),
     "edges": _Field("edges"),
     "picture": _Field("picture"),

@@ -54,8 +54,10 @@ def page() -> None:
         case "rolled":
             rolled.picture(state, run, palette, pixels)
         case "neurons":
-            neurons.picture(state, run, palette, pixels)
+            neurons.picture(state, run, palette, pixels, *said(state, run))
     walker(state, run)
+    if state.view.graph == "neurons":
+        neurons.neuron(state, run, pixels)
     inspector(state, run, palette, pixels)
     twin(picture)
     below(state, run, palette, pixels)
@@ -180,7 +182,8 @@ def of_range(state: State, low: int, high: int) -> State:
 
 def fitted(state: State, _: None) -> State:
     """The state with the scale fitted to what is drawn."""
-    magnitude = scene(computed(state.model), state.view).magnitude
+    run = computed(state.model)
+    magnitude = neurons.magnitude(state, run) if state.view.graph == "neurons" else scene(run, state.view).magnitude
     usable = np.log10(magnitude[np.isfinite(magnitude) & (magnitude > 0)])
     if not len(usable):
         return state
@@ -198,6 +201,14 @@ def sample_of(state: State, run: Run) -> int:
 
 def drawn(state: State, run: Run) -> Scene:
     """The scene, with what the task has to say at each step."""
+    picture = scene(run, state.view, *said(state, run))
+    if state.view.graph == "unrolled" and (picture.first, picture.last) != (1, run.T):
+        window(run, picture)
+    return picture
+
+
+def said(state: State, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the task has to say at each step: what comes in, and what is asked for."""
     task, sample = models.task(state.model), 1 if run.B == 1 else sample_of(state, run)
     labels: tuple[str, ...] = ()
     targets: list[str] = []
@@ -206,10 +217,7 @@ def drawn(state: State, run: Run) -> Scene:
         targets = [task.classes[c] for c in y] if task.classes else [f"{v + 0.0:.2f}" for v in y[:, 0]]
         if sample == 1 and task.labels != tuple(map(str, range(1, run.T + 1))):  # those the axis has anyway
             labels = task.labels
-    picture = scene(run, state.view, labels, targets)
-    if (picture.first, picture.last) != (1, run.T):
-        window(run, picture)
-    return picture
+    return labels, tuple(targets)
 
 
 def show_picture(picture: Scene, palette: str, pixels: int) -> None:
