@@ -20,7 +20,7 @@ from explorer.state import View
 Array = NDArray[Any]
 
 MOST_STEPS: Final = 8  # that are drawn unless asked otherwise
-_READABLE: Final = 15  # pixels for each neuron, from which a picture is readable
+_READABLE: Final = 11  # pixels for each neuron, from which a picture is readable
 _GAP, _PITCH = 1.0, 2.2  # columns between two names of a row, and between two steps
 _ROW: Final = 4.2  # columns from the highest neuron of a row to the lowest of the next
 _RISE: Final = (0.7, 6.0)  # columns from a neuron up to the next of its name, and at most over all of them

@@ -110,15 +110,16 @@ def lenses(state: State, run: Run) -> None:
             args=("lens", lambda state, lens: of_view(state, lens=lens)),
             help="\n\n".join(f"**{lens.title}**: {lens.words}" for lens in LENSES.values()),
         )
-    with row.container(width=150):
-        choice(
-            "of a vector, its",
-            list(MEASURES),
-            lambda measure: MEASURES[measure][0],
-            "measure",
-            view.measure,
-            lambda state, measure: of_view(state, measure=measure),
-        )
+    if view.graph != "neurons":  # each of which is a single number
+        with row.container(width=150):
+            choice(
+                "of a vector, its",
+                list(MEASURES),
+                lambda measure: MEASURES[measure][0],
+                "measure",
+                view.measure,
+                lambda state, measure: of_view(state, measure=measure),
+            )
     with row.container(width=105):
         entered(EXPONENT, "low", view.low, lambda state, low: of_range(state, low, state.view.high), "Lowest, 10ⁿ")
     with row.container(width=105):
@@ -129,16 +130,17 @@ def lenses(state: State, run: Run) -> None:
     if (usual := view.usual_range()) != view:
         change = lambda state, _: replace(state, view=usual)  # noqa: E731
         row.button("Reset", key="usual", on_click=put, args=("usual", change), help="The scale as it was at first.")
-    with row.container(width=165):
-        choice(
-            "Edges show",
-            list(EDGES),
-            lambda edges: EDGES[edges][0],
-            "edges",
-            view.edges,
-            lambda state, edges: of_view(state, edges=edges),
-            help="Width and colour by norm, on the scale of the nodes.",
-        )
+    if view.graph != "neurons":  # whose edges show the weights
+        with row.container(width=165):
+            choice(
+                "Edges show",
+                list(EDGES),
+                lambda edges: EDGES[edges][0],
+                "edges",
+                view.edges,
+                lambda state, edges: of_view(state, edges=edges),
+                help="Width and colour by norm, on the scale of the nodes.",
+            )
     if run.B > 1:
         with row.container(width=105):
             choice(
@@ -165,7 +167,7 @@ def lenses(state: State, run: Run) -> None:
             "scale",
             view.scale,
             lambda state, scale: of_view(state, scale=scale),
-            disabled=view.picture == "live",
+            disabled=view.graph == "unrolled" and view.picture == "live",
             help="All three are safe for the colour-blind. The live picture has viridis; the plotly one all of them.",
         )
 
