@@ -367,7 +367,7 @@ def _explained(run: Run, kinds: dict[str, Form], neuron: Neuron, sample: int) ->
     elif factor:
         factor = rf"\left({factor}\right)"
     left = write.delta(name, index, t)
-    scaled = notation.number(slope) if factor and slope is not None else ""
+    scaled = notation.number(slope, 4) if factor and slope is not None else ""
     extra = [_product(term.weight, term.delta) for term in terms if term.direct]
     backward = (_lines(left, factor, inner, direct, ""), _lines(left, scaled, numbers, extra, notation.number(total)))
 
@@ -451,8 +451,14 @@ def _lines(left: str, factor: str, inner: list[str], direct: list[str], result: 
 def _broken(left: str, parts: list[str], result: str) -> str:
     if len(parts) == 1 or sum(map(len, parts)) < _LINE:
         return " ".join(filter(None, [left, "=", " + ".join(parts), result]))
-    lines = r" \\ &\quad + ".join(parts) + (rf" \\ &{result}" if result else "")
-    return rf"\begin{{aligned}} {left} &= {lines} \end{{aligned}}"
+    lines = parts[:1]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) < _LINE:
+            lines[-1] += f" + {part}"
+        else:
+            lines.append(part)
+    text = r" \\ &\quad + ".join(lines) + (rf" \\ &{result}" if result else "")
+    return rf"\begin{{aligned}} {left} &= {text} \end{{aligned}}"
 
 
 class _Writer:

@@ -79,7 +79,7 @@ def sample_of(run: Run, view: View) -> int:
 
 def window(run: Run, view: View, width: int = 1000) -> tuple[int, int]:
     """The first and the last step that are drawn: those of the view as far as there is room for so many neurons, else as
-    many of the last as can be read in so many pixels."""
+    many of the last as can be read in so many pixels, or as many from the selected one on if it is not among them."""
     first, last = view.window or (1, run.T)
     last = min(max(last, 1), run.T)
     if view.window is None:
@@ -91,7 +91,11 @@ def window(run: Run, view: View, width: int = 1000) -> tuple[int, int]:
             return False
         return view.window is not None or not run.cell.states or _READABLE * _layout(run, first, last).columns <= width
 
-    return next((start for start in range(first, last) if fits(start)), last), last
+    first = next((start for start in range(first, last) if fits(start)), last)
+    if view.window is None and view.selected and view.selected[1] < first:
+        start = max(view.selected[1], 1)
+        return start, start + last - first
+    return first, last
 
 
 def neurons(

@@ -163,7 +163,10 @@ def test_as_many_of_the_last_steps_as_can_be_read() -> None:
     first, last = window(run_of("lstm", steps=20, units=10), View())
     assert last == 20
     assert last - first < 4
-    assert window(run_of(steps=20), View(window=(3, 5))) == (3, 5)
+    assert window(run_of(steps=20), View(selected=("h", 5))) == (5, 12)  # the picture follows the selection
+    assert window(run_of(steps=20), View(selected=("h", 0))) == (1, 8)
+    assert window(run_of(steps=20), View(selected=("h", 14))) == (13, 20)
+    assert window(run_of(steps=20), View(window=(3, 5), selected=("h", 9))) == (3, 5)
     assert window(run_of("feedforward"), View()) == (1, 1)
     assert window(run_of(steps=20, units=60), View(window=(1, 20)))[0] > 14  # 400 neurons
 
@@ -226,7 +229,9 @@ def said(app: AppTest) -> str:
 
 @pytest.mark.parametrize("cell", CATALOGUE)
 def test_every_cell_has_a_picture_and_every_node_its_numbers(cell) -> None:
-    app = opened(cell=cell, task="noise", steps="3")
+    sizes = {f"n__{members[0]}": "2" for members in CATALOGUE[cell].hidden}
+    app = opened(cell=cell, task="noise", steps="3", **sizes)
+    assert not app.warning
     run = models.run(app.session_state["state"].model)
     for name in run.grad:
         for t in {1 - run.cell.lags.get(name, 0), run.T}:

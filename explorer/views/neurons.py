@@ -126,7 +126,7 @@ def neuron(state: State, run: Run, pixels: int) -> None:
 
     show("unit", unit or None)
     st.number_input(
-        f"Neuron of {written(name)}, 1 to {units}", 1, units, value=None, step=1, key="unit", on_change=apply,
+        f"Neuron of {plain(written(name))}, 1 to {units}", 1, units, value=None, step=1, key="unit", on_change=apply,
         args=("unit", changed), placeholder="all", width=200,
     )  # fmt: skip
     if unit:
@@ -147,7 +147,12 @@ def numbers(told: Explanation, run: Run, pixels: int) -> None:
         st.caption("It is given, not computed.")
     for text in written_out:
         st.latex(text)
-    st.markdown(r"**Backward**: $\delta_l = \varphi'(a_l) \sum_k w_{kl}\, \delta_k$ over the neurons $k$ that it feeds")
+    direct = told.terms and all(term.direct for term in told.terms)
+    st.markdown(
+        r"**Backward**: an output neuron has its $\delta_l$ directly from the loss"
+        if direct
+        else r"**Backward**: $\delta_l = \varphi'(a_l) \sum_k w_{kl}\, \delta_k$ over the neurons $k$ that it feeds"
+    )
     for text in told.backward:
         st.latex(text)
     terms(told, run, pixels)
