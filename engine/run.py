@@ -13,7 +13,7 @@ from engine import interpreter, operations
 from engine.cell import Cell, Read
 from engine.data import Data, checked
 from engine.equations import Apply
-from engine.operations import FUNCTIONS, Array
+from engine.operations import FUNCTIONS, SOFTMAX, Array
 from engine.tape import Tape, tape
 
 Reduction: TypeAlias = Literal["mean", "sum"]
@@ -155,11 +155,53 @@ class Run:
         expression = self.cell.equations[name].expression if name in self.cell.equations else None
         if not isinstance(expression, Apply) or expression.operation not in FUNCTIONS:
             raise ValueError(f"{name!r} is no elementwise function of its argument; it has no local derivative φ'(a)")
-        argument = interpreter.value(self.cell, expression.arguments[0], self.at)
         with np.errstate(all="ignore"):
-            return operations.slope(
-                FUNCTIONS[expression.operation], np.array(np.broadcast_to(argument, self.value[name].shape))
-            )
+            return operations.slope(FUNCTIONS[expression.operation], self.argument(name))
+
+    def joint_slope(self, loss: str) -> Array:
+        """∂L(t)/∂a(t), (T, B, n), for a loss that is computed from the argument a of its softmax or sigmoid: ŷ Σy − y, say.
+
+        Raises ValueError for any other node.
+        """
+        row = self.cell.loss(loss) if loss in self.cell.equations else None
+        if row is None or row.joint is None or self.cell.logits(loss) is None:
+            raise ValueError(f"{loss!r} is not computed from the argument of a softmax or a sigmoid")
+        (p, *_) = self.cell.reads[loss]
+        a = self.argument(p.name)
+        rows = np.array(a, self.dtype, order="C").reshape(-1, a.shape[-1])  # contiguous, as `joint` wants it
+        y = self.y.reshape(len(rows), *self.y.shape[2:])
+        pulled = np.empty_like(rows)
+        with np.errstate(all="ignore"):
+            row.joint(rows, y, np.empty_like(rows), np.empty(len(rows), self.dtype), pulled)
+        return pulled.reshape(a.shape)
+
+    def argument_grad(self, name: str) -> Array:
+        """∂(total loss)/∂a(t), (T, B, n), for a node φ(a) whose equation is one call of an elementwise function or softmax.
+
+        **Holds:** what_a_function_passes_on_is_the_gradient_of_its_argument. Raises ValueError for any other node.
+        """
+        operation = self.cell.operation(name)
+        if operation not in FUNCTIONS and operation != SOFTMAX.name:
+            raise ValueError(f"{name!r} is no function of an argument")
+        joint = self._joint(name)
+        with np.errstate(all="ignore"):
+            grad = self._tape.sent.get(name, np.zeros_like(self.grad[name])) if joint else self.grad[name]
+            own = self.slope(name) * grad if operation in FUNCTIONS else SOFTMAX.pull(grad, self.value[name])
+            direct = [self.joint_slope(loss) * self.grad[loss] for loss in joint]
+            return np.asarray(np.sum([own, *direct], axis=0))
+
+    def _joint(self, name: str) -> list[str]:
+        """The losses that are computed from the argument of this node."""
+        cell = self.cell
+        return [loss for loss in cell.nodes if cell.logits(loss) is not None and cell.reads[loss][0].name == name]
+
+    def argument(self, name: str) -> Array:
+        """The a(t) of a node φ(a) whose equation is one call, (T, B, n)."""
+        expression = self.cell.equations[name].expression
+        assert isinstance(expression, Apply)
+        with np.errstate(all="ignore"):
+            argument = interpreter.value(self.cell, expression.arguments[0], self.at)
+        return np.array(np.broadcast_to(argument, self.value[name].shape))
 
     def messages(self, target: str) -> list[tuple[Read, Array]]:
         """What flows back from `target` along each of its incoming edges, by reading, at the steps of `target`.
@@ -168,35 +210,15 @@ class Run:
         (T, *shape). Where nll(softmax(a)) is computed from a, the message from ŷ to a is the cancelled
         one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite.
         """
-        cell, dtype = self.cell, self.dtype
+        cell = self.cell
         with np.errstate(all="ignore"):
             grad = self.grad[target]
-            joint = [
-                name for name in cell.nodes if cell.logits(name) is not None and cell.reads[name][0].name == target
-            ]
+            joint = self._joint(target)
             if not joint:
                 return interpreter.pull(cell, target, grad, self.at)
             found = interpreter.pull(cell, target, self._tape.sent.get(target, np.zeros_like(grad)), self.at)
             # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
-            inner = cell.equations[target].expression
-            assert isinstance(inner, Apply)
-            argument = interpreter.value(cell, inner.arguments[0], self.at)
-            a = np.array(np.broadcast_to(argument, grad.shape), dtype, order="C")  # contiguous, as `joint` wants it
-            total = np.zeros_like(a)
-            for name in joint:
-                row = cell.loss(name)
-                assert row is not None
-                assert row.joint is not None
-                rows = a.reshape(-1, a.shape[-1])
-                pulled = np.empty_like(rows)
-                row.joint(
-                    rows,
-                    self.y.reshape(len(rows), *self.y.shape[2:]),
-                    np.empty_like(rows),
-                    np.empty(len(rows), dtype),
-                    pulled,
-                )
-                total += pulled.reshape(a.shape) * self.grad[name]
+            total = np.sum([self.joint_slope(name) * self.grad[name] for name in joint], axis=0)
             through = interpreter.pull(cell, target, total, self.at, inside=True)
             return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
 

@@ -166,7 +166,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
     return Scene(
         names=names,
         roles=tuple(cell.role(n) for n in names),
-        symbols=tuple(_symbol(cell, n) for n in names),
+        symbols=tuple(written(cell, n) for n in names),
         name=name,
         t=t,
         x=column if upwards else row,
@@ -263,7 +263,8 @@ def _strength(run: Run, view: View, place: Grid, wire: Array, source: Array, ste
     return np.asarray(norms[wire, step - 1])
 
 
-def _symbol(cell: Cell, name: str) -> Symbol:
+def written(cell: Cell, name: str) -> Symbol:
+    """How a node is written: a call inside a larger expression as its function."""
     lifted = name in cell.equations and cell.equations[name].within is not None
     return Symbol(cell.operation(name) or name) if lifted else symbol(name)
 

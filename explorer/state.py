@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import engine
+from engine.cell import MAX_SIZE
 from engine.equations import MAX_TEXT
 from engine.explain import MAX_PATH
 from engine.initial import SCHEMES, Scheme, Setting, shown
@@ -80,6 +81,7 @@ class View:
     selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
     path            the gradient's path to the selected node that is walked: the step of the loss that it begins at, 0 for
                     wherever it is strongest, and which of its edges is looked at, counted from 1; or None
+    unit            which neuron of the selected node stands out, counted from 1; 0 is none of them by itself
     graph           key of `GRAPHS`
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
@@ -92,6 +94,7 @@ class View:
     window: tuple[int, int] | None = None
     selected: tuple[str, int] | None = None
     path: tuple[int, int] | None = None
+    unit: int = 0
     graph: str = "unrolled"
     edges: str = "nothing"
     picture: str = "live"
@@ -114,6 +117,8 @@ class View:
                 raise ValueError(f"a scale from 10^{low} to 10^{high}; the first must be the smaller")
         if not 0 <= self.sample <= 100_000:
             raise ValueError(f"sample {self.sample}; counted from 1")
+        if not 0 <= self.unit <= MAX_SIZE:
+            raise ValueError(f"unit {self.unit}; counted from 1")
         if self.window is not None and not 1 <= self.window[0] <= self.window[1] <= models.MAX_STEPS:
             raise ValueError(
                 f"steps {self.window[0]} to {self.window[1]}; the first is at least 1 and not after the last"
@@ -353,6 +358,7 @@ _VIEW: Final = {
     "window": _Field("window", _pair, lambda window: _listed(window or ())),
     "node": _Field("selected", _node, lambda node: "{},{}".format(*node) if node else ""),
     "path": _Field("path", _pair, lambda path: _listed(path or ())),
+    "unit": _Field("unit", _whole),
     "graph": _Field("graph"),
     "edges": _Field("edges"),
     "picture": _Field("picture"),

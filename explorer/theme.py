@@ -58,6 +58,7 @@ class Palette:
     line     edges
     grid     lines to read against
     neutral  nodes without a magnitude
+    plus, minus   edges of positive and of negative weight: a blue and an orange, which all eyes tell apart
     series   lines of a diagram, one for each state
     """
 
@@ -67,6 +68,8 @@ class Palette:
     line: str
     grid: str
     neutral: str
+    plus: str
+    minus: str
     series: tuple[str, ...]
 
 
@@ -78,6 +81,8 @@ PALETTES: Final[Mapping[str, Palette]] = {
         line="#98a5b3",
         grid="#e3e8ed",
         neutral="#dfe4e9",
+        plus="#2f7ec0",
+        minus="#d9741a",
         series=("#1f5f99", "#c2571a", "#5b8c1f", "#8b4fa8"),
     ),
     "dark": Palette(
@@ -87,6 +92,8 @@ PALETTES: Final[Mapping[str, Palette]] = {
         line="#667380",
         grid="#262f39",
         neutral="#3a4551",
+        plus="#5aa9e6",
+        minus="#f0904a",
         series=("#6cb2f0", "#f0975a", "#a3cf62", "#cf9be6"),
     ),
 }

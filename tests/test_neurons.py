@@ -1,10 +1,15 @@
 """The graph taken apart into single units: row A14 of the sources."""
 
+from dataclasses import replace
+
+import networkx as nx
 import numpy as np
 import pytest
+from cells import FEATURES, Case, cases
+from hypothesis import given, settings
 
 import engine
-from engine.neurons import local_jacobians, neurons
+from engine.neurons import count, explained, forms, local_jacobians, neuron_of, neurons
 
 
 def made(name, T=4, n=2):
@@ -63,3 +68,142 @@ def test_too_many_units_are_refused_with_their_number():
         neurons(run, 0, 2)
     with pytest.raises(ValueError, match="samples are counted"):
         neurons(run, 1, 1, sample=2)
+
+
+# --- a neuron with its a and its φ(a), as row A14 has it ------------------------------------------------------------
+
+
+def close(total, terms, delta):
+    """Whether a sum is what it should be, but for rounding of its summands."""
+    if not np.isfinite([total, delta]).all():
+        return not np.isfinite(delta) or not np.isfinite(terms).all()
+    return abs(total - delta) <= 1e-9 * max([abs(delta), *map(abs, terms)], default=0.0) + 1e-300
+
+
+def laws(run, sample=0):
+    """δ_l = φ'(a_l) Σ_k w_kl δ_k at every neuron: by the explanation, and by the edges of the graph."""
+    graph = neurons(run, sample=sample, merged=True)
+    for node, data in graph.nodes(data=True):
+        found = explained(run, node, sample)
+        products = [term.product for term in found.terms]
+        assert close(found.total, products, data["delta"]), node
+        assert (found.value, found.delta) == pytest.approx((data["value"], data["delta"]), nan_ok=True)
+        if data["slope"] is None:
+            continue
+        edges = [edge for _, _, edge in graph.out_edges(node, data=True)]
+        with np.errstate(all="ignore"):
+            inner = [edge["message"] for edge in edges if not edge["direct"]] + [found.seed] * (found.seed is not None)
+            total = (data["slope"] * sum(inner) if inner else 0.0) + sum(e["message"] for e in edges if e["direct"])
+        assert close(total, products, data["delta"]), node
+
+
+@pytest.mark.parametrize("name", engine.CATALOGUE)
+@pytest.mark.parametrize("sample", [0, 1])
+def test_delta_is_the_slope_times_the_weighted_sum_of_deltas(name, sample):
+    laws(made(name), sample)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_delta_is_the_slope_times_the_weighted_sum_of_deltas_whatever_the_cell_does(name):
+    laws(Case(FEATURES[name], n_h=2, n_k=2).run())
+
+
+@settings(max_examples=40)
+@given(cases())
+def test_delta_is_the_slope_times_the_weighted_sum_of_deltas_in_made_cells(case):
+    run = replace(case, dtype="float64").run()
+    last = next((t for t in range(run.T, 0, -1) if count(run, 1, t, True) <= 400), 0)
+    if last == run.T:
+        laws(run)
+    for name in run.cell.nodes:  # whatever can be written can be read
+        told = explained(run, (name, 1, 0))
+        for text in (*told.forward, told.output, *told.backward):
+            assert text.count("{") == text.count("}")
+            assert text.count(r"\left(") == text.count(r"\right)")
+
+
+@pytest.mark.parametrize("text", FEATURES.values(), ids=FEATURES)
+def test_every_node_is_a_neuron_or_inside_of_one(text):
+    cell = engine.parse(text)
+    kinds = forms(cell)
+    inside = [form.argument for form in kinds.values() if form.argument]
+    assert sorted([*kinds, *inside]) == sorted([*cell.nodes, *["x"] * cell.reads_x])
+    for form in kinds.values():
+        assert neuron_of(cell, form.name) == form.name
+        if form.argument:
+            assert neuron_of(cell, form.argument) == form.name
+
+
+def test_the_books_network_in_neurons():
+    run = made("rnn")
+    graph = neurons(run, merged=True)
+    assert {name for name, _, _ in graph} == {"x", "h", "y_hat", "L"}
+    for i in range(2):
+        assert graph.nodes["h", 2, i]["delta"] == run.grad["a"][1, 0, i]
+        for k in range(2):
+            assert graph.edges[("h", 1, i), ("h", 2, k), 2]["weight"] == run.parameters["W"][k, i]
+    onehot = np.eye(3)[run.y[1, 0]]
+    for i in range(3):  # output neurons have δ directly from the loss
+        assert graph.edges[("y_hat", 2, i), ("L", 2, 0), 0]["weight"] == pytest.approx(
+            run.value["y_hat"][1, 0, i] - onehot[i]
+        )
+        assert graph.nodes["y_hat", 2, i]["delta"] == run.grad["o"][1, 0, i]
+
+
+def test_a_neuron_is_written_as_in_the_sources():
+    run = made("rnn")
+    told = explained(run, ("h", 2, 0))
+    assert told == explained(run, ("a", 2, 0))  # a is inside of it
+    assert told.forward[0] == r"a_{1}^{(2)} = b_{1} + \sum_{j} W_{1,j}\,h_{j}^{(1)} + \sum_{j} U_{1,j}\,x_{j}^{(2)}"
+    assert told.output.startswith(r"h_{1}^{(2)} = \tanh\left(a_{1}^{(2)}\right) = \tanh\left(")
+    assert told.backward[0] == (
+        r"\delta_{h,1}^{(2)} = \left(1 - h_{1}^{(2)}\,h_{1}^{(2)}\right)\,\Bigl("
+        r"\sum_{k} W_{k,1}\,\delta_{h,k}^{(3)} + \sum_{k} V_{k,1}\,\delta_{\hat{y},k}^{(2)}\Bigr)"
+    )
+    assert [term.neuron for term in told.terms] == [("h", 3, 0), ("h", 3, 1), *(("y_hat", 2, k) for k in range(3))]
+    assert [term.weight for term in told.terms[:2]] == run.parameters["W"][:, 0].tolist()
+    assert told.error < 1e-15
+    assert explained(run, ("L", 2, 0)).seed == 1
+
+
+def test_what_a_function_passes_on_is_the_gradient_of_its_argument():
+    for name, nodes in {"rnn": {"h": "a", "y_hat": "o"}, "rnn_deep": {"h_1": "a_1", "y_hat": "o"}}.items():
+        run = made(name)
+        for node, argument in nodes.items():
+            np.testing.assert_allclose(run.argument_grad(node), run.grad[argument], rtol=1e-12)
+    with pytest.raises(ValueError, match="no function"):
+        run.argument_grad("L")
+    with pytest.raises(ValueError, match="is not computed from"):
+        run.joint_slope("o")
+
+
+def skipping():
+    """A network of single neurons with connections that skip, and its run."""
+    graph = nx.DiGraph()
+    edges = [("x1", "p", 0.5), ("x2", "p", -1.5), ("x2", "q", 0.8), ("p", "q", -0.6), ("x1", "o", 1.1), ("p", "o", 0.3),
+             ("q", "o", -2.0)]  # fmt: skip
+    graph.add_weighted_edges_from(edges)
+    graph.nodes["q"]["bias"] = 0.2
+    cell, parameters = engine.neuron_network(graph)
+    run = engine.run(cell, parameters, np.array([[[0.7, -0.4]]]), np.array([[[0.5]]]))
+    return graph, run
+
+
+def test_a_network_of_single_neurons_with_skips():
+    given, run = skipping()
+    laws(run)
+    graph = neurons(run, merged=True)
+    number = {node: i for i, node in enumerate(given, 1)}
+    for source, target, weight in given.edges(data="weight"):
+        (edge,) = graph[f"phi_{number[source]}", 1, 0][f"phi_{number[target]}", 1, 0].values()
+        assert edge["weight"] == weight
+    told = explained(run, (f"phi_{number['p']}", 1, 0))
+    assert [term.weight for term in told.terms] == [-0.6, 0.3]
+
+
+@pytest.mark.parametrize("node", [("h", 5, 0), ("h", -1, 0), ("h", 1, 2), ("h", 1, -1), ("zz", 1, 0), ("W", 1, 0)])
+def test_neurons_that_there_are_not_are_refused(node):
+    with pytest.raises(ValueError, match=r"no node|steps|units?"):
+        explained(made("rnn"), node)
+    with pytest.raises(ValueError, match="samples"):
+        explained(made("rnn"), ("h", 1, 0), sample=2)

@@ -57,6 +57,7 @@ LAYERS = {
         model theme grid
         state
         scene session
+        neurons
         figures live export
         controls
         views

@@ -20,6 +20,7 @@ from explorer import model as models
 from explorer.model import COUNTS, MAX_STEPS, OWN, Model
 from explorer.state import (
     EDGES,
+    GRAPHS,
     LENSES,
     LONGEST_VALUE,
     MEASURES,
@@ -118,6 +119,8 @@ def states(draw):
         sample=draw(st.integers(0, 5)),
         window=draw(st.none() | st.tuples(st.integers(1, 9), st.integers(9, MAX_STEPS))),
         selected=draw(st.none() | st.tuples(st.sampled_from(["h", "y_hat", "a_1"]), st.integers(-2, 50))),
+        unit=draw(st.integers(0, 9)),
+        graph=draw(st.sampled_from(list(GRAPHS))),
         edges=draw(st.sampled_from(list(EDGES))),
         picture=draw(st.sampled_from(list(PICTURES))),
         scale=draw(st.sampled_from(list(SCALES))),
@@ -145,7 +148,7 @@ def test_presets_fit_into_a_link(preset) -> None:
 OWN_CELL = packed("h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll(y_hat, y)")
 KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period",
         "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
-        "sample", "window", "node", "edges", "picture", "scale", "range.value", "range.", "n.", "<b>", "",
+        "sample", "window", "node", "unit", "graph", "edges", "picture", "scale", "range.value", "range.", "n.", "<b>", "",
         "__class__"]  # fmt: skip
 WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last", "3", "-1", "1e999", "nan", "999999999999",
          "1,2", "h,3", "normal,gain:2", "normal,gain:", "orthogonal,radius:1,norm:1", "constant,value:nan", "identity",
@@ -190,6 +193,7 @@ def test_many_entries_are_told_briefly() -> None:
         ({"init.b": "orthogonal"}, "init.b", "only a matrix can be orthogonal"),
         ({"init.zz": "zeros"}, "init.zz", "there is no parameter"),
         ({"init_seed": "-1"}, "init_seed", "from 0 to"),
+        ({"unit": "-1"}, "unit", "counted from 1"),
         ({"show": "hue"}, "show", "gradient, value, slope"),
         ({"range.gradient": "3,1"}, "range.gradient", "the first must be the smaller"),
         ({"range.hue": "1,3"}, "range.hue", ""),
@@ -288,7 +292,7 @@ def test_a_run_too_large_is_refused_before_it_is_made() -> None:
 def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
     names = {setting.name for entry in TASKS.values() for setting in entry.settings}
     own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
-           "sample", "window", "node", "edges", "picture", "scale"}  # fmt: skip
+           "sample", "window", "node", "unit", "graph", "edges", "picture", "scale"}  # fmt: skip
     assert not names & own
     assert not any("." in name for name in names)
 

@@ -47,17 +47,19 @@ def graph(source: Run | Scene, palette: str = "light", width: int = 1000) -> go.
     width     pixels that the figure is expected to have: what is written, and how large, depends on it
     """
     picture = source if isinstance(source, Scene) else scene(source)
-    return _Drawing(picture, theme.PALETTES[palette], width).figure()
+    return Drawing(picture, theme.PALETTES[palette], width).figure()
 
 
-class _Drawing:
-    """A scene on a sheet of known size."""
+class Drawing:
+    """A scene on a sheet of known size; other pictures of the same nodes and edges change what differs."""
 
     def __init__(self, picture: Scene, colours: theme.Palette, width: int) -> None:
         self.picture, self.colours, self.width = picture, colours, width
+        self.heads = len(picture.source) <= _ARROWS
         self.margin = {"l": 64 if picture.upwards else 16, "r": 16, "t": 56, "b": 64}
         inner = width - self.margin["l"] - self.margin["r"]
-        across, upwards = np.ptp(picture.x), np.ptp(picture.y) + 1.5
+        self.above = 0.75  # rows beyond the outermost nodes
+        across, upwards = np.ptp(picture.x), np.ptp(picture.y) + 2 * self.above
         self.border = max(0.6, _BORDER * across / (inner - 2 * _BORDER))  # columns beside the outermost nodes
         self.height = int(np.clip(upwards * _ROW, *_HEIGHTS))
         self.pixels = (inner / (across + 2 * self.border), self.height / upwards)  # of a column, of a row
@@ -112,7 +114,7 @@ class _Drawing:
             },
             annotations=[self.time()] if self.picture.upwards else [],
             xaxis=self._axis(self.picture.x, self.border, *self.steps()),
-            yaxis=self._axis(self.picture.y, 0.75, *self.rows()),
+            yaxis=self._axis(self.picture.y, self.above, *self.rows()),
         )
         # The page keeps the selection itself; without this a click would fade all other points for a moment.
         for trace in figure.select_traces(selector=lambda trace: "markers" in (trace.mode or "")):
@@ -212,7 +214,7 @@ class _Drawing:
             x=points[:, 0], y=points[:, 1], mode="lines", line={"color": colour, "width": width}, opacity=opacity,
             hoverinfo="skip", showlegend=False, name="edges",
         )  # fmt: skip
-        if len(picture.source) <= _ARROWS:
+        if self.heads:
             head = np.zeros((len(lines), _POINTS + 1))
             head[:, -2] = np.clip(0.42 * self.size[target], 4, 10)
             distance = self.size / 2 * np.where(self.shape == "diamond", 1.3, 1) + 1
@@ -281,7 +283,7 @@ class _Drawing:
     def _markers(self, chosen: Array, inks: Sequence[str], marker: dict[str, Any]) -> go.Scatter:
         picture = self.picture
         where = chosen if len(chosen) else None
-        labels = [self.symbols[picture.name[i]] if self.font[i] >= _READABLE else "" for i in chosen]
+        labels = [self.label(int(i)) if self.font[i] >= _READABLE else "" for i in chosen]
         inks = [ink if near else self.colours.line for ink, near in zip(inks, self.near[chosen], strict=True)]
         written = any(labels)
         return go.Scatter(
@@ -292,7 +294,7 @@ class _Drawing:
             textfont={"size": np.maximum(self.font[chosen], 1), "color": inks} if written else None,
             hovertext=[self.reading(int(i)) for i in chosen],
             hoverinfo="text",
-            customdata=[[picture.names[picture.name[i]], int(picture.t[i])] for i in chosen],
+            customdata=[self.key(int(i)) for i in chosen],
             cliponaxis=False,
             showlegend=False,
             name="nodes",
@@ -303,6 +305,18 @@ class _Drawing:
                 **marker,
             },
         )
+
+    def label(self, i: int) -> str:
+        """What is written in a node."""
+        return str(self.symbols[self.picture.name[i]])
+
+    def key(self, i: int) -> list[Any]:
+        """What a click on a node gives."""
+        return [self.picture.names[self.picture.name[i]], int(self.picture.t[i])]
+
+    def quantity(self) -> str:
+        """What the colour shows."""
+        return self.picture.view.quantity
 
     def bar(self) -> dict[str, Any]:
         """The colour bar, in powers of ten."""
@@ -320,7 +334,7 @@ class _Drawing:
             "len": 1 if self.width < 600 else 0.5,
             "thickness": 9,
             "outlinewidth": 0,
-            "title": {"text": f"{LENSES[view.lens].title}, {view.quantity}", "side": "top", "font": {"size": 13}},
+            "title": {"text": f"{LENSES[view.lens].title}, {self.quantity()}", "side": "top", "font": {"size": 13}},
             "tickvals": powers,
             "ticktext": [text.power(exponent) for exponent in powers],
             "tickfont": {"size": 12, "color": self.colours.muted},

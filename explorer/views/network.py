@@ -54,8 +54,10 @@ def page() -> None:
         case "rolled":
             rolled.picture(state, run, palette, pixels)
         case "neurons":
-            neurons.picture(state, run, palette, pixels)
+            neurons.picture(state, run, palette, pixels, *said(state, run))
     walker(state, run)
+    if state.view.graph == "neurons":
+        neurons.neuron(state, run, pixels)
     inspector(state, run, palette, pixels)
     twin(picture)
     below(state, run, palette, pixels)
@@ -108,15 +110,16 @@ def lenses(state: State, run: Run) -> None:
             args=("lens", lambda state, lens: of_view(state, lens=lens)),
             help="\n\n".join(f"**{lens.title}**: {lens.words}" for lens in LENSES.values()),
         )
-    with row.container(width=150):
-        choice(
-            "of a vector, its",
-            list(MEASURES),
-            lambda measure: MEASURES[measure][0],
-            "measure",
-            view.measure,
-            lambda state, measure: of_view(state, measure=measure),
-        )
+    if view.graph != "neurons":  # each of which is a single number
+        with row.container(width=150):
+            choice(
+                "of a vector, its",
+                list(MEASURES),
+                lambda measure: MEASURES[measure][0],
+                "measure",
+                view.measure,
+                lambda state, measure: of_view(state, measure=measure),
+            )
     with row.container(width=105):
         entered(EXPONENT, "low", view.low, lambda state, low: of_range(state, low, state.view.high), "Lowest, 10ⁿ")
     with row.container(width=105):
@@ -127,16 +130,17 @@ def lenses(state: State, run: Run) -> None:
     if (usual := view.usual_range()) != view:
         change = lambda state, _: replace(state, view=usual)  # noqa: E731
         row.button("Reset", key="usual", on_click=put, args=("usual", change), help="The scale as it was at first.")
-    with row.container(width=165):
-        choice(
-            "Edges show",
-            list(EDGES),
-            lambda edges: EDGES[edges][0],
-            "edges",
-            view.edges,
-            lambda state, edges: of_view(state, edges=edges),
-            help="Width and colour by norm, on the scale of the nodes.",
-        )
+    if view.graph != "neurons":  # whose edges show the weights
+        with row.container(width=165):
+            choice(
+                "Edges show",
+                list(EDGES),
+                lambda edges: EDGES[edges][0],
+                "edges",
+                view.edges,
+                lambda state, edges: of_view(state, edges=edges),
+                help="Width and colour by norm, on the scale of the nodes.",
+            )
     if run.B > 1:
         with row.container(width=105):
             choice(
@@ -179,7 +183,8 @@ def of_range(state: State, low: int, high: int) -> State:
 
 def fitted(state: State, _: None) -> State:
     """The state with the scale fitted to what is drawn."""
-    magnitude = scene(computed(state.model), state.view).magnitude
+    run = computed(state.model)
+    magnitude = neurons.magnitude(state, run) if state.view.graph == "neurons" else scene(run, state.view).magnitude
     usable = np.log10(magnitude[np.isfinite(magnitude) & (magnitude > 0)])
     if not len(usable):
         return state
@@ -197,6 +202,14 @@ def sample_of(state: State, run: Run) -> int:
 
 def drawn(state: State, run: Run) -> Scene:
     """The scene, with what the task has to say at each step."""
+    picture = scene(run, state.view, *said(state, run))
+    if state.view.graph == "unrolled" and (picture.first, picture.last) != (1, run.T):
+        window(run, picture)
+    return picture
+
+
+def said(state: State, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the task has to say at each step: what comes in, and what is asked for."""
     task, sample = models.task(state.model), 1 if run.B == 1 else sample_of(state, run)
     labels: tuple[str, ...] = ()
     targets: list[str] = []
@@ -205,10 +218,7 @@ def drawn(state: State, run: Run) -> Scene:
         targets = [task.classes[c] for c in y] if task.classes else [f"{v + 0.0:.2f}" for v in y[:, 0]]
         if sample == 1 and task.labels != tuple(map(str, range(1, run.T + 1))):  # those the axis has anyway
             labels = task.labels
-    picture = scene(run, state.view, labels, targets)
-    if (picture.first, picture.last) != (1, run.T):
-        window(run, picture)
-    return picture
+    return labels, tuple(targets)
 
 
 def show_picture(picture: Scene, palette: str, pixels: int) -> None:

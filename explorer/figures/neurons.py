@@ -1,0 +1,207 @@
+"""The network taken apart into single neurons, as a plotly figure, for the page and for a notebook: `neurons(run)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from engine import Run
+from explorer import neurons as layout
+from explorer import theme
+from explorer.figures import text
+from explorer.figures.graph import Drawing
+from explorer.neurons import Neurons
+
+Array = NDArray[Any]
+
+#: |w| up to which a line has each width, in pixels; the last is for all that is larger.
+WIDTHS: tuple[tuple[float, float], ...] = ((0.1, 0.6), (0.3, 1.2), (1.0, 2.2), (np.inf, 3.8))
+_HEIGHTS = (170, 640)
+_BEYOND = 26  # pixels beyond the outermost neurons, for what goes in and what is asked for
+_SIZES = (5.0, 34.0)  # pixels across a neuron
+_HEADS = 120  # edges, up to which each ends in an arrow's head
+_READ = 1_500  # edges, up to which each can be read
+_FADED = 0.1  # opacity of edges that are not those of the selected neuron
+_TOWARDS = 0.42  # where along an edge it is read: off the middle, in which those of two layers cross
+_SYMBOLS = {"gradient": "|δ|", "value": "|z|", "slope": "|φ′(a)|"}
+
+
+def neurons(source: Run | Neurons, palette: str = "light", width: int = 1000) -> go.Figure:
+    """The neurons: δ by colour, the sign of a weight by the colour of its edge and its size by the width.
+
+    source    a run, or what `explorer.neurons.neurons` makes of one for any other view of it
+    palette   "light" or "dark", the page that it will stand on
+    width     pixels that the figure is expected to have
+    Raises ValueError where a single step has more neurons than can be drawn.
+    """
+    picture = source if isinstance(source, Neurons) else layout.neurons(source, width=width)
+    return _Drawing(picture, theme.PALETTES[palette], width).figure()
+
+
+class _Drawing(Drawing):
+    """Neurons on a sheet of known size."""
+
+    picture: Neurons
+
+    def __init__(self, picture: Neurons, colours: theme.Palette, width: int) -> None:
+        self.picture, self.colours, self.width = picture, colours, width
+        self.margin = {"l": 64 if picture.upwards else 24, "r": 16, "t": 56, "b": 76 if picture.upwards else 92}
+        inner = width - self.margin["l"] - self.margin["r"]
+        across, along = np.ptp(picture.x) + 2, float(np.ptp(picture.y))
+        self.border = 1.0
+        column = inner / across
+        row = float(np.clip(column if picture.upwards else 34.0, 20, 40))
+        between = column if picture.upwards else min(row, (_HEIGHTS[1] - 2 * _BEYOND) / max(along, 1))
+        size = float(np.clip(0.78 * between, *_SIZES))
+        self.height = int(np.clip(along * row + size + 2 * _BEYOND, *_HEIGHTS))
+        rows = (self.height - size - 2 * _BEYOND) / max(along, 1.0)
+        self.above = (size / 2 + _BEYOND) / rows
+        self.pixels = (column, rows)
+        self.role = np.array(picture.roles)[picture.name]
+        self.shape = np.array([theme.SHAPES[role] for role in picture.roles])[picture.name]
+        self.size = np.full(len(picture.name), size) * np.where(picture.t < 1, 0.8, 1)
+        self.symbols = [text.symbol(parts) for parts in picture.symbols]
+        self.near, self.bright = layout.near(picture)
+        own = [picture.symbol(i) for i in range(len(picture.name))]
+        self.labels = [text.symbol(parts) for parts in own]
+        self.font = self.size * np.minimum(0.46, 0.8 / np.array([text.width(parts) for parts in own]))
+        self.drawn = picture.weight != 0
+        self.heads = int(np.count_nonzero(self.drawn)) <= _HEADS
+
+    # Axes --------------------------------------------------------------------------------------------------------
+
+    def steps(self) -> tuple[Sequence[float], Sequence[str]]:
+        """The steps, or the names of the layers."""
+        picture = self.picture
+        if not picture.upwards:
+            return picture.levels, self._names()
+        return list(picture.blocks.values()), [str(t).replace("-", "−") for t in picture.blocks]
+
+    def rows(self) -> tuple[Sequence[float], Sequence[str]]:
+        """The names of each row."""
+        return (self.picture.levels, self._names()) if self.picture.upwards else ((), ())
+
+    def _names(self) -> list[str]:
+        return ["  ".join(self.symbols[k] for k in row) for row in self.picture.rows]
+
+    # Traces ------------------------------------------------------------------------------------------------------
+
+    def edges(self) -> Iterator[go.Scatter]:
+        """The edges, a trace for all of one sign, one class of widths, bright or faded; a weight of zero has none."""
+        weight = self.picture.weight
+        finite = np.isfinite(weight)
+        class_ = np.searchsorted([most for most, _ in WIDTHS[:-1]], np.abs(weight), side="left")
+        crowd = 1.0 if len(weight) < 800 else 0.7 if len(weight) < 3_000 else 0.5
+        for bright in (False, True):
+            opacity = 1.0 if bright and not self.bright.all() else 0.75 if bright else _FADED
+            for sign, colour in ((-1, self.colours.minus), (1, self.colours.plus)):
+                for kind, (_, width) in enumerate(WIDTHS):
+                    own = self.drawn & finite & (self.bright == bright) & (np.sign(weight) == sign) & (class_ == kind)
+                    if own.any():
+                        yield self.lines(np.flatnonzero(own), colour, width * crowd, opacity)
+            if (own := ~finite & (self.bright == bright)).any():
+                yield self.lines(np.flatnonzero(own), theme.ALARM, 3.0, opacity)
+        for words, colour in (("<i>w</i> > 0", self.colours.plus), ("<i>w</i> < 0", self.colours.minus)):
+            yield go.Scatter(
+                x=[None], y=[None], mode="lines", name=words.replace("<i>w</i> <", "<i>w</i> &lt;"),
+                line={"color": colour, "width": 3},
+            )  # fmt: skip
+
+    def readings(self) -> Iterator[go.Scatter]:
+        """What goes along each edge, to be read near its middle: of all edges, or of the selected neuron's."""
+        picture = self.picture
+        chosen = np.flatnonzero(self.drawn & self.bright)
+        if len(chosen) > _READ:
+            return
+        lines = picture.curves(51)[chosen]
+        middle = lines[:, round(50 * _TOWARDS)]
+        said = [self.told(e) for e in chosen.tolist()]
+        yield go.Scatter(
+            x=middle[:, 0], y=middle[:, 1], mode="markers", hovertext=said, hoverinfo="text", showlegend=False,
+            name="messages", marker={"size": 9, "opacity": 0},
+        )  # fmt: skip
+
+    def told(self, e: int) -> str:
+        """What is said of an edge under the pointer."""
+        picture = self.picture
+        begin, end = int(picture.source[e]), int(picture.target[e])
+        weight = "∂<i>L</i>/∂<i>a</i>" if picture.direct[e] else "<i>w</i>"
+        lines = [
+            f"{self.at(begin)} → {self.at(end)}",
+            f"{weight} = {text.number(float(picture.weight[e]))}",
+            f"δ of {self.at(end)} = {text.number(float(picture.delta[end]))}",
+            f"sent back: {weight} δ = {text.number(float(picture.message[e]))}",
+        ]
+        return "<br>".join(lines)
+
+    def at(self, i: int) -> str:
+        """A neuron with its step."""
+        return text.at(self.labels[i], int(self.picture.t[i]))
+
+    def label(self, i: int) -> str:
+        return self.labels[i]
+
+    def key(self, i: int) -> list[Any]:
+        return [*super().key(i), int(self.picture.unit[i]) + 1]
+
+    def quantity(self) -> str:
+        return _SYMBOLS[self.picture.view.lens]
+
+    def ring(self) -> Iterator[go.Scatter]:
+        """A ring around each selected neuron."""
+        chosen = np.flatnonzero(self.picture.chosen)
+        if len(chosen):
+            yield go.Scatter(
+                x=self.picture.x[chosen],
+                y=self.picture.y[chosen],
+                mode="markers",
+                hoverinfo="skip",
+                showlegend=False,
+                name="selected",
+                marker={
+                    "symbol": [f"{self.shape[i]}-open" for i in chosen],
+                    "size": self.size[chosen] + 8,
+                    "color": self.colours.ink,
+                    "line": {"width": 2.5},
+                },
+            )
+
+    def captions(self) -> Iterator[go.Scatter]:
+        """What comes in, below each step; what is asked for, above it."""
+        picture = self.picture
+        for texts, name, side in ((picture.labels, "inputs", -1), (picture.targets, "targets", 1)):
+            if not texts or not picture.upwards:
+                continue
+            steps = range(picture.first, picture.last + 1)
+            edge = picture.y.max() if side > 0 else picture.y.min()
+            yield go.Scatter(
+                x=[picture.blocks[t] for t in steps],
+                y=[edge + side * (self.size.max() / 2 + 3) / self.pixels[1]] * len(steps),
+                mode="text",
+                text=[text.escaped(said) for said in texts],
+                textposition="bottom center" if side < 0 else "top center",
+                textfont={"size": 15, "color": self.colours.ink},
+                hoverinfo="skip",
+                showlegend=False,
+                cliponaxis=False,
+                name=name,
+            )
+
+    def reading(self, i: int) -> str:
+        """What is said of a neuron under the pointer."""
+        picture = self.picture
+        function = picture.functions[picture.function[i]]
+        role = picture.roles[picture.name[i]] if picture.t[i] > 0 else "initial value"
+        lines = [f"<b>{self.at(i)}</b>   {role}, unit {picture.unit[i] + 1}"]
+        if function:
+            lines.append(f"<i>a</i> = {text.number(float(picture.a[i]))}")
+        of_a = f" = {theme.FUNCTIONS[function]}(<i>a</i>)" if function else ""
+        lines.append(f"<i>z</i>{of_a} = {text.number(float(picture.z[i]))}")
+        if np.isfinite(picture.slope[i]):
+            lines.append(f"φ′(<i>a</i>) = {text.number(float(picture.slope[i]))}")
+        lines.append(f"δ = ∂<i>L</i>/∂<i>a</i> = {text.number(float(picture.delta[i]))}")
+        return "<br>".join(lines)
