@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import engine
 from engine.equations import MAX_TEXT
+from engine.graph import Parameters
 from engine.initial import SCHEMES, Scheme, Setting, shown
 from explorer import model as models
 from explorer import theme
@@ -62,6 +63,13 @@ EDGES: Final[Mapping[str, tuple[str, str]]] = {
 #: Which graph is drawn -> its title.
 GRAPHS: Final[Mapping[str, str]] = {"unrolled": "Unrolled", "rolled": "Rolled", "neurons": "Neurons"}
 
+#: How the parameters stand in the graph, as `engine.unroll` has it -> title.
+PARAMETERS: Final[Mapping[Parameters, str]] = {
+    "hidden": "hidden",
+    "shared": "shared",
+    "copies": "a copy a step",
+}
+
 #: How the unrolled graph is drawn -> its title.
 PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
 
@@ -78,6 +86,7 @@ class View:
     window          the first and last step that are drawn, or None for as many as there is room for
     selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
     graph           key of `GRAPHS`
+    parameters      key of `PARAMETERS`
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
     """
@@ -89,6 +98,7 @@ class View:
     window: tuple[int, int] | None = None
     selected: tuple[str, int] | None = None
     graph: str = "unrolled"
+    parameters: Parameters = "hidden"
     edges: str = "nothing"
     picture: str = "live"
     scale: str = "viridis"
@@ -98,6 +108,7 @@ class View:
             (self.lens, LENSES),
             (self.measure, MEASURES),
             (self.graph, GRAPHS),
+            (self.parameters, PARAMETERS),
             (self.edges, EDGES),
             (self.picture, PICTURES),
             (self.scale, theme.SCALES),
@@ -347,6 +358,7 @@ _VIEW: Final = {
     "window": _Field("window", _pair, lambda window: _listed(window or ())),
     "node": _Field("selected", _node, lambda node: "{},{}".format(*node) if node else ""),
     "graph": _Field("graph"),
+    "parameters": _Field("parameters"),
     "edges": _Field("edges"),
     "picture": _Field("picture"),
     "scale": _Field("scale"),

@@ -27,6 +27,7 @@ _POINTS = 13  # of a bent edge
 _ARROWS = 1_200  # more edges than this are drawn without heads, which nobody could tell apart
 _NUMBERS = 1_000  # more nodes than this say their norms only
 _FADED = 0.16  # opacity of what has nothing to do with the selected node
+_THIN = 0.6  # width of a parameter's edge beside that of others: there are many of them, and they say little
 _LEVELS = 8  # of an edge's strength; a line of plotly has one colour and one width
 
 #: Mark -> its glyph in the node, and what it says in the legend.
@@ -77,7 +78,8 @@ class _Drawing:
         along, between = self.pixels if picture.upwards else self.pixels[::-1]
         size = np.clip(0.8 * np.minimum(np.where(crowd > 1, along, along * place.pitch), between), *_SIZES)
         size = np.minimum(size, 2.4 * size.min())[picture.name]
-        return np.asarray(size * np.where(picture.t < 1, 0.75, 1) * np.where(self.role == "loss", 0.9, 1))
+        smaller = np.array([theme.SMALLER.get(role, 1.0) for role in picture.roles])[picture.name]
+        return np.asarray(size * np.where(picture.initial, 0.75, 1) * smaller)
 
     def figure(self) -> go.Figure:
         """The drawing."""
@@ -128,7 +130,8 @@ class _Drawing:
         if not picture.upwards:
             return (), ()
         every = _every(self.pixels[0] * picture.grid.pitch, 26)
-        steps = [t for t in range(int(picture.t.min()), picture.last + 1) if t % every == 0 or (t == 1 and every >= 5)]
+        begin = int(picture.t[~picture.shared].min())
+        steps = [t for t in range(begin, picture.last + 1) if t % every == 0 or (t == 1 and every >= 5)]
         return [(t - 1) * picture.grid.pitch for t in steps], [str(t).replace("-", "−") for t in steps]
 
     def rows(self) -> tuple[Sequence[float], Sequence[str]]:
@@ -136,7 +139,8 @@ class _Drawing:
         picture, place = self.picture, self.picture.grid
         if not picture.upwards:
             return (), ()
-        here = [[self.symbols[i] for i, n in enumerate(picture.names) if place.row[n] == r] for r in range(place.rows)]
+        every = [(place.row[n], self.symbols[i]) for i, n in enumerate(picture.names) if n not in place.shared]
+        here = [[symbol for row, symbol in every if row == r] for r in range(place.rows)]
         return range(place.rows), ["  ".join(symbols) for symbols in here]
 
     def time(self) -> dict[str, Any]:
@@ -174,6 +178,7 @@ class _Drawing:
         picture, colours = self.picture, self.colours
         thin = 1.2 if len(picture.source) < 600 else 0.8 if len(picture.source) <= _ARROWS else 0.4
         bright = self.near[picture.source] & self.near[picture.target]
+        of_parameter = self.role[picture.source] == "parameter"
         level = self.levels()
         for kind in np.unique(level).tolist():
             share = (kind + 0.5) / _LEVELS
@@ -185,8 +190,9 @@ class _Drawing:
                 else (theme.colour_at(share, picture.view.scale), thin + 3 * share)
             )
             for opacity, own in ((1.0, bright), (_FADED, ~bright)):
-                if (chosen := np.flatnonzero((level == kind) & own)).size:
-                    yield self.lines(chosen, colour, width, opacity)
+                for share, alike in ((1.0, ~of_parameter), (_THIN if kind < 0 else 1.0, of_parameter)):
+                    if (chosen := np.flatnonzero((level == kind) & own & alike)).size:
+                        yield self.lines(chosen, colour, width * share, opacity)
 
     def levels(self) -> Array:
         """How strong what goes along each edge is, from 0 to _LEVELS − 1; _LEVELS if not finite, −1 if it is nothing."""
@@ -206,7 +212,7 @@ class _Drawing:
         lines = picture.curves(_POINTS)[chosen]
         target = picture.target[chosen]
         kept = np.ones((len(lines), _POINTS + 1), bool)
-        kept[picture.bend[chosen] == 0, 1:-2] = False  # a straight one needs its ends and the gap only
+        kept[(picture.bend[chosen] == 0) & (picture.turn[chosen] == 0), 1:-2] = False  # a straight one needs its ends and the gap only
         points = np.concatenate([lines, np.full((len(lines), 1, 2), np.nan)], axis=1)[kept]
         trace = go.Scatter(
             x=points[:, 0], y=points[:, 1], mode="lines", line={"color": colour, "width": width}, opacity=opacity,
@@ -236,7 +242,7 @@ class _Drawing:
         middle = picture.curves(3)[:, 1]
         forth = picture.view.edges == "forward"
         begins, ends = (picture.source, picture.target) if forth else (picture.target, picture.source)
-        names = [text.at(self.symbols[k], t) for k, t in zip(picture.name, picture.t.tolist(), strict=True)]
+        names = [self.named(i) for i in range(len(picture.name))]
         said = [
             f"{names[begin]} → {names[end]}<br>{EDGES[picture.view.edges][1]} = "
             + ("none" if norm < 0 else text.number(norm))
@@ -410,12 +416,18 @@ class _Drawing:
                 name="inputs" if side < 0 else "targets",
             )
 
+    def named(self, i: int) -> str:
+        """A node with its step."""
+        own = self.symbols[self.picture.name[i]]
+        return own if self.picture.shared[i] else text.at(own, int(self.picture.t[i]))
+
     def reading(self, i: int) -> str:
         """What is said of a node under the pointer."""
         picture = self.picture
-        k, t = int(picture.name[i]), int(picture.t[i])
-        role, units, own = picture.roles[k] if t > 0 else "initial value", int(picture.units[i]), self.symbols[k]
-        lines = [f"<b>{text.at(own, t)}</b>   {role}, {units} {'unit' if units == 1 else 'units'}"]
+        k, units = int(picture.name[i]), int(picture.units[i])
+        own, role = self.symbols[k], "initial value" if picture.initial[i] else picture.roles[k]
+        what = "number" if role == "parameter" else "unit"
+        lines = [f"<b>{self.named(i)}</b>   {role}, {units} {what}{'s' * (units != 1)}"]
         readings = (
             (own, picture.value[i], picture.value_head[i]),
             (f"∇{own}", picture.gradient[i], picture.gradient_head[i]),

@@ -70,6 +70,26 @@ def select(node: Node | None) -> Change:
     return lambda state, _: replace(state, view=replace(state.view, selected=node))
 
 
+def pick(run: Run, node: Node | None) -> Change:
+    """The change by a click in a picture: where a parameter stands once for all steps, its copy at the step in question."""
+
+    def change(state: State, _: object) -> State:
+        if node is None or node[0] not in run.parameters or node[1] > 0:
+            return select(node)(state, None)
+        now = state.view.selected[1] if state.view.selected else run.T
+        return select((node[0], min(max(now, 1), run.T)))(state, None)
+
+    return change
+
+
+def clicked(key: str, run: Run) -> None:
+    """What a click in a plotly figure does: it selects the node; beside the nodes it does nothing."""
+    for point in st.session_state[key].selection.points[:1]:
+        match point.get("customdata"):
+            case [str(name), int(t)]:
+                put(key, pick(run, (name, t)))
+
+
 # --- the view ----------------------------------------------------------------------------------------------------
 
 
