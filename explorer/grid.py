@@ -15,7 +15,7 @@ from engine.graph import Parameters
 _BENDS = (0.0, *(sign * size for size in (0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.0, 2.6) for sign in (1, -1)))
 _TURNS = (1.0, 0.7, 1.3, 0.5, 1.6, 2.0)  # columns before a target at which an edge may turn off to it
 CORNER = 0.4  # where the polygon of such a curve has its corner, as a share of these columns
-_CLEARANCE = 0.33  # columns or rows between the line of an edge and the centre of a node that it passes
+_CLEARANCE = 0.32  # columns or rows between the line of an edge and the centre of a node that it passes
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ def _with_copies(cell: Cell, row: dict[str, float], column: dict[str, float]) ->
         across = min(len(names), _BESIDE)
         first = column[reader] - (across // 2 + across % 2) + 0.5  # never straight below, where x comes up
         below[reader] = [(first + k % across, 1 + k // across) for k in range(len(names))]
-    higher = _raised(row, {reader: max(down for _, down in places) for reader, places in below.items()})
+    # below stacks a row stays empty, in which the lines from x spread
+    rows = {reader: max(down for _, down in places) + (places[-1][1] > 2) for reader, places in below.items()}
+    higher = _raised(row, rows)
     made, columns = dict(higher), dict(column)
     for reader, names in readers.items():
         for name, (at, down) in zip(names, below[reader], strict=True):
@@ -212,7 +214,7 @@ def _room(points: NDArray[np.float64], passed: NDArray[np.float64]) -> float:
 def turned(end: NDArray[np.floating], rail: NDArray[np.floating] | float, turn: NDArray[np.floating] | float,
            points: int = 25) -> NDArray[np.float64]:  # fmt: skip
     """Points of the curve by which an edge leaves a row `rail`, `turn` columns before its end: end (…, 2), the others (…)."""
-    end, rail, turn = np.asarray(end, float), np.asarray(rail, float), np.asarray(turn, float)
+    end, rail, turn = np.asarray(end, np.float64), np.asarray(rail, np.float64), np.asarray(turn, np.float64)
     start = np.stack([end[..., 0] - turn, np.broadcast_to(rail, turn.shape)], axis=-1)
     middle = np.stack([end[..., 0] - CORNER * turn, np.broadcast_to(rail, turn.shape)], axis=-1)
     return _bezier(start, middle, end, points)
@@ -234,7 +236,7 @@ def curve(
 
 
 def _bezier(
-    start: NDArray[np.float64], middle: NDArray[np.float64], end: NDArray[np.float64], points: int
+    start: NDArray[np.floating], middle: NDArray[np.floating], end: NDArray[np.floating], points: int
 ) -> NDArray[np.float64]:
     s = np.linspace(0, 1, points)[:, None]
     return np.asarray(

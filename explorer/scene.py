@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
 
@@ -23,6 +23,10 @@ _COPIES: Final = 2**22  # numbers of the parameters' copies that are held at onc
 _HEAD: Final = 4  # numbers of a vector that are kept for reading
 
 
+_Readings: TypeAlias = tuple[Array, Array, Array, Array, Array]
+_NOTHING: Final[_Readings] = (*[np.full(1, -1.0)] * 3, *[np.full((1, _HEAD), np.nan)] * 2)  # type: ignore[assignment]
+
+
 class Mark(IntEnum):
     """How the magnitude of a node stands to the scale."""
 
@@ -37,7 +41,7 @@ class Mark(IntEnum):
 
 @dataclass(frozen=True)
 class Scene:
-    """What the picture of the unrolled graph looks like; N nodes, E edges, all arrays read-only.
+    """What the picture of the unrolled graph looks like, or (`folded`) of the rolled one; N nodes, E edges.
 
     names, roles    every name once, from the bottom up, and its role
     symbols         how each is written; a call inside a larger expression is written as its function
@@ -196,7 +200,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         t=t,
         x=column if upwards else row,
         y=row if upwards else -column,
-        units=np.array([run.parameters[n].size if n in run.parameters else run.sizes[n] for n in names], np.int32)[name],
+        units=np.array([_units(run, n) for n in names], np.int32)[name],
         magnitude=magnitude,
         mark=marks(magnitude, view.low, view.high),
         value=value,
@@ -222,6 +226,81 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         grid=place,
         view=view,
     )
+
+
+def folded(source: Run | Cell, view: View | None = None) -> Scene:
+    """The scene of the rolled graph: every name once, edges with a lag among the others.
+
+    What it says of a node is of all steps together: the norm of everything that stands in its row of the unrolled graph;
+    of a parameter, the gradient of the whole. t is the step that a click means: the selected one, else the last. Of a cell
+    alone there are no numbers, and no magnitude.
+    """
+    view = view or View()
+    run = source if isinstance(source, Run) else None
+    cell = run.cell if run else source
+    assert isinstance(cell, Cell)
+    place = grid(cell, "hidden" if view.parameters == "hidden" else "copies")
+    names, steps = place.names, run.T if run else 1
+    number = {name: i for i, name in enumerate(names)}
+    column, row = (np.array([of[name] for name in names], float) for of in (place.column, place.row))
+    upwards = bool(cell.states)
+    parts = [_folded_readings(run, view, name) for name in names] if run else [_NOTHING] * len(names)
+    magnitude, value, gradient, value_head, gradient_head = (np.concatenate(part) for part in zip(*parts, strict=True))
+    wires = place.wires
+    begins = np.array([number[w.source] for w in wires], int)
+    strength = None
+    if run and view.edges == "forward":
+        strength = value[begins]
+    elif run and view.edges == "backward":
+        norms = _messages(run, view, place, 1, run.T)
+        strength = np.where(norms[:, 0] < 0, -1, magnitudes(norms))
+    now = min(max(view.selected[1], 1), steps) if view.selected else steps
+    return Scene(
+        names=names,
+        roles=tuple(cell.role(name) for name in names),
+        symbols=tuple(_symbol(cell, name) for name in names),
+        name=np.arange(len(names)),
+        t=np.full(len(names), now),
+        x=column if upwards else row,
+        y=row if upwards else -column,
+        units=np.array([_units(run, name) if run else 0 for name in names], np.int32),
+        magnitude=magnitude,
+        mark=marks(magnitude, view.low, view.high),
+        value=value,
+        gradient=gradient,
+        value_head=value_head,
+        gradient_head=gradient_head,
+        source=begins,
+        target=np.array([number[w.target] for w in wires], int),
+        lag=np.array([w.lag for w in wires], int),
+        argument=np.array([w.argument for w in wires], int),
+        bend=np.array([0.0 if w.lag else w.bend for w in wires]),
+        turn=np.zeros(len(wires)),
+        strength=strength,
+        low=view.low,
+        high=view.high,
+        first=1,
+        last=steps,
+        T=steps,
+        labels=(),
+        targets=(),
+        selected=number.get(view.selected[0]) if view.selected else None,
+        upwards=upwards,
+        grid=place,
+        view=view,
+    )
+
+
+def _folded_readings(run: Run, view: View, name: str) -> _Readings:
+    """What `_readings` gives, of all steps as of one; without first numbers."""
+    if name in run.parameters:
+        return _shared_readings(run, view, name)
+    parts = _readings(run, view, name, 1, run.T)
+    unknown = np.full((1, _HEAD), np.nan)
+    together = [magnitudes(parts[0][None], view.measure), *(magnitudes(norms[None]) for norms in parts[1:3])]
+    none = [norms[0] < 0 for norms in parts[:3]]
+    magnitude, value, gradient = (np.where(no, -1.0, norm) for no, norm in zip(none, together, strict=True))
+    return magnitude, value, gradient, unknown, unknown
 
 
 def reach(picture: Scene, index: int) -> Array:
@@ -280,15 +359,22 @@ def _strength(run: Run, view: View, place: Grid, wire: Array, source: Array, ste
         return None
     if view.edges == "forward":
         return np.asarray(value[source])
-    norms = np.full((len(place.wires), run.T), -1.0)
+    norms = _messages(run, view, place, int(step.min()), int(step.max()))
+    return np.asarray(norms[wire, step - step.min()])
+
+
+def _messages(run: Run, view: View, place: Grid, first: int, last: int) -> Array:
+    """Of each wire, the L2 norm of its message at the steps from first to last: (wires, steps); −1 where there is none."""
+    norms = np.full((len(place.wires), last + 1 - first), -1.0)
     row = {(w.source, w.target, w.lag, w.argument): i for i, w in enumerate(place.wires)}
-    for steps in _portions(run, int(step.min()), int(step.max())):
+    for steps in _portions(run, first, last):
+        here = slice(steps.start + 1 - first, steps.stop + 1 - first)
         for target in run.cell.nodes:
             for read, message in run.messages(target, steps):
                 if (i := row.get((read.name, target, read.lag, read.argument))) is not None:
                     parameter = read.name in run.parameters
-                    norms[i, steps] = magnitudes(message if parameter else message[:, _sample(run, view)])
-    return np.asarray(norms[wire, step - 1])
+                    norms[i, here] = magnitudes(message if parameter else message[:, _sample(run, view)])
+    return norms
 
 
 def _portions(run: Run, first: int, last: int) -> Iterator[slice]:
@@ -297,12 +383,13 @@ def _portions(run: Run, first: int, last: int) -> Iterator[slice]:
     yield from (slice(begin, min(begin + many, last)) for begin in range(first - 1, last, many))
 
 
+def _units(run: Run, name: str) -> int:
+    return int(run.parameters[name].size) if name in run.parameters else run.sizes[name]
+
+
 def _symbol(cell: Cell, name: str) -> Symbol:
     lifted = name in cell.equations and cell.equations[name].within is not None
     return Symbol(cell.operation(name) or name) if lifted else symbol(name)
-
-
-_Readings: TypeAlias = tuple[Array, Array, Array, Array, Array]
 
 
 def _readings(run: Run, view: View, name: str, first: int, last: int) -> _Readings:

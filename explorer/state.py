@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -104,7 +104,7 @@ class View:
     scale: str = "viridis"
 
     def __post_init__(self) -> None:
-        keys: tuple[tuple[str, Mapping[str, object]], ...] = (
+        keys: tuple[tuple[str, Collection[str]], ...] = (
             (self.lens, LENSES),
             (self.measure, MEASURES),
             (self.graph, GRAPHS),

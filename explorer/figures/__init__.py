@@ -6,5 +6,6 @@ explorer.figures.graph(run).show()
 from explorer.figures.copies import copies
 from explorer.figures.gradients import gradients
 from explorer.figures.graph import graph
+from explorer.figures.rolled import rolled
 
-__all__ = ["copies", "gradients", "graph"]
+__all__ = ["copies", "gradients", "graph", "rolled"]

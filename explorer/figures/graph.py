@@ -48,28 +48,48 @@ def graph(source: Run | Scene, palette: str = "light", width: int = 1000) -> go.
     width     pixels that the figure is expected to have: what is written, and how large, depends on it
     """
     picture = source if isinstance(source, Scene) else scene(source)
-    return _Drawing(picture, theme.PALETTES[palette], width).figure()
+    return Drawing(picture, theme.PALETTES[palette], width).figure()
 
 
-class _Drawing:
+class Drawing:
     """A scene on a sheet of known size."""
 
     def __init__(self, picture: Scene, colours: theme.Palette, width: int) -> None:
         self.picture, self.colours, self.width = picture, colours, width
-        self.margin = {"l": 64 if picture.upwards else 16, "r": 16, "t": 56, "b": 64}
+        self.ways, self.straight = self.courses()
+        self.margin = self.margins()
         inner = width - self.margin["l"] - self.margin["r"]
-        across, upwards = np.ptp(picture.x), np.ptp(picture.y) + 1.5
-        self.border = max(0.6, _BORDER * across / (inner - 2 * _BORDER))  # columns beside the outermost nodes
+        self.extent = self.bounds()
+        across, upwards = np.ptp(self.extent[0]), np.ptp(self.extent[1]) + 1.5
+        self.border = self.beside(inner, across)
         self.height = int(np.clip(upwards * _ROW, *_HEIGHTS))
         self.pixels = (inner / (across + 2 * self.border), self.height / upwards)  # of a column, of a row
         self.role = np.array(picture.roles)[picture.name]
         self.shape = np.array([theme.SHAPES[role] for role in picture.roles])[picture.name]
         self.size = self._sizes()
-        self.symbols = [text.symbol(parts) for parts in picture.symbols]
+        self.symbols: list[str] = [text.symbol(parts) for parts in picture.symbols]
         everything = np.ones(len(picture.name), bool)
         self.near = everything if picture.selected is None else reach(picture, picture.selected)
         widths = np.array([text.width(parts) for parts in picture.symbols])
         self.font = self.size * np.minimum(0.48, 0.78 / widths)[picture.name]
+
+    def courses(self) -> tuple[Array, Array]:
+        """The edges as lines, (E, points, 2), and which of them are straight."""
+        picture = self.picture
+        return picture.curves(_POINTS), (picture.bend == 0) & (picture.turn == 0)
+
+    def margins(self) -> dict[str, int]:
+        """Pixels around the graph: for the names of the rows, the colour bar, and steps and legend."""
+        return {"l": 64 if self.picture.upwards else 16, "r": 16, "t": 56, "b": 64}
+
+    def bounds(self) -> tuple[Array, Array]:
+        """The first and last column and row that are drawn in."""
+        x, y = self.picture.x, self.picture.y
+        return np.array([x.min(), x.max()]), np.array([y.min(), y.max()])
+
+    def beside(self, pixels: int, columns: float) -> float:
+        """Columns beside the outermost nodes, where so many columns are given so many pixels."""
+        return max(0.6, _BORDER * columns / (pixels - 2 * _BORDER))
 
     def _sizes(self) -> Array:
         """Pixels across each node: larger where fewer stand in a row of a step, but not by far."""
@@ -77,7 +97,8 @@ class _Drawing:
         crowd = np.array([sum(row == other for other in place.row.values()) for row in place.row.values()])
         along, between = self.pixels if picture.upwards else self.pixels[::-1]
         size = np.clip(0.8 * np.minimum(np.where(crowd > 1, along, along * place.pitch), between), *_SIZES)
-        size = np.minimum(size, 2.4 * size.min())[picture.name]
+        once = np.isin(picture.names, place.shared)
+        size = np.where(once, size, np.minimum(size, 2.4 * size[~once].min()))[picture.name]
         smaller = np.array([theme.SMALLER.get(role, 1.0) for role in picture.roles])[picture.name]
         return np.asarray(size * np.where(picture.initial, 0.75, 1) * smaller)
 
@@ -112,9 +133,9 @@ class _Drawing:
                 "itemclick": False,
                 "itemdoubleclick": False,
             },
-            annotations=[self.time()] if self.picture.upwards else [],
-            xaxis=self._axis(self.picture.x, self.border, *self.steps()),
-            yaxis=self._axis(self.picture.y, 0.75, *self.rows()),
+            annotations=self.notes(),
+            xaxis=self._axis(self.extent[0], self.border, *self.steps()),
+            yaxis=self._axis(self.extent[1], 0.75, *self.rows()),
         )
         # The page keeps the selection itself; without this a click would fade all other points for a moment.
         for trace in figure.select_traces(selector=lambda trace: "markers" in (trace.mode or "")):
@@ -143,9 +164,11 @@ class _Drawing:
         here = [[symbol for row, symbol in every if row == r] for r in range(place.rows)]
         return range(place.rows), ["  ".join(symbols) for symbols in here]
 
-    def time(self) -> dict[str, Any]:
-        """What the numbers below are."""
-        return {
+    def notes(self) -> list[dict[str, Any]]:
+        """What stands beside the nodes: what the numbers below are."""
+        if not self.picture.upwards:
+            return []
+        time = {
             "text": "step <i>t</i>",
             "xref": "paper",
             "yref": "paper",
@@ -158,6 +181,7 @@ class _Drawing:
             "showarrow": False,
             "font": {"color": self.colours.muted, "size": 13},
         }
+        return [time]
 
     def _axis(self, values: Array, border: float, places: Sequence[float], texts: Sequence[str]) -> dict[str, Any]:
         return {
@@ -209,17 +233,16 @@ class _Drawing:
     def lines(self, chosen: Array, colour: str, width: float, opacity: float) -> go.Scatter:
         """Edges as one line with gaps; a head where each ends, turned and set off by plotly in pixels."""
         picture = self.picture
-        lines = picture.curves(_POINTS)[chosen]
-        target = picture.target[chosen]
-        kept = np.ones((len(lines), _POINTS + 1), bool)
-        kept[(picture.bend[chosen] == 0) & (picture.turn[chosen] == 0), 1:-2] = False  # a straight one needs its ends and the gap only
+        lines, target = self.ways[chosen], picture.target[chosen]
+        kept = np.ones((len(lines), lines.shape[1] + 1), bool)
+        kept[self.straight[chosen], 1:-2] = False  # a straight one needs its ends and the gap only
         points = np.concatenate([lines, np.full((len(lines), 1, 2), np.nan)], axis=1)[kept]
         trace = go.Scatter(
             x=points[:, 0], y=points[:, 1], mode="lines", line={"color": colour, "width": width}, opacity=opacity,
             hoverinfo="skip", showlegend=False, name="edges",
         )  # fmt: skip
         if len(picture.source) <= _ARROWS:
-            head = np.zeros((len(lines), _POINTS + 1))
+            head = np.zeros(kept.shape)
             head[:, -2] = np.clip(0.42 * self.size[target], 4, 10)
             distance = self.size / 2 * np.where(self.shape == "diamond", 1.3, 1) + 1
             trace.mode = "lines+markers"
@@ -239,7 +262,7 @@ class _Drawing:
         picture = self.picture
         if picture.strength is None:
             return
-        middle = picture.curves(3)[:, 1]
+        middle = self.ways[:, self.ways.shape[1] // 2]
         forth = picture.view.edges == "forward"
         begins, ends = (picture.source, picture.target) if forth else (picture.target, picture.source)
         names = [self.named(i) for i in range(len(picture.name))]
@@ -274,7 +297,7 @@ class _Drawing:
                     "cmin": picture.low,
                     "cmax": picture.high,
                     "colorscale": theme.colorscale(picture.view.scale),
-                    "colorbar": self.bar(),
+                    **self.bar(),
                 }
             else:
                 inks = ["#ffffff" if fill == theme.ALARM else colours.ink] * len(chosen)
@@ -310,11 +333,15 @@ class _Drawing:
             },
         )
 
+    def title(self) -> str:
+        """What the colour shows."""
+        return f"{LENSES[self.picture.view.lens].title}, {self.picture.view.quantity}"
+
     def bar(self) -> dict[str, Any]:
         """The colour bar, in powers of ten."""
-        low, high, view = self.picture.low, self.picture.high, self.picture.view
+        low, high = self.picture.low, self.picture.high
         powers = list(range(low, high + 1, _every(8, high - low)))
-        return {
+        bar = {
             "orientation": "h",
             "x": 1,
             "xanchor": "right",
@@ -326,12 +353,13 @@ class _Drawing:
             "len": 1 if self.width < 600 else 0.5,
             "thickness": 9,
             "outlinewidth": 0,
-            "title": {"text": f"{LENSES[view.lens].title}, {view.quantity}", "side": "top", "font": {"size": 13}},
+            "title": {"text": self.title(), "side": "top", "font": {"size": 13}},
             "tickvals": powers,
             "ticktext": [text.power(exponent) for exponent in powers],
             "tickfont": {"size": 12, "color": self.colours.muted},
             "ticks": "",
         }
+        return {"colorbar": bar}
 
     def glyphs(self) -> Iterator[go.Scatter]:
         """What the colour cannot say, as a sign in the node and a word in the legend."""

@@ -353,8 +353,9 @@ function reveal(live, i) {
 function sizes({ graph, scale: { kx, ky, more } }) {
   const [along, between] = graph.upwards ? [kx, ky] : [ky, kx], least = clamp(0.9 * along * graph.pitch, 2, SIZES[0]);
   const room = graph.crowd.map((crowd) => 0.8 * Math.min(crowd > 1 ? along : along * graph.pitch, between));
-  const size = room.map((pixels) => clamp(pixels, least, SIZES[1] * more)), most = 2.4 * Math.min(...size);
-  return size.map((pixels, k) => Math.min(pixels, most) * graph.smaller[k]);
+  const size = room.map((pixels) => clamp(pixels, least, SIZES[1] * more));
+  const most = 2.4 * Math.min(...size.filter((_, k) => !graph.shared[k])); // what stands once has room beside the steps
+  return size.map((pixels, k) => (graph.shared[k] ? pixels : Math.min(pixels, most)) * graph.smaller[k]);
 }
 
 const initial = (graph, i) => graph.t[i] < 1 && !standing(graph, i);

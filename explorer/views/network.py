@@ -20,7 +20,7 @@ from explorer.figures import gradients, graph
 from explorer.figures.text import number
 from explorer.live import live
 from explorer.model import Model
-from explorer.scene import Scene, scene, table
+from explorer.scene import Scene, folded, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
 from explorer.views import cell, edit, files, neurons, rolled
 from explorer.views.inspector import clicked, inspector, pick, walker
@@ -66,7 +66,7 @@ def page() -> None:
     twin(picture)
     below(state, run, palette, pixels)
     edit.numbers(state)
-    cell.editor(state)
+    cell.editor(state, palette, pixels)
     files.home(state, run, picture, palette)
     write_link(state)
 
@@ -197,7 +197,8 @@ def of_range(state: State, low: int, high: int) -> State:
 
 def fitted(state: State, _: None) -> State:
     """The state with the scale fitted to what is drawn."""
-    magnitude = scene(computed(state.model), state.view).magnitude
+    drawing = folded if state.view.graph == "rolled" else scene
+    magnitude = drawing(computed(state.model), state.view).magnitude
     usable = np.log10(magnitude[np.isfinite(magnitude) & (magnitude > 0)])
     if not len(usable):
         return state
@@ -224,7 +225,7 @@ def drawn(state: State, run: Run) -> Scene:
         if sample == 1 and task.labels != tuple(map(str, range(1, run.T + 1))):  # those the axis has anyway
             labels = task.labels
     picture = scene(run, state.view, labels, targets)
-    if (picture.first, picture.last) != (1, run.T):
+    if (picture.first, picture.last) != (1, run.T) and state.view.graph != "rolled":
         window(run, picture)
     return picture
 
