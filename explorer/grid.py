@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from engine import Cell
 from engine.graph import Parameters
 
-_BENDS = (0.0, *(sign * size for size in (0.3, 0.5, 0.7, 0.9, 1.2, 1.6, 2.0, 2.6) for sign in (1, -1)))
-_TURNS = (1.0, 0.7, 1.3, 0.5, 1.6, 2.0)  # columns before a target at which an edge may turn off to it
+_BENDS = (0.0, *(sign * size for size in (0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.6) for sign in (1, -1)))
+_TURNS = (1.0, 0.7, 1.3, 0.5, 1.6, 0.3, 2.0)  # columns before a target at which an edge may turn off to it
 CORNER = 0.4  # where the polygon of such a curve has its corner, as a share of these columns
 _CLEARANCE = 0.32  # columns or rows between the line of an edge and the centre of a node that it passes
 
@@ -193,7 +193,9 @@ def _wires(
             passed = passed[(passed != start).any(1) & (passed != end).any(1)]
             alike = [w for w in wires if (w.source, w.target, w.lag) == (read.name, target, read.lag)]
             taken = [w.turn or w.bend for w in alike]
-            ways = [way for way in (_TURNS if of_shared else _BENDS) if way not in taken] or [0.4 * len(taken)]
+            side = -1 if start[0] == 0 < end[0] and not read.lag else 1  # from the middle, outwards first
+            ways = [way for way in (_TURNS if of_shared else [side * bend for bend in _BENDS]) if way not in taken]
+            ways = ways or [0.4 * len(taken)]
             room: dict[float, float] = {}
             for way in ways:
                 line = turned(end, start[1], way) if of_shared else curve(start, end, way)

@@ -405,6 +405,11 @@ def _readings(run: Run, view: View, name: str, first: int, last: int) -> _Readin
     return _read(view, value, gradient, slope)
 
 
+def copies(run: Run, name: str) -> Array:
+    """The L2 norm of the gradient at the copy of a parameter that each step uses, (T,)."""
+    return np.concatenate([magnitudes(run.step_grad(name, steps)) for steps in _portions(run, 1, run.T)])
+
+
 def _copies(run: Run, view: View, first: int, last: int) -> dict[str, _Readings]:
     """What `_readings` gives, for the copy of every parameter that each drawn step uses."""
     parts: dict[str, list[_Readings]] = {name: [] for name in run.parameters}

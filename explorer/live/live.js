@@ -450,7 +450,7 @@ const SHAPES = {
   circle: (path, x, y, r) => (path.moveTo(x + r, y), path.arc(x, y, r, 0, TURN)),
   square: (path, x, y, r) => path.rect(x - r, y - r, 2 * r, 2 * r),
   diamond: (path, x, y, r) => polygon(path, x, y, 1.3 * r, 4, 0),
-  hexagon: (path, x, y, r) => polygon(path, x, y, r, 6, 0),
+  hexagon: (path, x, y, r) => polygon(path, x, y, r, 6, TURN / 12), // stands on a corner, as in plotly
 };
 
 /** Two corners more than there are, in place of closePath, which takes the longer the longer the path is. */

@@ -287,7 +287,7 @@ def _disturbed(model: Model, name: str, t: int, sample: int, _run: Run) -> Measu
 
 def _parameter(run: Run, name: str, t: int, palette: str) -> None:
     at = notation.symbol(name, (), str(t))
-    gradient, whole = run.step_grad(name)[t - 1], run.param_grad[name]
+    gradient, whole = run.step_grad(name, slice(t - 1, t))[0], run.param_grad[name]
     st.markdown("**Forward**: the same numbers at every step")
     st.latex(f"{latex(name)} = {notation.matrix(run.parameters[name])}")
     st.markdown("**Backward**: every step uses a copy; the gradient of the whole is the sum of theirs")
