@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from engine import Cell
 from engine.graph import Parameters
 
-_BENDS = (0.0, *(sign * size for size in (0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.6) for sign in (1, -1)))
+_BENDS = (
+    0.0,
+    *(sign * size for size in (0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.6) for sign in (1, -1)),
+)
 _TURNS = (1.0, 0.7, 1.3, 0.5, 1.6, 0.3, 2.0)  # columns before a target at which an edge may turn off to it
 CORNER = 0.4  # where the polygon of such a curve has its corner, as a share of these columns
 _CLEARANCE = 0.32  # columns or rows between the line of an edge and the centre of a node that it passes
