@@ -212,8 +212,11 @@ def _wires(
 
 
 def _room(points: NDArray[np.float64], passed: NDArray[np.float64]) -> float:
-    """The least distance from the points of a curve to any of the nodes that it passes."""
-    return float(np.min(np.linalg.norm(points[:, None] - passed[None], axis=-1))) if len(passed) else np.inf
+    """The least distance from the points of a curve to any of the nodes that it passes, 1 at most."""
+    (low, bottom), (high, top) = points.min(axis=0) - 1, points.max(axis=0) + 1
+    x, y = passed[(passed > (low, bottom)).all(axis=1) & (passed < (high, top)).all(axis=1)].T
+    squares = (points[:, :1] - x) ** 2 + (points[:, 1:] - y) ** 2  # those further off are at least 1 away
+    return float(np.sqrt(squares.min(initial=1.0)))
 
 
 def turned(end: NDArray[np.floating], rail: NDArray[np.floating] | float, turn: NDArray[np.floating] | float,
