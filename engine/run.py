@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -203,23 +203,29 @@ class Run:
             argument = interpreter.value(self.cell, expression.arguments[0], self.at)
         return np.array(np.broadcast_to(argument, self.value[name].shape))
 
-    def messages(self, target: str) -> list[tuple[Read, Array]]:
+    def messages(self, target: str, steps: slice = slice(None)) -> list[tuple[Read, Array]]:
         """What flows back from `target` along each of its incoming edges, by reading, at the steps of `target`.
 
         A node's or x's message is (T, B, n), in row t what goes from target(t) to name(t − lag); a parameter's is
         (T, *shape). Where nll(softmax(a)) is computed from a, the message from ŷ to a is the cancelled
-        one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite.
+        one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite. `steps` takes some of the T rows.
         """
         cell = self.cell
+
+        def look(name: str, lag: int) -> Array:
+            array = self.at(name, lag)
+            return array if name in self.parameters else array[steps]
+
         with np.errstate(all="ignore"):
-            grad = self.grad[target]
+            grad = self.grad[target][steps]
             joint = self._joint(target)
             if not joint:
-                return interpreter.pull(cell, target, grad, self.at)
-            found = interpreter.pull(cell, target, self._tape.sent.get(target, np.zeros_like(grad)), self.at)
+                return interpreter.pull(cell, target, grad, look)
+            sent = self._tape.sent.get(target)
+            found = interpreter.pull(cell, target, np.zeros_like(grad) if sent is None else sent[steps], look)
             # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
-            total = np.sum([self.joint_slope(name) * self.grad[name] for name in joint], axis=0)
-            through = interpreter.pull(cell, target, total, self.at, inside=True)
+            total = np.sum([self.joint_slope(name)[steps] * self.grad[name][steps] for name in joint], axis=0)
+            through = interpreter.pull(cell, target, total, look, inside=True)
             return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
 
     def message(self, source: str, target: str, lag: int | None = None, argument: int | None = None) -> Array:
@@ -247,22 +253,27 @@ class Run:
         with np.errstate(all="ignore"):
             return _locked(np.sum(found, axis=0))
 
-    def step_grad(self, name: str) -> Array:
-        """The gradient at the copy of a parameter that step t uses, (T, *shape); book, (10.22)–(10.28).
+    def step_grad(self, name: str, steps: slice = slice(None)) -> Array:
+        """The gradient at the copy of a parameter that step t uses, (T, *shape), or `steps` of it; book, (10.22)–(10.28).
 
         **Holds:** copies_sum_to_the_parameters_gradient.
         Raises ValueError if there is no such parameter.
         """
         if name not in self.parameters:
             raise ValueError(f"{name!r} is no parameter of {self.cell.name}; it has {', '.join(self.parameters)}")
-        total = np.zeros((self.T, *self.parameters[name].shape), self.dtype)
+        return self.step_grads((name,), steps)[name]
+
+    def step_grads(self, names: Iterable[str], steps: slice = slice(None)) -> dict[str, Array]:
+        """`step_grad` of several parameters; what they have in common is computed once."""
+        count = len(range(*steps.indices(self.T)))
+        total = {name: np.zeros((count, *self.parameters[name].shape), self.dtype) for name in names}
         for target in self.cell.nodes:
-            if any(read.name == name for read in self.cell.reads[target]):
-                for read, message in self.messages(target):
-                    if read.name == name:
+            if any(read.name in total for read in self.cell.reads[target]):
+                for read, message in self.messages(target, steps):
+                    if read.name in total:
                         with np.errstate(all="ignore"):
-                            total += message
-        return _locked(total)
+                            total[read.name] += message
+        return {name: _locked(array) for name, array in total.items()}
 
 
 def _shifted(message: Array, lag: int) -> Array:

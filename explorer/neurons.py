@@ -160,6 +160,7 @@ def neurons(
         lag=lag.astype(np.int32),
         argument=argument.astype(np.int32),
         bend=_bends(points, source, target, weight != 0),
+        turn=np.zeros(len(source)),
         strength=None,
         low=view.low,
         high=view.high,

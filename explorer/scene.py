@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 from engine import Cell, Run
 from engine.names import Symbol, symbol
 from engine.operations import FUNCTIONS
-from explorer.grid import Grid, curve, grid
+from explorer.grid import Grid, curve, grid, turned
 from explorer.state import View
 
 Array = NDArray[Any]
 
 MAX_NODES: Final = 2_500
+_COPIES: Final = 2**22  # numbers of the parameters' copies that are held at once
 _HEAD: Final = 4  # numbers of a vector that are kept for reading
+
+
+_Readings: TypeAlias = tuple[Array, Array, Array, Array, Array]
+_NOTHING: Final[_Readings] = (*[np.full(1, -1.0)] * 3, *[np.full((1, _HEAD), np.nan)] * 2)  # type: ignore[assignment]
 
 
 class Mark(IntEnum):
@@ -36,18 +41,19 @@ class Mark(IntEnum):
 
 @dataclass(frozen=True)
 class Scene:
-    """What the picture of the unrolled graph looks like; N nodes, E edges, all arrays read-only.
+    """What the picture of the unrolled graph looks like, or (`folded`) of the rolled one; N nodes, E edges.
 
     names, roles    every name once, from the bottom up, and its role
     symbols         how each is written; a call inside a larger expression is written as its function
-    name (N,)       index into names       t (N,)   step; 1 is the first, initial values stand at t ≤ 0
+    name (N,)       index into names       t (N,)   step; 1 is the first, initial values stand at t ≤ 0, and at 0 the
+                    parameters that all steps share: they are there before the first
     x, y (N,)       the place: one unit is one column, one row; time runs to the right, the flow upwards
                     (or, for a cell without memory, the flow to the right and samples of time downwards)
-    units (N,)      numbers that the node holds
+    units (N,)      numbers that the node holds; those of a parameter are of all samples together
     magnitude (N,)  what the colour shows, not its logarithm;  mark (N,)  a `Mark`
     value, gradient (N,)           L2 norms, for reading
     value_head, gradient_head (N, 4)   the first numbers, nan where there are none
-    source, target (E,)   indices of nodes;  lag, argument (E,);  bend (E,)  see `grid.Wire`
+    source, target (E,)   indices of nodes;  lag, argument (E,);  bend, turn (E,)  see `grid.Wire`
     strength (E,)   L2 norm of what goes along each edge, as `view.edges` has it, negative where there is none; or None
     low, high       the powers of ten at the ends of the scale
     first, last     the steps that are drawn;  T how many there are
@@ -76,6 +82,7 @@ class Scene:
     lag: Array
     argument: Array
     bend: Array
+    turn: Array
     strength: Array | None
     low: int
     high: int
@@ -89,10 +96,27 @@ class Scene:
     grid: Grid
     view: View
 
+    @property
+    def shared(self) -> Array:
+        """Which nodes stand once for all steps, (N,) bool."""
+        return np.isin(self.name, [self.names.index(name) for name in self.grid.shared])
+
+    @property
+    def initial(self) -> Array:
+        """Which nodes are initial values, (N,) bool."""
+        return (self.t < 1) & ~self.shared
+
     def curves(self, points: int = 13) -> Array:
         """The edges as lines, (E, points, 2)."""
         ends = np.stack([self.x, self.y], axis=-1)
-        return curve(ends[self.source], ends[self.target], self.bend, points)
+        lines = curve(ends[self.source], ends[self.target], self.bend, points)
+        if (rails := self.turn > 0).any():
+            places = np.stack([self.x, self.y] if self.upwards else [-self.y, self.x], axis=-1)
+            begins = places[self.source[rails]]
+            turns = turned(places[self.target[rails]], begins[:, 1], self.turn[rails], points - 1)
+            flat = np.concatenate([begins[:, None], turns], axis=1)
+            lines[rails] = flat if self.upwards else np.stack([flat[..., 1], -flat[..., 0]], axis=-1)
+        return lines
 
 
 def magnitudes(array: Array, measure: str = "norm") -> Array:
@@ -135,34 +159,39 @@ def drawn(steps: int, nodes: int, window: tuple[int, int] | None) -> tuple[int, 
 def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), targets: Sequence[str] = ()) -> Scene:
     """The scene of a run; `labels` and `targets` have a text for each step of the run, or are empty."""
     view = view or View()
-    cell, place = run.cell, grid(run.cell)
-    names = place.names
-    first, last = drawn(run.T, len(names), view.window)
+    cell, place = run.cell, grid(run.cell, view.parameters)
+    names, once = place.names, place.shared
+    every = [name for name in names if name not in once]
+    first, last = drawn(run.T, len(every), view.window)
     steps = np.arange(first, last + 1)
-    initial = [(name, t) for name in cell.states for t in range(1 - cell.lags[name], 1)] if first == 1 else []
+    single = [(name, t) for name in cell.states for t in range(1 - cell.lags[name], 1)] if first == 1 else []
     number = {name: i for i, name in enumerate(names)}
 
-    name = np.concatenate([np.repeat(np.arange(len(names)), len(steps)), [number[n] for n, _ in initial]]).astype(
-        np.int32
-    )
-    t = np.concatenate([np.tile(steps, len(names)), [t for _, t in initial]]).astype(np.int32)
+    name = np.concatenate(
+        [np.repeat([number[n] for n in every], len(steps)), [number[n] for n, _ in single], [number[n] for n in once]]
+    ).astype(np.int32)
+    t = np.concatenate([np.tile(steps, len(every)), [t for _, t in single], [0] * len(once)]).astype(np.int32)
     column = np.array([place.column[n] for n in names])[name] + (t - 1) * place.pitch
+    if once:
+        column[-len(once) :] += place.pitch + column[: -len(once)].min()
     row = np.array([place.row[n] for n in names], float)[name]
     upwards = bool(cell.states)
 
-    parts = [_readings(run, view, n, first, last) for n in names]
-    parts += [_initial_readings(run, view, n, t) for n, t in initial]
+    copies = _copies(run, view, first, last) if view.parameters == "copies" else {}
+    parts = [copies[n] if n in copies else _readings(run, view, n, first, last) for n in every]
+    parts += [_initial_readings(run, view, n, t) for n, t in single]
+    parts += [_shared_readings(run, view, n) for n in once]
     magnitude, value, gradient, value_head, gradient_head = (np.concatenate(part) for part in zip(*parts, strict=True))
 
     index = {(n, s): k for k, (n, s) in enumerate(zip(name.tolist(), t.tolist(), strict=True))}
     edges = [
-        (index[number[w.source], s - w.lag], index[number[w.target], s], w.lag, w.argument, w.bend, i)
+        (index[begin], index[number[w.target], s], w.lag, w.argument, w.bend, w.turn, i)
         for i, w in enumerate(place.wires)
         for s in steps.tolist()
-        if (number[w.source], s - w.lag) in index
+        if (begin := (number[w.source], 0 if w.source in once else s - w.lag)) in index
     ]
-    source, target, lag, argument, bend, wire = (np.array(part) for part in zip(*edges, strict=True))
-    chosen = view.selected and (number.get(view.selected[0], -1), view.selected[1])
+    source, target, lag, argument, bend, turn, wire = (np.array(part) for part in zip(*edges, strict=True))
+    chosen = view.selected and (number.get(view.selected[0], -1), 0 if view.selected[0] in once else view.selected[1])
     return Scene(
         names=names,
         roles=tuple(cell.role(n) for n in names),
@@ -171,7 +200,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         t=t,
         x=column if upwards else row,
         y=row if upwards else -column,
-        units=np.array([run.sizes[n] for n in names], np.int32)[name],
+        units=np.array([_units(run, n) for n in names], np.int32)[name],
         magnitude=magnitude,
         mark=marks(magnitude, view.low, view.high),
         value=value,
@@ -183,6 +212,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         lag=lag,
         argument=argument,
         bend=bend,
+        turn=turn,
         strength=_strength(run, view, place, wire, source, t[target], value),
         low=view.low,
         high=view.high,
@@ -196,6 +226,81 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         grid=place,
         view=view,
     )
+
+
+def folded(source: Run | Cell, view: View | None = None) -> Scene:
+    """The scene of the rolled graph: every name once, edges with a lag among the others.
+
+    What it says of a node is of all steps together: the norm of everything that stands in its row of the unrolled graph;
+    of a parameter, the gradient of the whole. t is the step that a click means: the selected one, else the last. Of a cell
+    alone there are no numbers, and no magnitude.
+    """
+    view = view or View()
+    run = source if isinstance(source, Run) else None
+    cell = run.cell if run else source
+    assert isinstance(cell, Cell)
+    place = grid(cell, "hidden" if view.parameters == "hidden" else "copies")
+    names, steps = place.names, run.T if run else 1
+    number = {name: i for i, name in enumerate(names)}
+    column, row = (np.array([of[name] for name in names], float) for of in (place.column, place.row))
+    upwards = bool(cell.states)
+    parts = [_folded_readings(run, view, name) for name in names] if run else [_NOTHING] * len(names)
+    magnitude, value, gradient, value_head, gradient_head = (np.concatenate(part) for part in zip(*parts, strict=True))
+    wires = place.wires
+    begins = np.array([number[w.source] for w in wires], int)
+    strength = None
+    if run and view.edges == "forward":
+        strength = value[begins]
+    elif run and view.edges == "backward":
+        norms = _messages(run, view, place, 1, run.T)
+        strength = np.where(norms[:, 0] < 0, -1, magnitudes(norms))
+    now = min(max(view.selected[1], 1), steps) if view.selected else steps
+    return Scene(
+        names=names,
+        roles=tuple(cell.role(name) for name in names),
+        symbols=tuple(written(cell, name) for name in names),
+        name=np.arange(len(names)),
+        t=np.full(len(names), now),
+        x=column if upwards else row,
+        y=row if upwards else -column,
+        units=np.array([_units(run, name) if run else 0 for name in names], np.int32),
+        magnitude=magnitude,
+        mark=marks(magnitude, view.low, view.high),
+        value=value,
+        gradient=gradient,
+        value_head=value_head,
+        gradient_head=gradient_head,
+        source=begins,
+        target=np.array([number[w.target] for w in wires], int),
+        lag=np.array([w.lag for w in wires], int),
+        argument=np.array([w.argument for w in wires], int),
+        bend=np.array([0.0 if w.lag else w.bend for w in wires]),
+        turn=np.zeros(len(wires)),
+        strength=strength,
+        low=view.low,
+        high=view.high,
+        first=1,
+        last=steps,
+        T=steps,
+        labels=(),
+        targets=(),
+        selected=number.get(view.selected[0]) if view.selected else None,
+        upwards=upwards,
+        grid=place,
+        view=view,
+    )
+
+
+def _folded_readings(run: Run, view: View, name: str) -> _Readings:
+    """What `_readings` gives, of all steps as of one; without first numbers."""
+    if name in run.parameters:
+        return _shared_readings(run, view, name)
+    parts = _readings(run, view, name, 1, run.T)
+    unknown = np.full((1, _HEAD), np.nan)
+    together = [magnitudes(parts[0][None], view.measure), *(magnitudes(norms[None]) for norms in parts[1:3])]
+    none = [norms[0] < 0 for norms in parts[:3]]
+    magnitude, value, gradient = (np.where(no, -1.0, norm) for no, norm in zip(none, together, strict=True))
+    return magnitude, value, gradient, unknown, unknown
 
 
 def reach(picture: Scene, index: int) -> Array:
@@ -235,11 +340,11 @@ def table(picture: Scene) -> dict[str, list[Any]]:
         return [None if array[i] < 0 else float(array[i]) for i in order]
 
     names = picture.name[order].tolist()
-    steps = picture.t[order].tolist()
+    shared, initial = picture.shared[order].tolist(), picture.initial[order].tolist()
     return {
         "node": [picture.names[k] for k in names],
-        "step": steps,
-        "role": [picture.roles[k] if t > 0 else "initial value" for k, t in zip(names, steps, strict=True)],
+        "step": [None if once else t for t, once in zip(picture.t[order].tolist(), shared, strict=True)],
+        "role": [("initial value" if early else picture.roles[k]) for k, early in zip(names, initial, strict=True)],
         "units": picture.units[order].tolist(),
         "‖value‖": numbers(picture.value),
         "‖gradient‖": numbers(picture.gradient),
@@ -254,13 +359,32 @@ def _strength(run: Run, view: View, place: Grid, wire: Array, source: Array, ste
         return None
     if view.edges == "forward":
         return np.asarray(value[source])
-    norms = np.full((len(place.wires), run.T), -1.0)
+    norms = _messages(run, view, place, int(step.min()), int(step.max()))
+    return np.asarray(norms[wire, step - step.min()])
+
+
+def _messages(run: Run, view: View, place: Grid, first: int, last: int) -> Array:
+    """Of each wire, the L2 norm of its message at the steps from first to last: (wires, steps); −1 where there is none."""
+    norms = np.full((len(place.wires), last + 1 - first), -1.0)
     row = {(w.source, w.target, w.lag, w.argument): i for i, w in enumerate(place.wires)}
-    for target in run.cell.nodes:
-        for read, message in run.messages(target):
-            if (i := row.get((read.name, target, read.lag, read.argument))) is not None:
-                norms[i] = magnitudes(message[:, _sample(run, view)])
-    return np.asarray(norms[wire, step - 1])
+    for steps in _portions(run, first, last):
+        here = slice(steps.start + 1 - first, steps.stop + 1 - first)
+        for target in run.cell.nodes:
+            for read, message in run.messages(target, steps):
+                if (i := row.get((read.name, target, read.lag, read.argument))) is not None:
+                    parameter = read.name in run.parameters
+                    norms[i, here] = magnitudes(message if parameter else message[:, _sample(run, view)])
+    return norms
+
+
+def _portions(run: Run, first: int, last: int) -> Iterator[slice]:
+    """The steps from first to last in slices whose copies of all parameters have room."""
+    many = max(1, _COPIES // max(1, sum(array.size for array in run.parameters.values())))
+    yield from (slice(begin, min(begin + many, last)) for begin in range(first - 1, last, many))
+
+
+def _units(run: Run, name: str) -> int:
+    return int(run.parameters[name].size) if name in run.parameters else run.sizes[name]
 
 
 def written(cell: Cell, name: str) -> Symbol:
@@ -269,7 +393,7 @@ def written(cell: Cell, name: str) -> Symbol:
     return Symbol(cell.operation(name) or name) if lifted else symbol(name)
 
 
-def _readings(run: Run, view: View, name: str, first: int, last: int) -> tuple[Array, Array, Array, Array, Array]:
+def _readings(run: Run, view: View, name: str, first: int, last: int) -> _Readings:
     """Of a name at the drawn steps: magnitude, norms of value and gradient, first numbers of both; -1 where none."""
     span = slice(first - 1, last)
     sample = _sample(run, view)
@@ -282,19 +406,53 @@ def _readings(run: Run, view: View, name: str, first: int, last: int) -> tuple[A
     return _read(view, value, gradient, slope)
 
 
+def copies(run: Run, name: str) -> Array:
+    """The L2 norm of the gradient at the copy of a parameter that each step uses, (T,)."""
+    return np.concatenate([magnitudes(run.step_grad(name, steps)) for steps in _portions(run, 1, run.T)])
+
+
+def _copies(run: Run, view: View, first: int, last: int) -> dict[str, _Readings]:
+    """What `_readings` gives, for the copy of every parameter that each drawn step uses."""
+    parts: dict[str, list[_Readings]] = {name: [] for name in run.parameters}
+    for steps in _portions(run, first, last):
+        for name, gradient in run.step_grads(run.parameters, steps).items():
+            parts[name].append(_parameter_readings(run, view, name, gradient))
+    return {name: tuple(map(np.concatenate, zip(*part, strict=True))) for name, part in parts.items()}  # type: ignore[misc]
+
+
+def _shared_readings(run: Run, view: View, name: str) -> _Readings:
+    return _parameter_readings(run, view, name, run.param_grad[name][None])
+
+
+def _parameter_readings(run: Run, view: View, name: str, gradient: Array) -> _Readings:
+    """Of a parameter's copies with their gradients (steps, *shape); the value is the same for all, and there is no slope."""
+    many, value = len(gradient), run.parameters[name].reshape(1, 1, -1)
+    gradient = gradient.reshape(many, 1, -1)
+
+    def every(array: Array) -> Array:
+        return np.repeat(array, many, axis=0)
+
+    match view.lens:
+        case "gradient":
+            magnitude = magnitudes(gradient, view.measure)
+        case "value":
+            magnitude = every(magnitudes(value, view.measure))
+        case _:
+            magnitude = np.full(many, -1.0)
+    return magnitude, every(magnitudes(value)), magnitudes(gradient), every(_head(value)), _head(gradient)
+
+
 def _sample(run: Run, view: View) -> slice:
     return slice(view.sample - 1, view.sample) if 1 <= view.sample <= run.B else slice(None)
 
 
-def _initial_readings(run: Run, view: View, name: str, t: int) -> tuple[Array, Array, Array, Array, Array]:
+def _initial_readings(run: Run, view: View, name: str, t: int) -> _Readings:
     sample = _sample(run, view)
     place = slice(t - 1, t or None)  # the last row is t = 0
     return _read(view, run.initial[name][place, sample], run.initial_grad[name][place, sample], None)
 
 
-def _read(
-    view: View, value: Array, gradient: Array | None, slope: Array | None
-) -> tuple[Array, Array, Array, Array, Array]:
+def _read(view: View, value: Array, gradient: Array | None, slope: Array | None) -> _Readings:
     none = np.full(len(value), -1.0)
     shown = {"gradient": gradient, "value": value, "slope": slope}[view.lens]
     return (

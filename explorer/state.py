@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import engine
 from engine.cell import MAX_SIZE
 from engine.equations import MAX_TEXT
 from engine.explain import MAX_PATH
+from engine.graph import Parameters
 from engine.initial import SCHEMES, Scheme, Setting, shown
 from explorer import model as models
 from explorer import theme
@@ -64,6 +65,13 @@ EDGES: Final[Mapping[str, tuple[str, str]]] = {
 #: Which graph is drawn -> its title.
 GRAPHS: Final[Mapping[str, str]] = {"unrolled": "Unrolled", "rolled": "Rolled", "neurons": "Neurons"}
 
+#: How the parameters stand in the graph, as `engine.unroll` has it -> title.
+PARAMETERS: Final[Mapping[Parameters, str]] = {
+    "hidden": "hidden",
+    "shared": "shared",
+    "copies": "a copy a step",
+}
+
 #: How the unrolled graph is drawn -> its title.
 PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
 
@@ -83,6 +91,7 @@ class View:
                     wherever it is strongest, and which of its edges is looked at, counted from 1; or None
     unit            which neuron of the selected node stands out, counted from 1; 0 is none of them by itself
     graph           key of `GRAPHS`
+    parameters      key of `PARAMETERS`
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
     """
@@ -96,15 +105,17 @@ class View:
     path: tuple[int, int] | None = None
     unit: int = 0
     graph: str = "unrolled"
+    parameters: Parameters = "hidden"
     edges: str = "nothing"
     picture: str = "live"
     scale: str = "viridis"
 
     def __post_init__(self) -> None:
-        keys: tuple[tuple[str, Mapping[str, object]], ...] = (
+        keys: tuple[tuple[str, Collection[str]], ...] = (
             (self.lens, LENSES),
             (self.measure, MEASURES),
             (self.graph, GRAPHS),
+            (self.parameters, PARAMETERS),
             (self.edges, EDGES),
             (self.picture, PICTURES),
             (self.scale, theme.SCALES),
@@ -360,6 +371,7 @@ _VIEW: Final = {
     "path": _Field("path", _pair, lambda path: _listed(path or ())),
     "unit": _Field("unit", _whole),
     "graph": _Field("graph"),
+    "parameters": _Field("parameters"),
     "edges": _Field("edges"),
     "picture": _Field("picture"),
     "scale": _Field("scale"),

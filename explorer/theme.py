@@ -44,6 +44,9 @@ SHAPES: Final[Mapping[str, str]] = {
     "parameter": "hexagon",
 }
 
+#: Role of a node -> how large it is beside the others, where that is not 1.
+SMALLER: Final[Mapping[str, float]] = {"loss": 0.9, "parameter": 0.9}
+
 #: How a function is written where it stands for the node that it makes.
 FUNCTIONS: Final[Mapping[str, str]] = {name: {"sigmoid": "σ", "softplus": "ζ"}.get(name, name) for name in OPERATIONS}
 

@@ -2,6 +2,7 @@
 
 cell, steps, size     a cell of the catalogue, its steps, its hidden units
 scale                 factor of all weights: small ones make gradients vanish, large ones explode
+parameters            how they are drawn
 last                  1: only the last step has a loss
 low, high             ends of the scale
 knob, strength        1: with a knob; with norms at the edges
@@ -51,7 +52,8 @@ def made(gain: float, more: int) -> engine.Run:
 
 
 def pictured(run: engine.Run, selected: tuple[str, int] | None) -> Scene:
-    view = View(ranges=(("gradient", int(asked("low", "-5")), int(asked("high", "1"))),), selected=selected)
+    ranges = (("gradient", int(asked("low", "-5")), int(asked("high", "1"))),)
+    view = View(ranges=ranges, selected=selected, parameters=asked("parameters", "hidden"))
     said = asked("label", "")
     texts = [said] * run.T if said else [chr(97 + t % 26) for t in range(run.T)]
     drawn = scene(run, view, texts, texts[1:] + texts[:1])

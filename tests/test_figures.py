@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from engine.names import symbol
 from explorer import figures, theme
 from explorer import model as models
 from explorer.figures import text
+from explorer.figures.rolled import _Drawing as Rolled
+from explorer.figures.rolled import loops
 from explorer.model import Model
-from explorer.scene import Mark, scene
+from explorer.scene import Mark, folded, scene
 from explorer.state import View
 
 
@@ -153,6 +156,93 @@ def test_the_floor_of_floats_stands_there_when_it_is_near() -> None:
     assert not figures.gradients(run_of()).layout.shapes
     run = run_of(steps=200, count="last", scheme=models.Scheme("normal", gain=0.02))
     assert figures.gradients(run).layout.shapes
+
+
+@pytest.mark.parametrize("parameters", ["shared", "copies"])
+def test_parameters_are_drawn_and_said(parameters) -> None:
+    run = run_of(steps=3)
+    picture = scene(run, View(parameters=parameters, edges="backward"))
+    figure = figures.graph(picture)
+    assert sorted(points(figure, "nodes")) == sorted(zip(picture.x.tolist(), picture.y.tolist(), strict=True))
+    said = [line for trace in traces(figure, "nodes") for line in trace.hovertext if "<b><i>W</i>" in line]
+    assert len(said) == (1 if parameters == "shared" else 3)
+    assert all("parameter, 64 numbers" in line for line in said)
+    grad = run.param_grad["W"] if parameters == "shared" else run.step_grad("W")[2]
+    assert text.number(float(np.linalg.norm(grad))) in "".join(said)
+    edges = [
+        line for line in traces(figure, "messages")[0].hovertext if line.startswith("<i>a</i><sup>(3)</sup> → <i>W")
+    ]
+    assert [line.split("<br>")[0].count("sup") for line in edges] == [2 if parameters == "shared" else 4]
+    assert [int(t) for t in figure.layout.xaxis.ticktext] == [0, 1, 2, 3]
+
+
+# --- the rolled graph -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parameters", ["hidden", "shared"])
+@pytest.mark.parametrize("cell", CATALOGUE)
+def test_every_name_and_every_edge_of_the_rolled_graph_is_drawn(cell, parameters) -> None:
+    run, view = run_of(cell), View(parameters=parameters)
+    picture = folded(run, view)
+    for source in (run, run.cell):
+        figure = figures.rolled(source, view)
+        assert sorted(points(figure, "nodes")) == sorted(zip(picture.x.tolist(), picture.y.tolist(), strict=True))
+        assert sum(int(np.isnan(trace.x).sum()) for trace in traces(figure, "edges")) == len(picture.source)
+        delays = {(s, lag) for s, lag in zip(picture.source.tolist(), picture.lag.tolist(), strict=True) if lag}
+        assert len(points(figure, "delays")) == len(delays)
+
+
+@pytest.mark.parametrize("parameters", ["hidden", "shared"])
+@pytest.mark.parametrize("cell", CATALOGUE)
+def test_no_loop_runs_through_a_node(cell, parameters) -> None:
+    picture = folded(run_of(cell), View(parameters=parameters))
+    nodes = np.stack([picture.x, picture.y], axis=1)
+    lines, _ = Rolled(picture, theme.PALETTES["light"], 1000, True).courses()
+    for line, source, target in zip(lines, picture.source, picture.target, strict=True):
+        assert line[0].tolist() == nodes[source].tolist()
+        assert line[-1].tolist() == nodes[target].tolist()
+        dense = np.concatenate([a + np.linspace(0, 1, 9)[:, None] * (b - a) for a, b in pairwise(line)])
+        others = np.delete(nodes, [source, target], axis=0)
+        assert np.linalg.norm(dense[:, None] - others[None], axis=-1).min() > 0.28
+
+
+@pytest.mark.parametrize("cell", [name for name in CATALOGUE if CATALOGUE[name].states])
+def test_loops_of_different_nodes_or_lags_share_no_line(cell) -> None:
+    made = loops(folded(CATALOGUE[cell]))
+    assert len({loop.lane for loop in made.values()}) == len(made)
+    ends = [(row, loop) for loop in made.values() for row in {loop.out, *loop.into.values()}]
+    assert len({row for row, _ in ends}) == len(ends)
+
+
+def test_a_loop_that_skips_steps_says_so() -> None:
+    assert [note.text for note in figures.rolled(run_of("rnn_skip")).layout.annotations] == ["<i>t</i> − 2"]
+    assert not figures.rolled(run_of("rnn")).layout.annotations
+
+
+def test_the_rolled_graph_says_what_its_colour_is_and_a_cell_alone_has_none() -> None:
+    run = run_of()
+    bar = traces(figures.rolled(run), "nodes")[0].marker.colorbar
+    assert bar.title.text == "Gradient of all steps, ‖∇L‖"
+    said = [line for trace in traces(figures.rolled(run), "nodes") for line in trace.hovertext if "<b><i>h</i>" in line]
+    assert text.number(float(np.linalg.norm(run.grad["h"]))) in said[0]
+    assert "over 5 steps" in said[0]
+    alone = figures.rolled(run.cell)
+    assert all(trace.marker.colorbar.title.text is None for trace in traces(alone, "nodes"))
+    assert "over" not in "".join(line for trace in traces(alone, "nodes") for line in trace.hovertext)
+
+
+def test_a_click_in_the_rolled_graph_means_the_selected_step_or_the_last() -> None:
+    for selected, step in ((None, 5), (("h", 2), 2), (("W", 99), 5)):
+        nodes = traces(figures.rolled(run_of(), View(selected=selected)), "nodes")
+        assert {node[1] for trace in nodes for node in trace.customdata} == {step}
+
+
+@pytest.mark.parametrize("lens", ["gradient", "value", "slope"])
+@pytest.mark.parametrize("edges", ["nothing", "forward", "backward"])
+@pytest.mark.parametrize("cell", ["lstm", "feedforward"])
+def test_every_view_of_the_rolled_graph_can_be_sent(lens, edges, cell) -> None:
+    view = View(lens=lens, edges=edges, parameters="copies", selected=("x", 1))
+    json.loads(figures.rolled(run_of(cell), view, "dark", 320).to_json())
 
 
 # --- text -----------------------------------------------------------------------------------------------------------

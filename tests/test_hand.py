@@ -55,8 +55,10 @@ def test_a_cell_is_written_with_an_error_mended_and_drawn() -> None:
     fine(app.button(key="cell.apply").click().run())
     assert state(app) == before  # the last good picture
     assert app.text_area(key="cell.text").value == bad  # nor is lost what was typed
+    before = len(app.get("plotly_chart"))
     fine(app.text_area(key="cell.text").set_value(TEXT).run())
     assert not app.error
+    assert len(app.get("plotly_chart")) == before + 1  # the rolled graph of what is typed
     fine(app.button(key="cell.apply").click().run())
     assert not app.error
     assert state(app).model.text == TEXT

@@ -21,6 +21,7 @@ from explorer.grid import grid
 from explorer.live import Knob, Picked, Turned, _picked, _turned, captions, encode, orders
 from explorer.live.encode import BLANK, NUMBERS, SHADES, looks, tints
 from explorer.scene import Mark, marks, scene
+from explorer.state import PARAMETERS, View
 
 JS = (ROOT / "explorer/live/live.js").read_text()
 
@@ -46,14 +47,16 @@ def decoded(data: bytes):
 
 
 each_cell = pytest.mark.parametrize("cell", CATALOGUE.values(), ids=CATALOGUE)
+each_way = pytest.mark.parametrize("parameters", PARAMETERS)
 
 
 # --- the bytes ---
 
 
+@each_way
 @each_cell
-def test_the_bytes_give_the_scene_back(cell):
-    picture = scene(run_of(cell), labels="abcd", targets="bcda")
+def test_the_bytes_give_the_scene_back(cell, parameters):
+    picture = scene(run_of(cell), View(parameters=parameters), labels="abcd", targets="bcda")
     picture = replace(picture, strength=picture.gradient[picture.target])
     header, arrays = decoded(encode(picture, said=captions(picture)))
     assert header["names"] == list(picture.names)
@@ -65,6 +68,8 @@ def test_the_bytes_give_the_scene_back(cell):
     for name in ("x", "y", "value", "gradient", "value_head", "gradient_head", "strength"):
         np.testing.assert_allclose(arrays[name], getattr(picture, name).reshape(-1), rtol=1e-6)
     np.testing.assert_array_equal(np.array(header["bends"])[arrays["bend"]], picture.bend)
+    np.testing.assert_array_equal(np.array(header["turns"])[arrays["turn"]], picture.turn)
+    np.testing.assert_array_equal(np.array(header["shared"])[arrays["name"]], picture.shared)
 
 
 def test_numbers_beyond_the_range_of_float32_stay_as_they_are():
@@ -104,9 +109,10 @@ def test_the_script_counts_the_looks_as_the_bytes_do():
     assert [int(sign) for sign in signs] == [*range(SHADES, SHADES + 5)]
 
 
+@each_way
 @each_cell
-def test_no_node_before_what_it_reads_and_no_gradient_before_those_it_sums(cell):
-    picture = scene(run_of(cell))
+def test_no_node_before_what_it_reads_and_no_gradient_before_those_it_sums(cell, parameters):
+    picture = scene(run_of(cell), View(parameters=parameters))
     forward, backward = orders(picture)
     assert (forward[picture.source] < forward[picture.target]).all()
     summed = np.array(picture.roles)[picture.name][picture.source] != "target"
@@ -120,6 +126,12 @@ def test_captions_say_what_a_node_is_made_of():
     assert said.forward["a"] == "a⁽{t}⁾ from h⁽{t-1}⁾ and x⁽{t}⁾"
     assert said.backward["h"] == "∇h⁽{t}⁾ from ∇a⁽{t+1}⁾ and ∇o⁽{t}⁾"
     assert said.forward["x"] == "x⁽{t}⁾ is given"
+    copies = captions(scene(run_of(CATALOGUE["rnn"]), View(parameters="copies")))
+    assert copies.forward["o"] == "o⁽{t}⁾ from c⁽{t}⁾, V⁽{t}⁾ and h⁽{t}⁾"
+    assert (copies.forward["V"], copies.backward["V"]) == ("V⁽{t}⁾ is given", "∇V⁽{t}⁾ from ∇o⁽{t}⁾")
+    shared = captions(scene(run_of(CATALOGUE["rnn"]), View(parameters="shared")))
+    assert shared.forward["o"] == "o⁽{t}⁾ from c, V and h⁽{t}⁾"
+    assert (shared.forward["V"], shared.backward["V"]) == ("V is given", "∇V from ∇o of every step")
 
 
 def test_equal_scenes_have_equal_bytes_and_others_another_token():
@@ -393,6 +405,39 @@ def test_the_keyboard_walks_selects_and_clears(open_picture):
     picture.until("data.zoom === '1.0000'")
     picture.page.keyboard.press(" ")
     picture.until("+data.frame > 0 && data.frame !== data.frames")
+
+
+def test_a_shared_parameter_can_be_picked_and_walked_to(open_picture):
+    picture = open_picture("steps=6&parameters=shared&strength=1")
+    kx, ky, ox, oy = map(float, picture.view.split())
+    place, box = grid(CATALOGUE["rnn"], "shared"), picture.live.locator("canvas").bounding_box()
+    x, y = place.column["W"] - place.pitch, place.row["W"]  # left of h at t = 0
+    before = picture.pixels()
+    picture.page.mouse.click(box["x"] + ox + x * kx, box["y"] + oy - y * ky)
+    picture.until("data.selected === 'W 0'")
+    picture.answer("picked ('W', 0) picks 1")
+    assert picture.pixels() != before
+    assert re.match(r"W of every step, selected: parameter, 25 numbers\.", picture.live.locator(".spoken").inner_text())
+    picture.page.keyboard.press("Escape")
+    picture.until("data.selected === ''")
+    for key, node in (("ArrowLeft", "h 6"), ("ArrowLeft", "h 5"), ("ArrowUp", "V 0"), ("ArrowUp", "c 0"), ("ArrowUp", "o 5"),
+                      ("ArrowDown", "c 0"), ("ArrowRight", "c 0")):  # fmt: skip
+        picture.page.keyboard.press(key)
+        picture.until(f"data.cursor === '{node}'")
+    picture.page.keyboard.press(" ")
+    picture.until("+data.frame > 0 && data.frame !== data.frames")
+
+
+def test_copies_of_parameters_are_drawn_zoomed_and_swept(open_picture):
+    picture = open_picture("cell=lstm&steps=6&parameters=copies&picked=f3")
+    assert picture.nodes == str(6 * (12 + 14) + 2)
+    assert picture.selected == "f 3"
+    for _ in range(3):
+        picture.page.get_by_role("button", name="Zoom in").click()
+    picture.until("data.zoom > 2")
+    picture.live.locator("canvas").focus()
+    picture.page.keyboard.press("ArrowDown")
+    picture.until("data.cursor.endsWith(' 3') && data.cursor.startsWith('b')")
 
 
 def test_where_the_flow_runs_to_the_right_so_do_the_keys(open_picture):

@@ -13,7 +13,10 @@ from streamlit.testing.v1 import AppTest
 import engine
 from engine import CATALOGUE
 from engine.tasks import TASKS
-from explorer.state import PRESETS, from_query
+from explorer import model as models
+from explorer.model import Model
+from explorer.state import PRESETS, State, View, from_query
+from explorer.views.inspector import pick
 
 APP = "explorer/app.py"
 
@@ -275,3 +278,46 @@ def test_user_text_is_shown_as_it_stands() -> None:
 
 def test_one_character_over_and_over() -> None:
     assert nodes(opened(text="aaaa")) == 3 * 7 + 1
+
+
+# --- parameters and the rolled graph ---
+
+
+def test_parameters_are_hidden_shared_or_copied() -> None:
+    app = opened()
+    fine(app.selectbox(key="parameters").set_value("copies").run())
+    assert query(app) == {"parameters": "copies"}
+    assert nodes(app) == 4 * (7 + 5) + 1
+    fine(app.selectbox(key="parameters").set_value("shared").run())
+    assert nodes(app) == 4 * 7 + 1 + 5
+    fine(app.selectbox(key="edges").set_value("backward").run())
+    fine(app.selectbox(key="node").set_value("W").run())
+    assert query(app) == {"parameters": "shared", "edges": "backward", "node": "W,4"}
+
+
+@pytest.mark.parametrize("parameters", ["shared", "copies"])
+@pytest.mark.parametrize("cell", CATALOGUE)
+def test_every_cell_shows_its_parameters(cell, parameters) -> None:
+    app = opened(cell=cell, parameters=parameters, edges="backward", picture="live")
+    assert not app.error
+    assert not app.warning
+    fine(app.button_group(key="graph").set_value("rolled").run())
+    assert nodes(app) == len(CATALOGUE[cell].nodes) + len(CATALOGUE[cell].parameters) + 2
+
+
+def test_the_rolled_graph_can_be_fitted() -> None:
+    app = opened(graph="rolled", task="noise", steps="900")
+    assert nodes(app) == 7
+    assert not [slider for slider in app.slider if slider.key == "last"]
+    fine(app.button(key="fit").click().run())
+    assert any(key.startswith("range") for key in query(app))
+
+
+def test_a_click_on_what_stands_once_selects_the_copy_of_the_step_in_question() -> None:
+    run = models.run(Model())
+    for selected, step in ((None, 4), (("h", 2), 2), (("h", 0), 1), (("h", 99), 4)):
+        state = State(Model(), View(selected=selected))
+        assert pick(run, ("W", 0))(state, None).view.selected == ("W", step)
+        assert pick(run, ("W", 3))(state, None).view.selected == ("W", 3)
+        assert pick(run, ("h", 0))(state, None).view.selected == ("h", 0)
+        assert pick(run, None)(state, None).view.selected is None

@@ -383,6 +383,19 @@ def test_copies_sum_to_the_parameters_gradient_whoever_reads_it(case) -> None:
         np.testing.assert_allclose(copies.sum(axis=0), grad, rtol=1e-9, atol=1e-10 * floor, err_msg=name)
 
 
+@pytest.mark.parametrize("name", ["rnn", "lstm_peephole", "feedforward"])
+@pytest.mark.parametrize("steps", [slice(0, 1), slice(1, 4), slice(3, None)])
+def test_messages_of_some_steps_are_rows_of_all(name, steps) -> None:
+    made = Case(CATALOGUE[name].text, T=6, B=2).run()
+    for target in made.cell.nodes:
+        for (read, part), (same, whole) in zip(made.messages(target, steps), made.messages(target), strict=True):
+            assert read == same
+            np.testing.assert_allclose(part, whole[steps], rtol=1e-12, atol=1e-15)
+    for parameter, part in made.step_grads(made.parameters, steps).items():
+        np.testing.assert_allclose(part, made.step_grad(parameter)[steps], rtol=1e-12, atol=1e-15)
+        assert not part.flags.writeable
+
+
 def test_the_last_message_of_a_delayed_edge_is_nothing() -> None:
     made = Case(FEATURES["lags of one, two and three"], T=5).run()
     for lag, last in ((1, 4), (2, 3), (3, 2)):

@@ -13,8 +13,8 @@ from engine import CATALOGUE
 from explorer import model as models
 from explorer.grid import curve, grid
 from explorer.model import Model
-from explorer.scene import MAX_NODES, Mark, drawn, magnitudes, marks, scene
-from explorer.state import View
+from explorer.scene import MAX_NODES, Mark, drawn, folded, magnitudes, marks, scene, table
+from explorer.state import PARAMETERS, View
 
 DIAMOND = nx.DiGraph()
 DIAMOND.add_weighted_edges_from(
@@ -56,32 +56,36 @@ def simple(name: str = "rnn", steps: int = 5, **fields) -> engine.Run:
 
 
 each_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+each_way = pytest.mark.parametrize("parameters", PARAMETERS)
 
 
 # --- places ---------------------------------------------------------------------------------------------------------
 
 
+@each_way
 @each_cell
-def test_no_two_nodes_share_a_place(cell) -> None:
-    picture = scene(run_of(cell))
+def test_no_two_nodes_share_a_place(cell, parameters) -> None:
+    picture = scene(run_of(cell), View(parameters=parameters))
     places = np.stack([picture.x, picture.y], axis=1)
     assert len(np.unique(places, axis=0)) == len(places)
     distance = np.linalg.norm(places[:, None] - places[None], axis=-1) + 9 * np.eye(len(places))
     assert distance.min() >= 0.99
 
 
+@each_way
 @each_cell
-def test_no_edge_runs_through_a_node(cell) -> None:
-    picture = scene(run_of(cell))
+def test_no_edge_runs_through_a_node(cell, parameters) -> None:
+    picture = scene(run_of(cell), View(parameters=parameters))
     nodes = np.stack([picture.x, picture.y], axis=1)
     for line, source, target in zip(picture.curves(40), picture.source, picture.target, strict=True):
         others = np.delete(nodes, [source, target], axis=0)
         assert np.linalg.norm(line[:, None] - others[None], axis=-1).min() > 0.3
 
 
+@each_way
 @each_cell
-def test_the_flow_runs_upwards_and_time_to_the_right(cell) -> None:
-    picture = scene(run_of(cell))
+def test_the_flow_runs_upwards_and_time_to_the_right(cell, parameters) -> None:
+    picture = scene(run_of(cell), View(parameters=parameters))
     flow = picture.y if picture.upwards else picture.x
     forward = np.array(picture.roles)[picture.name[picture.source]] != "target"
     same_step = picture.lag == 0
@@ -104,26 +108,30 @@ def test_the_line_of_a_state_that_reads_itself_is_straight_and_free(cell) -> Non
             assert [name for name in place.names if place.row[name] == place.row[state]] == [state]
 
 
+@each_way
 @each_cell
-def test_every_edge_of_the_graph_once(cell) -> None:
+def test_every_edge_of_the_graph_once(cell, parameters) -> None:
     run = run_of(cell)
-    picture = scene(run)
+    picture = scene(run, View(parameters=parameters))
     names = np.array(picture.names)
-    nodes = list(zip(names[picture.name].tolist(), picture.t.tolist(), strict=True))
+    steps = [None if once else t for t, once in zip(picture.t.tolist(), picture.shared, strict=True)]
+    nodes = list(zip(names[picture.name].tolist(), steps, strict=True))
     drawn_edges = [
         (nodes[s], nodes[t], k, lag)
         for s, t, k, lag in zip(picture.source, picture.target, picture.argument, picture.lag, strict=True)
     ]
-    graph = engine.unroll(run)
+    graph = engine.unroll(run, parameters=parameters)
     assert len(set(drawn_edges)) == len(drawn_edges)
     assert set(drawn_edges) == {(s, t, k, data["lag"]) for s, t, k, data in graph.edges(keys=True, data=True)}
     assert set(graph) == {node for edge in drawn_edges for node in edge[:2]}
 
 
+@each_way
 @each_cell
-def test_edges_between_the_same_nodes_do_not_cover_each_other(cell) -> None:
-    picture = scene(run_of(cell))
-    edges = list(zip(picture.source.tolist(), picture.target.tolist(), picture.bend.tolist(), strict=True))
+def test_edges_between_the_same_nodes_do_not_cover_each_other(cell, parameters) -> None:
+    picture = scene(run_of(cell), View(parameters=parameters))
+    ways = (picture.bend + picture.turn).tolist()
+    edges = list(zip(picture.source.tolist(), picture.target.tolist(), ways, strict=True))
     assert len(set(edges)) == len(edges)
 
 
@@ -142,6 +150,14 @@ def test_the_lstm_shows_its_gates_side_by_side_and_its_states_as_lines() -> None
     )
     straight = [w for w in place.wires if (w.source, w.target, w.lag) == ("s", "s", 1)]
     assert [w.bend for w in straight] == [0]
+
+
+def test_a_name_that_is_read_often_has_an_edge_for_each_reading() -> None:
+    cell = engine.parse(f"h = {'r * ' * 20}tanh(U @ x) + h[t-1]\nL = mse(h, y)")
+    for parameters in PARAMETERS:
+        place = grid(cell, parameters)
+        ways = [(w.bend, w.turn) for w in place.wires if w.source == "r"]
+        assert len(set(ways)) == len(ways) == (0 if parameters == "hidden" else 20)
 
 
 def test_a_curve_begins_and_ends_at_its_nodes() -> None:
@@ -235,6 +251,134 @@ def test_one_sample_or_all() -> None:
     h = [scene(run, View(sample=s)).gradient[scene(run).name == 2] for s in range(4)]
     np.testing.assert_allclose(h[0], np.sqrt(np.square(h[1:]).sum(axis=0)))
     assert scene(run, View(sample=99)).gradient.tolist() == scene(run).gradient.tolist()
+
+
+# --- parameters -----------------------------------------------------------------------------------------------------
+
+TWICE = engine.parse("a = W @ h[t-1] + U @ x\nh = tanh(a + W @ a)\nL = mse(c + V @ h, y)")
+
+
+def at(picture, name: str, t: int) -> int:
+    (found,) = np.flatnonzero((picture.name == picture.names.index(name)) & (picture.t == t))
+    return int(found)
+
+
+@pytest.mark.parametrize("cell", [*CATALOGUE.values(), TWICE], ids=[*CATALOGUE, "twice"])
+@pytest.mark.parametrize("measure", ["norm", "largest"])
+def test_a_copy_has_the_gradient_of_its_step(cell, measure, monkeypatch) -> None:
+    run = run_of(cell)
+    whole = scene(run, View(parameters="copies", measure=measure))
+    for name, value in run.parameters.items():
+        for t in range(1, run.T + 1):
+            i, grad = at(whole, name, t), run.step_grad(name)[t - 1]
+            largest = np.abs(grad).max()
+            assert whole.magnitude[i] == pytest.approx(largest if measure == "largest" else np.linalg.norm(grad))
+            assert whole.gradient[i] == pytest.approx(np.linalg.norm(grad))
+            assert whole.value[i] == pytest.approx(np.linalg.norm(value))
+            head = grad.reshape(-1)[:4]
+            np.testing.assert_allclose(whole.gradient_head[i][: len(head)], head)
+            assert whole.units[i] == value.size
+    monkeypatch.setattr("explorer.scene._COPIES", 1)  # a step at a time
+    np.testing.assert_allclose(scene(run, whole.view).magnitude, whole.magnitude, rtol=1e-12)
+
+
+@pytest.mark.parametrize("cell", [*CATALOGUE.values(), TWICE], ids=[*CATALOGUE, "twice"])
+def test_a_shared_parameter_has_the_gradient_of_the_whole(cell) -> None:
+    run = run_of(cell)
+    picture = scene(run, View(parameters="shared"))
+    for name, value in run.parameters.items():
+        i = at(picture, name, 0)
+        assert picture.magnitude[i] == pytest.approx(np.linalg.norm(run.param_grad[name]))
+        assert picture.value[i] == pytest.approx(np.linalg.norm(value))
+        assert not picture.initial[i]
+    assert picture.shared.sum() == len(run.parameters)
+
+
+def test_lenses_of_a_parameter() -> None:
+    run = simple()
+    for parameters, t in (("copies", 3), ("shared", 0)):
+        value = scene(run, View(parameters=parameters, lens="value"))
+        assert value.magnitude[at(value, "W", t)] == pytest.approx(np.linalg.norm(run.parameters["W"]))
+        slope = scene(run, View(parameters=parameters, lens="slope"))
+        assert slope.mark[at(slope, "W", t)] == Mark.NONE
+
+
+@pytest.mark.parametrize("parameters", ["copies", "shared"])
+@pytest.mark.parametrize("cell", [CATALOGUE["rnn"], CATALOGUE["rnn_leaky"], TWICE], ids=["rnn", "leaky", "twice"])
+def test_what_goes_along_the_edges_of_parameters(cell, parameters) -> None:
+    run = run_of(cell)
+    forward = scene(run, View(parameters=parameters, edges="forward"))
+    backward = scene(run, View(parameters=parameters, edges="backward"))
+    total = dict.fromkeys(run.parameters, 0)
+    for e, (source, target) in enumerate(zip(backward.source, backward.target, strict=True)):
+        name = backward.names[backward.name[source]]
+        if name in run.parameters:
+            message = run.message(name, backward.names[backward.name[target]], argument=backward.argument[e])
+            assert backward.strength[e] == pytest.approx(np.linalg.norm(message[backward.t[target] - 1]))
+            assert forward.strength[e] == pytest.approx(np.linalg.norm(run.parameters[name]))
+            total[name] += 1
+    assert min(total.values()) >= run.T
+
+
+def test_a_selected_parameter_is_found_in_every_way() -> None:
+    chosen = {way: scene(simple(), View(parameters=way, selected=("W", 3))) for way in ("hidden", "copies", "shared")}
+    assert chosen["hidden"].selected is None
+    assert chosen["copies"].selected == at(chosen["copies"], "W", 3)
+    assert chosen["shared"].selected == at(chosen["shared"], "W", 0)
+
+
+def test_a_window_of_copies() -> None:
+    picture = scene(simple(steps=400), View(parameters="copies"))
+    assert len(picture.name) <= MAX_NODES
+    assert picture.last == 400
+    shared = scene(simple(steps=400), View(parameters="shared"))
+    assert (shared.t[shared.shared] == 0).all()
+    assert shared.x[shared.shared].max() <= shared.x[~shared.shared].min() - 1
+
+
+def test_the_table_says_what_is_shared() -> None:
+    rows = table(scene(simple(steps=2), View(parameters="shared")))
+    steps = {name: rows["step"][i] for i, name in enumerate(rows["node"]) if rows["role"][i] == "parameter"}
+    assert steps == dict.fromkeys(["b", "W", "U", "c", "V"])
+    assert "initial value" in rows["role"]
+
+
+# --- folded ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parameters", ["hidden", "copies"])
+@each_cell
+def test_the_folded_scene_is_the_rolled_graph(cell, parameters) -> None:
+    graph = engine.roll(cell, parameters=parameters != "hidden")
+    for source in (cell, run_of(cell)):
+        picture = folded(source, View(parameters=parameters))
+        assert set(picture.names) == set(graph)
+        names = np.array(picture.names)
+        ends = zip(names[picture.source], names[picture.target], picture.argument, picture.lag, strict=True)
+        assert sorted(ends) == sorted((a, b, key, data["lag"]) for a, b, key, data in graph.edges(keys=True, data=True))
+
+
+@pytest.mark.parametrize(("measure", "of"), [("norm", np.linalg.norm), ("largest", np.max), ("mean", np.mean)])
+def test_a_folded_node_has_the_magnitude_of_all_steps(measure, of) -> None:
+    run = simple()
+    picture = folded(run, View(parameters="shared", measure=measure, edges="backward"))
+    for i, name in enumerate(picture.names):
+        grad = run.param_grad.get(name) if name in run.parameters else run.grad.get(name)
+        if grad is not None:
+            assert picture.magnitude[i] == pytest.approx(of(np.abs(grad.reshape(-1))))
+            assert picture.gradient[i] == pytest.approx(np.linalg.norm(grad))
+    (e,) = np.flatnonzero(picture.lag)
+    a, h = (picture.names.index(name) for name in "ah")
+    assert (picture.source[e], picture.target[e]) == (h, a)
+    everything = [message for read, message in run.messages("a") if read.name == "h"]
+    assert picture.strength[e] == pytest.approx(np.linalg.norm(everything[0]))
+
+
+def test_a_folded_cell_has_no_numbers() -> None:
+    picture = folded(CATALOGUE["lstm"], View(parameters="shared", edges="backward", selected=("s", 9)))
+    assert set(picture.mark) == {Mark.NONE}
+    assert picture.strength is None
+    assert picture.names[picture.selected] == "s"
 
 
 # --- large graphs ---------------------------------------------------------------------------------------------------

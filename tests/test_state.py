@@ -24,6 +24,7 @@ from explorer.state import (
     LENSES,
     LONGEST_VALUE,
     MEASURES,
+    PARAMETERS,
     PICTURES,
     PRESETS,
     State,
@@ -121,6 +122,7 @@ def states(draw):
         selected=draw(st.none() | st.tuples(st.sampled_from(["h", "y_hat", "a_1"]), st.integers(-2, 50))),
         unit=draw(st.integers(0, 9)),
         graph=draw(st.sampled_from(list(GRAPHS))),
+        parameters=draw(st.sampled_from(list(PARAMETERS))),
         edges=draw(st.sampled_from(list(EDGES))),
         picture=draw(st.sampled_from(list(PICTURES))),
         scale=draw(st.sampled_from(list(SCALES))),
@@ -148,7 +150,8 @@ def test_presets_fit_into_a_link(preset) -> None:
 OWN_CELL = packed("h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll(y_hat, y)")
 KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period",
         "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
-        "sample", "window", "node", "unit", "graph", "edges", "picture", "scale", "range.value", "range.", "n.", "<b>", "",
+        "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "range.value",
+        "range.", "n.", "<b>", "",
         "__class__"]  # fmt: skip
 WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last", "3", "-1", "1e999", "nan", "999999999999",
          "1,2", "h,3", "normal,gain:2", "normal,gain:", "orthogonal,radius:1,norm:1", "constant,value:nan", "identity",

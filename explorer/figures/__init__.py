@@ -7,5 +7,6 @@ from explorer.figures.copies import copies
 from explorer.figures.gradients import gradients
 from explorer.figures.graph import graph
 from explorer.figures.neurons import neurons
+from explorer.figures.rolled import rolled
 
-__all__ = ["copies", "gradients", "graph", "neurons"]
+__all__ = ["copies", "gradients", "graph", "neurons", "rolled"]

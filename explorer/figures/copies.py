@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from engine import Run
 from engine.names import symbol
-from explorer import theme
+from explorer import scene, theme
 from explorer.figures import text
 from explorer.scene import magnitudes
 
@@ -18,7 +18,7 @@ def copies(run: Run, name: str, palette: str = "light", step: int | None = None)
     Raises ValueError if there is no such parameter.
     """
     colours = theme.PALETTES[palette]
-    norms = magnitudes(run.step_grad(name))
+    norms = scene.copies(run, name)
     whole = float(magnitudes(run.param_grad[name][None])[0])
     steps = np.arange(1, run.T + 1)
     sign = text.symbol(symbol(name))

@@ -27,6 +27,7 @@ _POINTS = 13  # of a bent edge
 _ARROWS = 1_200  # more edges than this are drawn without heads, which nobody could tell apart
 _NUMBERS = 1_000  # more nodes than this say their norms only
 _FADED = 0.16  # opacity of what has nothing to do with the selected node
+_THIN = 0.6  # width of a parameter's edge beside that of others: there are many of them, and they say little
 _LEVELS = 8  # of an edge's strength; a line of plotly has one colour and one width
 
 #: Mark -> its glyph in the node, and what it says in the legend.
@@ -56,21 +57,41 @@ class Drawing:
     def __init__(self, picture: Scene, colours: theme.Palette, width: int) -> None:
         self.picture, self.colours, self.width = picture, colours, width
         self.heads = len(picture.source) <= _ARROWS
-        self.margin = {"l": 64 if picture.upwards else 16, "r": 16, "t": 56, "b": 64}
+        self.ways, self.straight = self.courses()
+        self.margin = self.margins()
         inner = width - self.margin["l"] - self.margin["r"]
+        self.extent = self.bounds()
         self.above = 0.75  # rows beyond the outermost nodes
-        across, upwards = np.ptp(picture.x), np.ptp(picture.y) + 2 * self.above
-        self.border = max(0.6, _BORDER * across / (inner - 2 * _BORDER))  # columns beside the outermost nodes
+        across, upwards = np.ptp(self.extent[0]), np.ptp(self.extent[1]) + 2 * self.above
+        self.border = self.beside(inner, across)
         self.height = int(np.clip(upwards * _ROW, *_HEIGHTS))
         self.pixels = (inner / (across + 2 * self.border), self.height / upwards)  # of a column, of a row
         self.role = np.array(picture.roles)[picture.name]
         self.shape = np.array([theme.SHAPES[role] for role in picture.roles])[picture.name]
         self.size = self._sizes()
-        self.symbols = [text.symbol(parts) for parts in picture.symbols]
+        self.symbols: list[str] = [text.symbol(parts) for parts in picture.symbols]
         everything = np.ones(len(picture.name), bool)
         self.near = everything if picture.selected is None else reach(picture, picture.selected)
         widths = np.array([text.width(parts) for parts in picture.symbols])
         self.font = self.size * np.minimum(0.48, 0.78 / widths)[picture.name]
+
+    def courses(self) -> tuple[Array, Array]:
+        """The edges as lines, (E, points, 2), and which of them are straight."""
+        picture = self.picture
+        return picture.curves(_POINTS), (picture.bend == 0) & (picture.turn == 0)
+
+    def margins(self) -> dict[str, int]:
+        """Pixels around the graph: for the names of the rows, the colour bar, and steps and legend."""
+        return {"l": 64 if self.picture.upwards else 16, "r": 16, "t": 56, "b": 64}
+
+    def bounds(self) -> tuple[Array, Array]:
+        """The first and last column and row that are drawn in."""
+        x, y = self.picture.x, self.picture.y
+        return np.array([x.min(), x.max()]), np.array([y.min(), y.max()])
+
+    def beside(self, pixels: int, columns: float) -> float:
+        """Columns beside the outermost nodes, where so many columns are given so many pixels."""
+        return max(0.6, _BORDER * columns / (pixels - 2 * _BORDER))
 
     def _sizes(self) -> Array:
         """Pixels across each node: larger where fewer stand in a row of a step, but not by far."""
@@ -78,8 +99,10 @@ class Drawing:
         crowd = np.array([sum(row == other for other in place.row.values()) for row in place.row.values()])
         along, between = self.pixels if picture.upwards else self.pixels[::-1]
         size = np.clip(0.8 * np.minimum(np.where(crowd > 1, along, along * place.pitch), between), *_SIZES)
-        size = np.minimum(size, 2.4 * size.min())[picture.name]
-        return np.asarray(size * np.where(picture.t < 1, 0.75, 1) * np.where(self.role == "loss", 0.9, 1))
+        once = np.isin(picture.names, place.shared)
+        size = np.where(once, size, np.minimum(size, 2.4 * size[~once].min()))[picture.name]
+        smaller = np.array([theme.SMALLER.get(role, 1.0) for role in picture.roles])[picture.name]
+        return np.asarray(size * np.where(picture.initial, 0.75, 1) * smaller)
 
     def figure(self) -> go.Figure:
         """The drawing."""
@@ -112,9 +135,9 @@ class Drawing:
                 "itemclick": False,
                 "itemdoubleclick": False,
             },
-            annotations=[self.time()] if self.picture.upwards else [],
-            xaxis=self._axis(self.picture.x, self.border, *self.steps()),
-            yaxis=self._axis(self.picture.y, self.above, *self.rows()),
+            annotations=self.notes(),
+            xaxis=self._axis(self.extent[0], self.border, *self.steps()),
+            yaxis=self._axis(self.extent[1], self.above, *self.rows()),
         )
         # The page keeps the selection itself; without this a click would fade all other points for a moment.
         for trace in figure.select_traces(selector=lambda trace: "markers" in (trace.mode or "")):
@@ -130,7 +153,8 @@ class Drawing:
         if not picture.upwards:
             return (), ()
         every = _every(self.pixels[0] * picture.grid.pitch, 26)
-        steps = [t for t in range(int(picture.t.min()), picture.last + 1) if t % every == 0 or (t == 1 and every >= 5)]
+        begin = int(picture.t[~picture.shared].min())
+        steps = [t for t in range(begin, picture.last + 1) if t % every == 0 or (t == 1 and every >= 5)]
         return [(t - 1) * picture.grid.pitch for t in steps], [str(t).replace("-", "−") for t in steps]
 
     def rows(self) -> tuple[Sequence[float], Sequence[str]]:
@@ -138,12 +162,15 @@ class Drawing:
         picture, place = self.picture, self.picture.grid
         if not picture.upwards:
             return (), ()
-        here = [[self.symbols[i] for i, n in enumerate(picture.names) if place.row[n] == r] for r in range(place.rows)]
+        every = [(place.row[n], self.symbols[i]) for i, n in enumerate(picture.names) if n not in place.shared]
+        here = [[symbol for row, symbol in every if row == r] for r in range(place.rows)]
         return range(place.rows), ["  ".join(symbols) for symbols in here]
 
-    def time(self) -> dict[str, Any]:
-        """What the numbers below are."""
-        return {
+    def notes(self) -> list[dict[str, Any]]:
+        """What stands beside the nodes: what the numbers below are."""
+        if not self.picture.upwards:
+            return []
+        time = {
             "text": "step <i>t</i>",
             "xref": "paper",
             "yref": "paper",
@@ -156,6 +183,7 @@ class Drawing:
             "showarrow": False,
             "font": {"color": self.colours.muted, "size": 13},
         }
+        return [time]
 
     def _axis(self, values: Array, border: float, places: Sequence[float], texts: Sequence[str]) -> dict[str, Any]:
         return {
@@ -176,6 +204,7 @@ class Drawing:
         picture, colours = self.picture, self.colours
         thin = 1.2 if len(picture.source) < 600 else 0.8 if len(picture.source) <= _ARROWS else 0.4
         bright = self.near[picture.source] & self.near[picture.target]
+        of_parameter = self.role[picture.source] == "parameter"
         level = self.levels()
         for kind in np.unique(level).tolist():
             share = (kind + 0.5) / _LEVELS
@@ -187,8 +216,9 @@ class Drawing:
                 else (theme.colour_at(share, picture.view.scale), thin + 3 * share)
             )
             for opacity, own in ((1.0, bright), (_FADED, ~bright)):
-                if (chosen := np.flatnonzero((level == kind) & own)).size:
-                    yield self.lines(chosen, colour, width, opacity)
+                for share, alike in ((1.0, ~of_parameter), (_THIN if kind < 0 else 1.0, of_parameter)):
+                    if (chosen := np.flatnonzero((level == kind) & own & alike)).size:
+                        yield self.lines(chosen, colour, width * share, opacity)
 
     def levels(self) -> Array:
         """How strong what goes along each edge is, from 0 to _LEVELS − 1; _LEVELS if not finite, −1 if it is nothing."""
@@ -205,17 +235,16 @@ class Drawing:
     def lines(self, chosen: Array, colour: str, width: float, opacity: float) -> go.Scatter:
         """Edges as one line with gaps; a head where each ends, turned and set off by plotly in pixels."""
         picture = self.picture
-        lines = picture.curves(_POINTS)[chosen]
-        target = picture.target[chosen]
-        kept = np.ones((len(lines), _POINTS + 1), bool)
-        kept[picture.bend[chosen] == 0, 1:-2] = False  # a straight one needs its ends and the gap only
+        lines, target = self.ways[chosen], picture.target[chosen]
+        kept = np.ones((len(lines), lines.shape[1] + 1), bool)
+        kept[self.straight[chosen], 1:-2] = False  # a straight one needs its ends and the gap only
         points = np.concatenate([lines, np.full((len(lines), 1, 2), np.nan)], axis=1)[kept]
         trace = go.Scatter(
             x=points[:, 0], y=points[:, 1], mode="lines", line={"color": colour, "width": width}, opacity=opacity,
             hoverinfo="skip", showlegend=False, name="edges",
         )  # fmt: skip
         if self.heads:
-            head = np.zeros((len(lines), _POINTS + 1))
+            head = np.zeros(kept.shape)
             head[:, -2] = np.clip(0.42 * self.size[target], 4, 10)
             distance = self.size / 2 * np.where(self.shape == "diamond", 1.3, 1) + 1
             trace.mode = "lines+markers"
@@ -235,10 +264,10 @@ class Drawing:
         picture = self.picture
         if picture.strength is None:
             return
-        middle = picture.curves(3)[:, 1]
+        middle = self.ways[:, self.ways.shape[1] // 2]
         forth = picture.view.edges == "forward"
         begins, ends = (picture.source, picture.target) if forth else (picture.target, picture.source)
-        names = [text.at(self.symbols[k], t) for k, t in zip(picture.name, picture.t.tolist(), strict=True)]
+        names = [self.named(i) for i in range(len(picture.name))]
         said = [
             f"{names[begin]} → {names[end]}<br>{EDGES[picture.view.edges][1]} = "
             + ("none" if norm < 0 else text.number(norm))
@@ -270,7 +299,7 @@ class Drawing:
                     "cmin": picture.low,
                     "cmax": picture.high,
                     "colorscale": theme.colorscale(picture.view.scale),
-                    "colorbar": self.bar(),
+                    **self.bar(),
                 }
             else:
                 inks = ["#ffffff" if fill == theme.ALARM else colours.ink] * len(chosen)
@@ -314,15 +343,15 @@ class Drawing:
         """What a click on a node gives."""
         return [self.picture.names[self.picture.name[i]], int(self.picture.t[i])]
 
-    def quantity(self) -> str:
+    def title(self) -> str:
         """What the colour shows."""
-        return self.picture.view.quantity
+        return f"{LENSES[self.picture.view.lens].title}, {self.picture.view.quantity}"
 
     def bar(self) -> dict[str, Any]:
         """The colour bar, in powers of ten."""
-        low, high, view = self.picture.low, self.picture.high, self.picture.view
+        low, high = self.picture.low, self.picture.high
         powers = list(range(low, high + 1, _every(8, high - low)))
-        return {
+        bar = {
             "orientation": "h",
             "x": 1,
             "xanchor": "right",
@@ -334,12 +363,13 @@ class Drawing:
             "len": 1 if self.width < 600 else 0.5,
             "thickness": 9,
             "outlinewidth": 0,
-            "title": {"text": f"{LENSES[view.lens].title}, {self.quantity()}", "side": "top", "font": {"size": 13}},
+            "title": {"text": self.title(), "side": "top", "font": {"size": 13}},
             "tickvals": powers,
             "ticktext": [text.power(exponent) for exponent in powers],
             "tickfont": {"size": 12, "color": self.colours.muted},
             "ticks": "",
         }
+        return {"colorbar": bar}
 
     def glyphs(self) -> Iterator[go.Scatter]:
         """What the colour cannot say, as a sign in the node and a word in the legend."""
@@ -424,12 +454,18 @@ class Drawing:
                 name="inputs" if side < 0 else "targets",
             )
 
+    def named(self, i: int) -> str:
+        """A node with its step."""
+        own = self.symbols[self.picture.name[i]]
+        return own if self.picture.shared[i] else text.at(own, int(self.picture.t[i]))
+
     def reading(self, i: int) -> str:
         """What is said of a node under the pointer."""
         picture = self.picture
-        k, t = int(picture.name[i]), int(picture.t[i])
-        role, units, own = picture.roles[k] if t > 0 else "initial value", int(picture.units[i]), self.symbols[k]
-        lines = [f"<b>{text.at(own, t)}</b>   {role}, {units} {'unit' if units == 1 else 'units'}"]
+        k, units = int(picture.name[i]), int(picture.units[i])
+        own, role = self.symbols[k], "initial value" if picture.initial[i] else picture.roles[k]
+        what = "number" if role == "parameter" else "unit"
+        lines = [f"<b>{self.named(i)}</b>   {role}, {units} {what}{'s' * (units != 1)}"]
         readings = (
             (own, picture.value[i], picture.value_head[i]),
             (f"∇{own}", picture.gradient[i], picture.gradient_head[i]),

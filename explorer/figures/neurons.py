@@ -15,6 +15,7 @@ from explorer import theme
 from explorer.figures import text
 from explorer.figures.graph import Drawing
 from explorer.neurons import Neurons
+from explorer.state import LENSES
 
 Array = NDArray[Any]
 
@@ -49,6 +50,8 @@ class _Drawing(Drawing):
 
     def __init__(self, picture: Neurons, colours: theme.Palette, width: int) -> None:
         self.picture, self.colours, self.width = picture, colours, width
+        self.ways, self.straight = self.courses()
+        self.extent = self.bounds()
         self.margin = {"l": 64 if picture.upwards else 24, "r": 16, "t": 56, "b": 76 if picture.upwards else 92}
         inner = width - self.margin["l"] - self.margin["r"]
         across, along = np.ptp(picture.x) + 2, float(np.ptp(picture.y))
@@ -148,8 +151,8 @@ class _Drawing(Drawing):
     def key(self, i: int) -> list[Any]:
         return [*super().key(i), int(self.picture.unit[i]) + 1]
 
-    def quantity(self) -> str:
-        return _SYMBOLS[self.picture.view.lens]
+    def title(self) -> str:
+        return f"{LENSES[self.picture.view.lens].title}, {_SYMBOLS[self.picture.view.lens]}"
 
     def ring(self) -> Iterator[go.Scatter]:
         """A ring around each selected neuron."""

@@ -77,13 +77,16 @@ def orders(scene: Scene) -> tuple[Array, Array]:
 
     Forward by step, and within it by row, since a row reads lower ones only; backward the other way round. The target,
     whose row is the highest, is given, and has no gradient: it goes with the first row, and backward with the losses
-    below it. Without memory the steps are samples, and all go together.
+    below it. Parameters are given as well, and get their gradients when all of the step have theirs; those that the steps
+    share come before the first, and backward after it. Without memory the steps are samples, and all go together.
 
     **Holds:** no_node_before_what_it_reads, no_gradient_before_those_it_sums.
     """
     place, rows = scene.grid.row, scene.grid.rows
-    row, target = np.array([place[name] for name in scene.names]), np.array([role == "target" for role in scene.roles])
-    before = scene.t.astype(int) * rows if scene.upwards else 0
+    roles = np.array(scene.roles)
+    target, given = roles == "target", roles == "parameter"
+    row = np.where(given, 0, [place[name] for name in scene.names]).astype(int)
+    before = scene.t.astype(int) * rows if scene.upwards else np.where(scene.shared, -1, 0)
     upwards = before + np.where(target, 0, row)[scene.name]
     downwards = before + np.where(target, rows - 2, row)[scene.name]
     return _ranks(upwards), _ranks(-downwards)
@@ -96,21 +99,23 @@ def _ranks(values: Array) -> Array:
 def captions(scene: Scene) -> Captions:
     """What every node is made of, from the wires of its cell: h⁽³⁾ from a⁽³⁾; ∇h⁽³⁾ from ∇o⁽³⁾ and ∇a⁽⁴⁾."""
     signs = {name: _plain(parts) for name, parts in zip(scene.names, scene.symbols, strict=True)}
+    shared = scene.grid.shared
     sources: dict[str, list[str]] = {name: [] for name in scene.names}
     targets: dict[str, list[str]] = {name: [] for name in scene.names}
     for wire in scene.grid.wires:
-        sources[wire.target].append(_at(signs[wire.source], -wire.lag))
-        targets[wire.source].append("∇" + _at(signs[wire.target], wire.lag))
+        once = wire.source in shared
+        sources[wire.target].append(signs[wire.source] if once else _at(signs[wire.source], -wire.lag))
+        targets[wire.source].append("∇" + (signs[wire.target] if once else _at(signs[wire.target], wire.lag)))
     made, known = {}, {}
     for name, role in zip(scene.names, scene.roles, strict=True):
-        own = _at(signs[name], 0)
+        own = signs[name] if name in shared else _at(signs[name], 0)
         made[name] = f"{own} from {_listed(sources[name])}" if sources[name] else f"{own} is given"
         if role == "target":
             known[name] = ""
         else:
             known[name] = (
                 f"∇{own} from {_listed(targets[name])}" if targets[name] else f"∇{own} is the weight of this loss"
-            )
+            ) + " of every step" * (name in shared)
     return Captions(made, known)
 
 
@@ -155,9 +160,12 @@ def _header(scene: Scene, said: Captions, knob: Knob | None) -> dict[str, Any]:
         "shapes": [theme.SHAPES[role] for role in scene.roles],
         "symbols": [_drawn(parts) for parts in scene.symbols],
         "written": [_plain(parts) for parts in scene.symbols],
+        "smaller": [theme.SMALLER.get(role, 1) for role in scene.roles],
+        "shared": [name in scene.grid.shared for name in scene.names],
         "rows": [scene.grid.row[name] for name in scene.names],
         "pitch": scene.grid.pitch,
         "bends": np.unique(scene.bend).tolist(),
+        "turns": np.unique(scene.turn).tolist(),
         "upwards": scene.upwards,
         "first": scene.first,
         "last": scene.last,
@@ -191,6 +199,7 @@ def _arrays(scene: Scene, knob: Knob | None) -> dict[str, Array]:
         "source": _small(scene.source),
         "target": _small(scene.target),
         "bend": _small(np.searchsorted(np.unique(scene.bend), scene.bend)),
+        "turn": _small(np.searchsorted(np.unique(scene.turn), scene.turn)),
         "order_forward": _small(forward),
         "order_backward": _small(backward),
     }
@@ -229,6 +238,7 @@ def palette(name: str, scale: str = "viridis") -> dict[str, Any]:
     return colours | {
         "alarm": theme.ALARM,
         "faint": _mixed(colours["line"], colours["paper"], 0.75),
+        "thin": _mixed(colours["line"], colours["paper"], 0.25),
         "tints": tints(name, scale),
     }
 

@@ -8,7 +8,8 @@ const ROW = 64, HEIGHTS = [150, 600], GUTTER = 64, SIDE = 16; // pixels, as in f
 const SIZES = [5, 34], READABLE = 8.5, OUTLINED = 7; // pixels across a node; of a font
 const ROOMY = 46; // pixels a column or a row: zooming in first gives this to the axis that lacks it, then enlarges all
 const SHADES = 57, [ZERO, BELOW, ABOVE, INFINITE, NAN, NONE, BLANK] = [57, 58, 59, 60, 61, 62, 63]; // encode.looks
-const FADED = 1, STRONG = 2, BACK = 4, CARRIES = 8; // how an edge is drawn
+const FADED = 1, STRONG = 2, BACK = 4, CARRIES = 8, THIN = 16; // how an edge is drawn
+const LOOK = 32, CORNER = 0.4; // of an edge's code, from where on its look is; grid.CORNER
 const ANCESTOR = 1, DESCENDANT = 2, SELF = 3;
 const TURN = 2 * Math.PI;
 const TYPES = {
@@ -46,7 +47,7 @@ function read(data) {
   graph.n = graph.x.length;
   [graph.x0, graph.x1] = extent(graph.x);
   [graph.y0, graph.y1] = extent(graph.y);
-  graph.begin = extent(graph.t)[0];
+  graph.begin = extent(graph.t.filter((_, i) => !standing(graph, i)))[0];
   graph.forwards = extent(graph.order_forward)[1] + 1;
   graph.frames = graph.forwards + extent(graph.order_backward)[1] + 2; // in the last, nothing is being computed
   graph.crowd = graph.rows.map((row) => graph.rows.filter((other) => other === row).length);
@@ -56,8 +57,11 @@ function read(data) {
 function nodeAt(graph, name, t) {
   const key = (i) => graph.name[i] * 1e6 + graph.t[i];
   graph.index ??= new Map(Array.from(graph.x, (_, i) => [key(i), i])); // made when first asked for
-  return graph.index.get(name * 1e6 + t) ?? -1;
+  return graph.index.get(name * 1e6 + (graph.shared[name] ? 0 : t)) ?? -1;
 }
+
+/** Whether a node stands once for all steps, at t = 0. */
+const standing = (graph, i) => graph.shared[graph.name[i]];
 
 const identity = (graph, i) => (i < 0 ? null : [graph.names[graph.name[i]], graph.t[i]]);
 const found = (graph, node) => (node ? nodeAt(graph, graph.names.indexOf(node[0]), node[1]) : -1);
@@ -255,8 +259,10 @@ function walk(live, time, flow) {
   if (from < 0) to = nodeAt(graph, Math.max(graph.roles.indexOf("state"), 0), graph.last);
   else if (time) to = nodeAt(graph, graph.name[from], graph.t[from] + time);
   else {
+    const t = standing(graph, from) ? live.walked ?? graph.last : graph.t[from]; // back to the step that it came from
     let k = graph.name[from];
-    while (to < 0 && graph.names[(k += flow)] !== undefined) to = nodeAt(graph, k, graph.t[from]);
+    while (to < 0 && graph.names[(k += flow)] !== undefined) to = nodeAt(graph, k, t);
+    live.walked = t;
   }
   live.cursor = to >= 0 ? to : from;
   reveal(live, live.cursor);
@@ -347,11 +353,13 @@ function reveal(live, i) {
 function sizes({ graph, scale: { kx, ky, more } }) {
   const [along, between] = graph.upwards ? [kx, ky] : [ky, kx], least = clamp(0.9 * along * graph.pitch, 2, SIZES[0]);
   const room = graph.crowd.map((crowd) => 0.8 * Math.min(crowd > 1 ? along : along * graph.pitch, between));
-  const size = room.map((pixels) => clamp(pixels, least, SIZES[1] * more)), most = 2.4 * Math.min(...size);
-  return size.map((pixels, k) => Math.min(pixels, most) * (graph.roles[k] === "loss" ? 0.9 : 1));
+  const size = room.map((pixels) => clamp(pixels, least, SIZES[1] * more));
+  const most = 2.4 * Math.min(...size.filter((_, k) => !graph.shared[k])); // what stands once has room beside the steps
+  return size.map((pixels, k) => (graph.shared[k] ? pixels : Math.min(pixels, most)) * graph.smaller[k]);
 }
 
-const shrink = (graph, i) => (graph.t[i] < 1 ? 0.75 : 1); // initial values are smaller
+const initial = (graph, i) => graph.t[i] < 1 && !standing(graph, i);
+const shrink = (graph, i) => (initial(graph, i) ? 0.75 : 1); // initial values are smaller
 const sizeOf = ({ graph, sheet }, i) => sheet.size[graph.name[i]] * shrink(graph, i);
 
 const font = (graph, pixels, italic) => `${italic ? "italic " : ""}${pixels.toFixed(2)}px ${graph.font}`;
@@ -421,15 +429,16 @@ function edgeCode(live, e) {
     else if (a === DESCENDANT) flags = CARRIES;
     else if (a !== ANCESTOR || (b !== ANCESTOR && b !== SELF)) flags = FADED;
   }
-  return flags + (graph.strength_look ? 16 * (1 + graph.strength_look[e]) : 0);
+  if (graph.roles[graph.name[source]] === "parameter" && !(flags & (FADED | STRONG))) flags |= THIN;
+  return flags + (graph.strength_look ? LOOK * (1 + graph.strength_look[e]) : 0);
 }
 
 function edgeStyle({ graph }, code, size) {
-  const { ink, muted, line, faint, tints } = graph.colours, look = (code >> 4) - 1, strong = code & STRONG;
+  const { ink, muted, line, faint, thin, tints } = graph.colours, look = Math.floor(code / LOOK) - 1, strong = code & STRONG;
   const base = size >= 14 ? 1.2 : size >= 7 ? 0.8 : 0.45;
   if (look < 0 || look === ZERO || look === NONE) {
-    const colour = strong ? ink : code & CARRIES ? muted : code & FADED ? faint : line;
-    const width = strong ? Math.max(1.9, 1.6 * base) : code & CARRIES ? 1.35 * base : base;
+    const colour = strong ? ink : code & CARRIES ? muted : code & FADED ? faint : code & THIN ? thin : line;
+    const width = strong ? Math.max(1.9, 1.6 * base) : code & CARRIES ? 1.35 * base : code & THIN ? 0.7 * base : base;
     return { colour, width, dash: look < 0 ? [] : [2, 3] };
   }
   const share = look < SHADES ? look / (SHADES - 1) : look === BELOW ? 0 : 1;
@@ -441,7 +450,7 @@ const SHAPES = {
   circle: (path, x, y, r) => (path.moveTo(x + r, y), path.arc(x, y, r, 0, TURN)),
   square: (path, x, y, r) => path.rect(x - r, y - r, 2 * r, 2 * r),
   diamond: (path, x, y, r) => polygon(path, x, y, 1.3 * r, 4, 0),
-  hexagon: (path, x, y, r) => polygon(path, x, y, r, 6, 0),
+  hexagon: (path, x, y, r) => polygon(path, x, y, r, 6, TURN / 12), // stands on a corner, as in plotly
 };
 
 /** Two corners more than there are, in place of closePath, which takes the longer the longer the path is. */
@@ -487,7 +496,7 @@ function addNode(live, looks, i) {
   const shape = size < SIZES[0] ? "square" : graph.shapes[k]; // of a few pixels, which is quickest
   SHAPES[shape](entry(sheet.nodes, look * 4 + state + pale, () => new Path2D()), x, y, size / 2);
   const colour = graph.colours.tints[2 * look + pale][2];
-  if (readable) entry(sheet.texts, colour + k + (graph.t[i] < 1), () => ({ k, colour, pixels, at: [] })).at.push(x, y);
+  if (readable) entry(sheet.texts, colour + k + initial(graph, i), () => ({ k, colour, pixels, at: [] })).at.push(x, y);
   if (look >= BELOW && look <= NAN && size >= 4) addGlyph(sheet, look, x, y, size, readable, colour);
 }
 
@@ -506,24 +515,41 @@ function addGlyph(sheet, look, x, y, size, readable, colour) {
   }
 }
 
+/** The curve of an edge, or its last part if it first runs along the row of its source: begin, corner and end. */
+function bow(graph, e) {
+  const a = graph.source[e], b = graph.target[e], ax = graph.x[a], ay = graph.y[a], bx = graph.x[b], by = graph.y[b];
+  const turn = graph.turns[graph.turn[e]];
+  if (turn && graph.upwards) return { ax: bx - turn, ay, cx: bx - CORNER * turn, cy: ay, bx, by };
+  if (turn) return { ax, ay: by + turn, cx: ax, cy: by + CORNER * turn, bx, by };
+  const bend = graph.bends[graph.bend[e]], side = bend && bend / Math.hypot(bx - ax, by - ay); // to the left of the way
+  return { ax, ay, cx: (ax + bx) / 2 - side * (by - ay), cy: (ay + by) / 2 + side * (bx - ax), bx, by };
+}
+
 /** A line from node to node, with its head where the target's outline is; with BACK the other way round. */
 function addEdge(live, e, code) {
-  const { graph, sheet, scale: { kx, ky, more } } = live, bend = graph.bends[graph.bend[e]];
+  const { graph, sheet, scale: { kx, ky, more } } = live, { ax, ay, cx, cy, bx, by } = bow(graph, e);
   const made = () => ({ code, ...edgeStyle(live, code, sheet.largest), lines: new Path2D(), heads: new Path2D() });
-  const group = entry(sheet.edges, code, made);
-  const [source, target] = code & BACK ? [graph.target[e], graph.source[e]] : [graph.source[e], graph.target[e]];
-  const [dx, dy] = [graph.x[target] - graph.x[source], graph.y[target] - graph.y[source]];
-  const x0 = graph.x[source] * kx, y0 = -graph.y[source] * ky, x1 = x0 + dx * kx, y1 = y0 - dy * ky;
-  const side = bend && (code & BACK ? -bend : bend) / Math.hypot(dx, dy); // to the left of the way, as in grid.curve
-  const cx = (x0 + x1) / 2 - side * dy * kx, cy = (y0 + y1) / 2 - side * dx * ky;
-  const length = Math.hypot(x1 - cx, y1 - cy) || 1, u = (x1 - cx) / length, v = (y1 - cy) / length;
+  const group = entry(sheet.edges, code, made), back = code & BACK, turn = graph.turns[graph.turn[e]];
+  const straight = !turn && !graph.bends[graph.bend[e]];
+  const target = back ? graph.source[e] : graph.target[e];
+  const at = (x, y) => [x * kx, -y * ky], middle = at(cx, cy), far = at(graph.x[graph.source[e]], graph.y[graph.source[e]]);
+  const [begin, end] = back ? [at(bx, by), turn ? far : at(ax, ay)] : [at(ax, ay), at(bx, by)];
+  const from = turn && back ? at(ax, ay) : straight ? begin : middle; // what the head points away from
+  const length = Math.hypot(end[0] - from[0], end[1] - from[1]) || 1;
+  const u = (end[0] - from[0]) / length, v = (end[1] - from[1]) / length;
   const size = sizeOf(live, target), gap = reach(graph.shapes[graph.name[target]], size / 2, u, v) + 1.5;
-  const head = size >= OUTLINED && 2 * length > gap + 8 ? clamp(0.3 * size, 4, 8 * more) + 1.4 * group.width : 0;
-  const tx = x1 - gap * u, ty = y1 - gap * v, hx = tx - head * u, hy = ty - head * v, half = 0.36 * head;
-  const [ex, ey] = head ? [tx - 0.7 * head * u, ty - 0.7 * head * v] : [x1, y1]; // thick lines end within their heads
-  group.lines.moveTo(x0, y0);
-  if (bend) group.lines.quadraticCurveTo(cx, cy, ex, ey);
-  else group.lines.lineTo(ex, ey);
+  const head = size >= OUTLINED && (straight ? 1 : 2) * length > gap + 8 ? clamp(0.3 * size, 4, 8 * more) + 1.4 * group.width : 0;
+  const tx = end[0] - gap * u, ty = end[1] - gap * v, hx = tx - head * u, hy = ty - head * v, half = 0.36 * head;
+  const [ex, ey] = head ? [tx - 0.7 * head * u, ty - 0.7 * head * v] : end; // thick lines end within their heads
+  if (turn && !back) {
+    group.lines.moveTo(...far);
+    group.lines.lineTo(...begin);
+  } else group.lines.moveTo(...begin);
+  if (turn && back) {
+    group.lines.quadraticCurveTo(...middle, ...from);
+    group.lines.lineTo(ex, ey);
+  } else if (straight) group.lines.lineTo(ex, ey);
+  else group.lines.quadraticCurveTo(...middle, ex, ey);
   if (!head) return;
   group.heads.moveTo(tx, ty);
   group.heads.lineTo(hx - half * v, hy + half * u);
@@ -576,7 +602,7 @@ function tell({ host, graph, scale, view, frame, at, selected, cursor }, cost) {
 }
 
 function drawEdges({ brush, sheet }) {
-  const rank = ({ code }) => (code & FADED ? 0 : code & STRONG ? 3 : code & CARRIES ? 2 : 1) * 100 + (code >> 4);
+  const rank = ({ code }) => (code & FADED ? 0 : code & STRONG ? 3 : code & CARRIES ? 2 : 1) * 100 + Math.floor(code / LOOK);
   const groups = [...sheet.edges.values()].sort((one, other) => rank(one) - rank(other));
   for (const { colour, width, dash, lines, heads } of groups) {
     brush.strokeStyle = brush.fillStyle = colour;
@@ -695,7 +721,7 @@ function drawAxes(live) {
   brush.fillText("t", page.left - 12, base);
   brush.textAlign = "start";
   for (let row = 0; row <= Math.max(...graph.rows); row++) {
-    const here = [...graph.names.keys()].filter((k) => graph.rows[k] === row), y = screenY(live, row);
+    const here = [...graph.names.keys()].filter((k) => graph.rows[k] === row && !graph.shared[k]), y = screenY(live, row);
     if (y < page.top + 6 || y > page.top + page.tall - 6) continue;
     const width = here.reduce((sum, k) => sum + widths[k].all, 0.55 * (here.length - 1));
     const pixels = Math.min(14, (page.left - 18) / width, Math.max(9, 0.8 * scale.ky));
@@ -735,15 +761,15 @@ function element(tag, text = "", style = "") {
   return Object.assign(document.createElement(tag), { textContent: text, className: style });
 }
 
-function symbolNodes({ symbols, name, t }, i) {
+function symbolNodes({ symbols, shared, name, t }, i) {
   const [letter, italic, index] = symbols[name[i]], nodes = [element(italic ? "i" : "span", letter)];
   if (index) nodes.push(element("sub", index));
-  return [...nodes, element("sup", `(${signed(t[i])})`)];
+  return shared[name[i]] ? nodes : [...nodes, element("sup", `(${signed(t[i])})`)];
 }
 
 /** What can be read of a node: its role, and rows of what and how much. */
 function reading({ graph, at }, i) {
-  const k = graph.name[i], units = graph.units[i], role = graph.t[i] < 1 ? "initial value" : graph.roles[k];
+  const k = graph.name[i], units = graph.units[i], role = initial(graph, i) ? "initial value" : graph.roles[k];
   const { value, gradient, value_head: head, gradient_head } = graph, sign = graph.written[k], rows = [];
   for (const [name, norms, heads] of [[sign, value, head], [`∇${sign}`, gradient, gradient_head]]) {
     if (norms[i] < 0 || (graph.knob && at !== graph.knob.at)) continue; // the numbers are not those of this picture
@@ -751,7 +777,7 @@ function reading({ graph, at }, i) {
     if (heads) rows.push([name, vector(heads.subarray(4 * i, 4 * i + Math.min(units, 4)), units)]);
   }
   if (role === "target" && value[i] < 0 && head) rows.push(["class", `${head[4 * i]}, counted from 0`]);
-  return { role: `${role}, ${units} ${units === 1 ? "unit" : "units"}`, rows };
+  return { role: `${role}, ${units} ${role === "parameter" ? "number" : "unit"}${units === 1 ? "" : "s"}`, rows };
 }
 
 const vector = (head, units) => `(${Array.from(head, number).join(", ")}${units > head.length ? ", …" : ""})`;
@@ -762,7 +788,8 @@ function say(live, i) {
   if (i < 0) return part(".spoken").replaceChildren();
   const { role, rows } = reading(live, i), name = graph.written[graph.name[i]];
   const numbers = rows.map(([what, value]) => `${what} = ${value}`).join("; "), state = i === selected ? ", selected" : "";
-  part(".spoken").textContent = `${name} at step ${graph.t[i]}${state}: ${role}. ${numbers}`;
+  const where = standing(graph, i) ? "of every step" : `at step ${graph.t[i]}`;
+  part(".spoken").textContent = `${name} ${where}${state}: ${role}. ${numbers}`;
 }
 
 // --- hover and pick -------------------------------------------------------------------------------------------------
@@ -783,11 +810,8 @@ function nearestEdge(live, { x, y }) {
   let best = -1, least = 5;
   if (!graph.strength || x < page.left) return best;
   for (let e = 0; e < graph.source.length; e++) {
-    const a = graph.source[e], b = graph.target[e];
-    const ax = graph.x[a], ay = graph.y[a], bx = graph.x[b], by = graph.y[b];
+    const { ax, ay, cx, cy, bx, by } = bow(graph, e);
     if (px < Math.min(ax, bx) - slack || px > Math.max(ax, bx) + slack) continue;
-    const side = graph.bends[graph.bend[e]] / Math.hypot(bx - ax, by - ay);
-    const cx = (ax + bx) / 2 - side * (by - ay), cy = (ay + by) / 2 + side * (bx - ax);
     for (let s = 0.02; s < 1; s += 0.02) {
       const p = (1 - s) ** 2, q = 2 * s * (1 - s), r = s * s;
       const dx = screenX(live, p * ax + q * cx + r * bx) - x, dy = screenY(live, p * ay + q * cy + r * by) - y;

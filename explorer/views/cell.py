@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import streamlit as st
 
@@ -10,10 +11,13 @@ from engine.equations import MAX_TEXT, EquationError
 from engine.names import latex
 from explorer import model as models
 from explorer.controls import plain, put, show, whole_page_if_changed
+from explorer.figures import rolled
 from explorer.model import Model
-from explorer.state import State
+from explorer.state import State, View
 
 _KEY = "cell.text"
+_SHOWN: Final = View(parameters="shared")
+_TWO_COLUMNS: Final = 900  # pixels from which equations and graph have room side by side
 _HELP = """One `name = expression` a line, `#` starts a comment. `+`, `-`, `*` elementwise, `W @ v` a parameter matrix times a
 vector, `h[t-1]` a node one step earlier, `x` the input, `y` the target. Functions: tanh, sigmoid, relu, leaky_relu, softplus,
 identity, softmax; losses: nll(softmax(o), y) for classes, mse(o, y) and bce(p, y) for real targets. A name that is never
@@ -21,16 +25,16 @@ assigned is a parameter."""
 
 
 @st.fragment
-def editor(state: State) -> None:
+def editor(state: State, palette: str, pixels: int) -> None:
     """Write a cell of one's own; made when it is opened."""
     whole_page_if_changed(state)
     place = st.expander("Write a cell of your own", key="cell.open", on_change="rerun")
     if place.open:
         with place:
-            _editor(state.model)
+            _editor(state.model, palette, pixels)
 
 
-def _editor(model: Model) -> None:
+def _editor(model: Model, palette: str, pixels: int) -> None:
     session = st.session_state
     draft = session.get("draft")
     show(_KEY, models.cell(model).text if draft is None else draft)
@@ -59,7 +63,7 @@ def _editor(model: Model) -> None:
     except ValueError as error:
         st.error(plain(str(error)))
     else:
-        _preview(tried)
+        _preview(tried, palette, pixels)
 
 
 def pointed(text: str, line: int, column: int) -> str:
@@ -70,10 +74,16 @@ def pointed(text: str, line: int, column: int) -> str:
     return f"{said[begin : begin + 120]}\n{' ' * (column - 1 - begin)}^"
 
 
-def _preview(model: Model) -> None:
-    """What the text says: equations, sizes, parameters."""
+def _preview(model: Model, palette: str, pixels: int) -> None:
+    """What the text says: equations and the rolled graph, sizes, parameters."""
     made = models.cell(model)
-    st.latex(made.latex())
+    beside = pixels >= _TWO_COLUMNS
+    left, right = st.columns(2, vertical_alignment="center") if beside else (st.container(), st.container())
+    left.latex(made.latex())
+    right.plotly_chart(
+        rolled(made, _SHOWN, palette, (pixels - 48) // 2 if beside else pixels), theme=None, key="cell.graph",
+        config={"displayModeBar": False}, alt=f"The rolled graph of the cell: {', '.join(made.nodes)}.",
+    )  # fmt: skip
     sizes = [f"$n_{{{latex(name)}}} = {units}$" for name, units in models.sizes(model).items()]
     times = r" \times "
     shapes = [

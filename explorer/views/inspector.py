@@ -70,6 +70,26 @@ def select(node: Node | None) -> Change:
     return lambda state, _: replace(state, view=replace(state.view, selected=node))
 
 
+def pick(run: Run, node: Node | None) -> Change:
+    """The change by a click in a picture: where a parameter stands once for all steps, its copy at the step in question."""
+
+    def change(state: State, _: object) -> State:
+        if node is None or node[0] not in run.parameters or node[1] > 0:
+            return select(node)(state, None)
+        now = state.view.selected[1] if state.view.selected else run.T
+        return select((node[0], min(max(now, 1), run.T)))(state, None)
+
+    return change
+
+
+def clicked(key: str, run: Run) -> None:
+    """What a click in a plotly figure does: it selects the node; beside the nodes it does nothing."""
+    for point in st.session_state[key].selection.points[:1]:
+        match point.get("customdata"):
+            case [str(name), int(t)]:
+                put(key, pick(run, (name, t)))
+
+
 # --- the view ----------------------------------------------------------------------------------------------------
 
 
@@ -312,7 +332,7 @@ def _disturbed(model: Model, name: str, t: int | None, sample: int, _run: Run) -
 
 def _parameter(model: Model, run: Run, name: str, t: int, palette: str) -> None:
     at = notation.symbol(name, (), str(t))
-    gradient, whole = run.step_grad(name)[t - 1], run.param_grad[name]
+    gradient, whole = run.step_grad(name, slice(t - 1, t))[0], run.param_grad[name]
     st.markdown("**Forward**: the same numbers at every step")
     st.latex(f"{latex(name)} = {notation.matrix(run.parameters[name])}")
     st.markdown("**Backward**: every step uses a copy; the gradient of the whole is the sum of theirs")

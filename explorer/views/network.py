@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -19,15 +20,20 @@ from explorer.figures import gradients, graph
 from explorer.figures.text import number
 from explorer.live import live
 from explorer.model import Model
-from explorer.scene import Scene, scene, table
-from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PICTURES, State
+from explorer.scene import Scene, folded, scene, table
+from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
 from explorer.views import cell, edit, files, neurons, rolled
-from explorer.views.inspector import inspector, select, walker
+from explorer.views.inspector import clicked, inspector, pick, walker
 from explorer.views.width import width
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
 _CHARACTER: Final = 9  # pixels, about, that a character of an equation's text takes when it is set
+_OF_PARAMETERS: Final = {
+    "hidden": "",
+    "shared": " Every step uses the same parameters: the gradient at each is the sum over the steps.",
+    "copies": " A parameter stands once a step: the gradient there is that step's share, and the shares sum to the whole.",
+}
 _SHOWN: Final = "colour shows"  # column of the table
 _CHECKED: Final = 20_000  # values of a run up to which the checks are made on the page
 
@@ -49,7 +55,7 @@ def page() -> None:
     picture = drawn(state, run)
     match state.view.graph:
         case "unrolled":
-            show_picture(picture, palette, pixels)
+            show_picture(picture, run, palette, pixels)
             legend(picture)
         case "rolled":
             rolled.picture(state, run, palette, pixels)
@@ -62,7 +68,7 @@ def page() -> None:
     twin(picture)
     below(state, run, palette, pixels)
     edit.numbers(state)
-    cell.editor(state)
+    cell.editor(state, palette, pixels)
     files.home(state, run, picture, palette)
     write_link(state)
 
@@ -141,6 +147,17 @@ def lenses(state: State, run: Run) -> None:
                 lambda state, edges: of_view(state, edges=edges),
                 help="Width and colour by norm, on the scale of the nodes.",
             )
+        with row.container(width=165):
+            choice(
+                "Parameters",
+                list(PARAMETERS),
+                PARAMETERS.__getitem__,
+                "parameters",
+                view.parameters,
+                lambda state, parameters: of_view(state, parameters=parameters),
+                help="**A copy a step**: each with its own gradient; the copies' gradients sum to the parameter's. "
+                "**Shared**: one node each, with an edge to every step, and the gradient of the whole.",
+            )
     if run.B > 1:
         with row.container(width=105):
             choice(
@@ -184,7 +201,13 @@ def of_range(state: State, low: int, high: int) -> State:
 def fitted(state: State, _: None) -> State:
     """The state with the scale fitted to what is drawn."""
     run = computed(state.model)
-    magnitude = neurons.magnitude(state, run) if state.view.graph == "neurons" else scene(run, state.view).magnitude
+    match state.view.graph:
+        case "neurons":
+            magnitude = neurons.magnitude(state, run)
+        case "rolled":
+            magnitude = folded(run, state.view).magnitude
+        case _:
+            magnitude = scene(run, state.view).magnitude
     usable = np.log10(magnitude[np.isfinite(magnitude) & (magnitude > 0)])
     if not len(usable):
         return state
@@ -221,26 +244,18 @@ def said(state: State, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return labels, tuple(targets)
 
 
-def show_picture(picture: Scene, palette: str, pixels: int) -> None:
+def show_picture(picture: Scene, run: Run, palette: str, pixels: int) -> None:
     """The picture, as the view has it; what is clicked in it is the selected node from then on."""
     if picture.view.picture == "live":
         live(
             picture, label=spoken(picture), strength=EDGES[picture.view.edges][1],
-            on_pick=lambda node: put("live", select(node)),
+            on_pick=lambda node: put("live", pick(run, node)),
         )  # fmt: skip
     else:
         st.plotly_chart(
             graph(picture, palette, pixels), theme=None, key="figure", config=_CONFIG, alt=spoken(picture),
-            on_select=clicked, selection_mode="points",
+            on_select=partial(clicked, "figure", run), selection_mode="points",
         )  # fmt: skip
-
-
-def clicked() -> None:
-    """What a click in the plotly figure does: it selects the node; beside the nodes it does nothing."""
-    for point in st.session_state.figure.selection.points[:1]:
-        match point.get("customdata"):
-            case [str(name), int(t)]:
-                put("figure", select((name, t)))
 
 
 def window(run: Run, picture: Scene) -> None:
@@ -276,6 +291,7 @@ def legend(picture: Scene) -> None:
     said = " · ".join(f"{role} {', '.join(names)}" for role, names in words.items())
     st.caption(
         f"{'Time runs to the right, the flow upwards' if picture.upwards else 'The flow runs to the right'}: {said}."
+        f"{_OF_PARAMETERS[picture.view.parameters]}"
     )
 
 
