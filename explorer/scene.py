@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from explorer.state import View
 Array = NDArray[Any]
 
 MAX_NODES: Final = 2_500
+LONG: Final = 60  # steps beyond which not all of them are drawn, unless that is asked for
+USUAL: Final = 50  # steps that are then drawn, so that they can be read
 _HEAD: Final = 4  # numbers of a vector that are kept for reading
 
 
@@ -123,13 +125,58 @@ def marks(magnitude: Array, low: float, high: float) -> Array:
         ).astype(np.int8)  # fmt: skip
 
 
+def room(nodes: int) -> int:
+    """How many steps there is room for, with so many nodes each."""
+    return max(1, MAX_NODES // nodes)
+
+
 def drawn(steps: int, nodes: int, window: tuple[int, int] | None) -> tuple[int, int]:
-    """The first and the last step that are drawn: those of the window, or as many of the last as there is room for."""
-    most = max(1, MAX_NODES // nodes)
-    first, last = window or (1, steps)
-    last = min(max(last, 1), steps)
-    first = min(max(first, 1), last)
-    return max(first, last - most + 1), last
+    """The first and the last step that are drawn.
+
+    Those of the window; one that reaches beyond the last step is moved back to it. Without a window all of them, but of
+    more than `LONG` the last `USUAL`; and never more than there is room for.
+    """
+    first, last = window or (1 if steps <= LONG else steps - USUAL + 1, steps)
+    beyond = max(last - steps, 0)
+    first, last = max(first - beyond, 1), last - beyond
+    return max(first, last - room(nodes) + 1), last
+
+
+def measured(run: Run, view: View, first: int, last: int) -> Array:
+    """What the colour shows of each node from step `first` to `last`, in the order of the scene: (N,), -1 where none."""
+    parts = [_arrays(run, view, name, first, last) for name in grid(run.cell).names]
+    parts += [_initial_arrays(run, view, name, t) for name, t in _initial(run.cell, first)]
+    return np.concatenate(
+        [np.full(len(value), -1.0) if shown is None else magnitudes(shown, view.measure) for value, _, shown in parts]
+    )
+
+
+def overview(run: Run, view: View) -> Array:
+    """What the colour shows of each name at every step of the run, names from the bottom up: (names, T)."""
+    nodes = len(grid(run.cell).names)
+    return measured(run, view, 1, run.T)[: nodes * run.T].reshape(nodes, run.T)
+
+
+def turned(runs: Iterable[Run], view: View, first: int, last: int) -> tuple[Array, Array]:
+    """Of each run what the colour shows, (K, N) as `measured` has it, and log₁₀ of the gradient's norm at `earliest`, (K,).
+
+    Each run is let go before the next is asked for. A gradient of exactly 0 is −∞ in the curve.
+    """
+    magnitude, norm = [], []
+    for run in runs:
+        magnitude.append(measured(run, view, first, last))
+        norm.append(magnitudes(run.grad[earliest(run.cell)][:1, _sample(run, view)])[0])
+    with np.errstate(divide="ignore"):
+        return np.stack(magnitude), np.log10(norm)
+
+
+def earliest(cell: Cell) -> str:
+    """The name whose gradient at the first step says how far the loss reaches back: the first state.
+
+    Without memory that of the first layer: the first function of the flow.
+    """
+    layers = (name for name in cell.nodes if cell.operation(name) in FUNCTIONS)
+    return cell.states[0] if cell.states else next(layers, cell.nodes[0])
 
 
 def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), targets: Sequence[str] = ()) -> Scene:
@@ -139,7 +186,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
     names = place.names
     first, last = drawn(run.T, len(names), view.window)
     steps = np.arange(first, last + 1)
-    initial = [(name, t) for name in cell.states for t in range(1 - cell.lags[name], 1)] if first == 1 else []
+    initial = _initial(cell, first)
     number = {name: i for i, name in enumerate(names)}
 
     name = np.concatenate([np.repeat(np.arange(len(names)), len(steps)), [number[n] for n, _ in initial]]).astype(
@@ -150,9 +197,9 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
     row = np.array([place.row[n] for n in names], float)[name]
     upwards = bool(cell.states)
 
-    parts = [_readings(run, view, n, first, last) for n in names]
-    parts += [_initial_readings(run, view, n, t) for n, t in initial]
-    magnitude, value, gradient, value_head, gradient_head = (np.concatenate(part) for part in zip(*parts, strict=True))
+    parts = [_read(*_arrays(run, view, n, first, last)) for n in names]
+    parts += [_read(*_initial_arrays(run, view, n, t)) for n, t in initial]
+    value, gradient, value_head, gradient_head = (np.concatenate(part) for part in zip(*parts, strict=True))
 
     index = {(n, s): k for k, (n, s) in enumerate(zip(name.tolist(), t.tolist(), strict=True))}
     edges = [
@@ -162,6 +209,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         if (number[w.source], s - w.lag) in index
     ]
     source, target, lag, argument, bend, wire = (np.array(part) for part in zip(*edges, strict=True))
+    magnitude = measured(run, view, first, last)
     chosen = view.selected and (number.get(view.selected[0], -1), view.selected[1])
     return Scene(
         names=names,
@@ -268,37 +316,45 @@ def _symbol(cell: Cell, name: str) -> Symbol:
     return Symbol(cell.operation(name) or name) if lifted else symbol(name)
 
 
-def _readings(run: Run, view: View, name: str, first: int, last: int) -> tuple[Array, Array, Array, Array, Array]:
-    """Of a name at the drawn steps: magnitude, norms of value and gradient, first numbers of both; -1 where none."""
-    span = slice(first - 1, last)
+#: Of a name at some steps: value, gradient, and what the colour shows; None where there is none.
+_Arrays: TypeAlias = tuple[Array, Array | None, Array | None]
+
+
+def _arrays(run: Run, view: View, name: str, first: int, last: int) -> _Arrays:
+    span, sample = slice(first - 1, last), _sample(run, view)
+    if name == "y":
+        value = run.y[span, sample]
+        if value.ndim == 2:  # a class is no magnitude
+            return value[..., None], None, None
+        return value, None, value if view.lens == "value" else None
+    value, gradient = run.value[name][span, sample], run.grad[name][span, sample]
+    if view.lens == "slope":
+        slope = run.slope(name)[span, sample] if run.cell.operation(name) in FUNCTIONS else None
+        return value, gradient, slope
+    return value, gradient, value if view.lens == "value" else gradient
+
+
+def _initial(cell: Cell, first: int) -> list[tuple[str, int]]:
+    """The initial values that are drawn: those before the first step."""
+    return [(name, t) for name in cell.states for t in range(1 - cell.lags[name], 1)] if first == 1 else []
+
+
+def _initial_arrays(run: Run, view: View, name: str, t: int) -> _Arrays:
     sample = _sample(run, view)
-    value = run.y[span, sample] if name == "y" else run.value[name][span, sample]
-    if name == "y" and value.ndim == 2:  # a class is no magnitude
-        none, class_ = np.full(len(value), -1.0), _head(value[..., None])
-        return none, none, none, class_, np.full_like(class_, np.nan)
-    gradient = None if name == "y" else run.grad[name][span, sample]
-    slope = run.slope(name)[span, sample] if view.lens == "slope" and run.cell.operation(name) in FUNCTIONS else None
-    return _read(view, value, gradient, slope)
+    place = slice(t - 1, t or None)  # the last row is t = 0
+    value, gradient = run.initial[name][place, sample], run.initial_grad[name][place, sample]
+    return value, gradient, {"gradient": gradient, "value": value}.get(view.lens)
 
 
 def _sample(run: Run, view: View) -> slice:
     return slice(view.sample - 1, view.sample) if 1 <= view.sample <= run.B else slice(None)
 
 
-def _initial_readings(run: Run, view: View, name: str, t: int) -> tuple[Array, Array, Array, Array, Array]:
-    sample = _sample(run, view)
-    place = slice(t - 1, t or None)  # the last row is t = 0
-    return _read(view, run.initial[name][place, sample], run.initial_grad[name][place, sample], None)
-
-
-def _read(
-    view: View, value: Array, gradient: Array | None, slope: Array | None
-) -> tuple[Array, Array, Array, Array, Array]:
+def _read(value: Array, gradient: Array | None, _: Array | None) -> tuple[Array, Array, Array, Array]:
+    """Norms of value and gradient, first numbers of both; -1 and nan where there is none."""
     none = np.full(len(value), -1.0)
-    shown = {"gradient": gradient, "value": value, "slope": slope}[view.lens]
     return (
-        none if shown is None else magnitudes(shown, view.measure),
-        magnitudes(value),
+        none if value.dtype.kind in "iu" else magnitudes(value),
         none if gradient is None else magnitudes(gradient),
         _head(value),
         np.full((len(value), _HEAD), np.nan) if gradient is None else _head(gradient),

@@ -19,6 +19,7 @@ from engine.equations import MAX_TEXT
 from engine.initial import SCHEMES, Scheme, Setting, shown
 from explorer import model as models
 from explorer import theme
+from explorer.knob import Turn
 from explorer.model import OWN, Edits, Model, Value
 
 LONGEST_VALUE: Final = 2_000  # characters of one value in a link; longer texts and tables stay out of it
@@ -75,9 +76,10 @@ class View:
     lens, measure   keys of `LENSES` and `MEASURES`
     ranges          of each lens whose scale was changed: (lens, low, high), powers of ten
     sample          which sample is shown, counted from 1; 0 is all of them together
-    window          the first and last step that are drawn, or None for as many as there is room for
+    window          the first and last step that are drawn, or None: all of them, or of many the last ones
     selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
     graph           key of `GRAPHS`
+    knob            the number that is turned in the live picture, or None
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
     """
@@ -89,6 +91,7 @@ class View:
     window: tuple[int, int] | None = None
     selected: tuple[str, int] | None = None
     graph: str = "unrolled"
+    knob: Turn | None = None
     edges: str = "nothing"
     picture: str = "live"
     scale: str = "viridis"
@@ -254,11 +257,25 @@ def _pair(text: str) -> tuple[int, int]:
     return _whole(first), _whole(last)
 
 
+def _factor(text: str) -> tuple[float, float]:
+    factor, comma, added = text.partition(",")
+    return _number(factor), _number(added) if comma else 0.0
+
+
 def _node(text: str) -> tuple[str, int]:
     name, comma, step = text.rpartition(",")
     if not comma:
         raise ValueError("a name and a step with a comma are needed")
     return name, _whole(step)
+
+
+def _knob(text: str) -> Turn:
+    kind, of, centre, *index = [*text.split(","), "", ""][: max(text.count(",") + 1, 3)]
+    return Turn(kind, of, _number(centre), tuple(map(_whole, index)))
+
+
+def _knob_written(turn: Turn | None) -> str:
+    return ",".join([turn.kind, turn.of, _short(turn.centre), *map(str, turn.index)]) if turn else ""
 
 
 def packed(text: str) -> str:
@@ -347,6 +364,7 @@ _VIEW: Final = {
     "window": _Field("window", _pair, lambda window: _listed(window or ())),
     "node": _Field("selected", _node, lambda node: "{},{}".format(*node) if node else ""),
     "graph": _Field("graph"),
+    "knob": _Field("knob", _knob, _knob_written),
     "edges": _Field("edges"),
     "picture": _Field("picture"),
     "scale": _Field("scale"),
@@ -370,6 +388,7 @@ def _written(state: State) -> Iterator[tuple[str, str]]:
     yield from fields(_RUN, model, usual.model)
     yield from ((f"init.{name}", _scheme_written(scheme)) for name, scheme in model.overrides)
     yield from fields(_EDITS, model, usual.model)
+    yield from ((f"turn.{name}", _listed(row if row[1] else row[:1])) for name, *row in model.scaled)
     yield from fields(_VIEW, view, usual.view)
     yield from ((f"range.{lens}", f"{low},{high}") for lens, low, high in view.ranges)
 
@@ -395,6 +414,7 @@ class _Reading:
         self.fields(_RUN, self.model)
         self.group("init.", lambda name, text: models.with_override(self.state.model, name, _scheme(text)))
         self.fields(_EDITS, self.model)
+        self.group("turn.", lambda name, text: models.with_turn(self.state.model, name, *_factor(text)))
         self.fields(_VIEW, lambda **change: replace(self.state, view=replace(self.state.view, **change)))
         self.group("range.", lambda lens, text: _with_range_of(self.state.view, lens, *_pair(text)))
         if self.left:

@@ -62,7 +62,7 @@ def live(
     `on_pick` and `on_turn` are called before the script runs, as callbacks of widgets are, so that the whole page sees the
     change. All else is as `encode` has it.
     """
-    seen = f"{key}.event"
+    seen, heard = f"{key}.event", f"{key}.turned"
 
     def picked() -> None:
         pick = _picked(st.session_state[key].get("selected"), scene)
@@ -73,14 +73,16 @@ def live(
 
     def turned() -> None:
         turn = _turned(st.session_state[key].get("knob"), knob)
-        if turn is not None and on_turn is not None:
-            on_turn(turn.at)
+        if turn is not None:
+            st.session_state[heard] = turn[1]
+            if on_turn is not None:
+                on_turn(turn[0].at)
 
-    event = st.session_state.get(seen, 0)
-    data = encode(scene, said=said, knob=knob, strength=strength, label=label, pace=pace, event=event)
+    event, turns = st.session_state.get(seen, 0), st.session_state.get(heard, 0)
+    data = encode(scene, said=said, knob=knob, strength=strength, label=label, pace=pace, event=event, turned=turns)
     result = _component(key=key, data=data, on_selected_change=picked, on_knob_change=turned)
-    pick = _picked(result.get("selected"), scene)
-    return pick[0] if pick is not None else _turned(result.get("knob"), knob)
+    done = _picked(result.get("selected"), scene) or _turned(result.get("knob"), knob)
+    return done and done[0]
 
 
 # What comes from a browser may be anything.
@@ -96,8 +98,9 @@ def _picked(value: object, scene: Scene) -> tuple[Picked, int] | None:
     return None
 
 
-def _turned(value: object, knob: Knob | None) -> Turned | None:
+def _turned(value: object, knob: Knob | None) -> tuple[Turned, int] | None:
+    """A turn of the knob and its number, if it is one: {"at": place, "event": number}."""
     match value:
-        case int(at) if knob is not None and 0 <= at < len(knob.labels):
-            return Turned(at)
+        case {"at": int(at), "event": int(event)} if knob is not None and 0 <= at < len(knob.labels):
+            return Turned(at), event
     return None

@@ -123,6 +123,7 @@ def encode(
     label: str = "",
     pace: float | None = None,
     event: int = 0,
+    turned: int = 0,
 ) -> bytes:
     """The bytes of a scene.
 
@@ -132,6 +133,7 @@ def encode(
     label     the picture in a sentence, for those who do not see it
     pace      milliseconds from one picture of the sweep to the next; if None, what suits their number
     event     the number of the last selection that `scene.selected` already knows of
+    turned    the same of the last turn of the knob, for `knob.at`
     """
     arrays = dict(_arrays(scene, knob))
     header = _header(scene, said or captions(scene), knob) | {
@@ -139,6 +141,7 @@ def encode(
         "label": label,
         "pace": pace,
         "event": event,
+        "turned": turned,
         "arrays": [[name, array.dtype.str[1:], array.size] for name, array in arrays.items()],
     }
     body = b"".join(_filled(array.tobytes()) for array in arrays.values())

@@ -90,7 +90,9 @@ function show(live, graph) {
     live.frame = graph.frames;
     setPlaying(live, false);
   }
-  if (!live.turning) live.at = graph.knob?.at ?? 0;
+  if (before?.knob?.title !== graph.knob?.title) live.turning = false;
+  if (!live.turning && graph.turned >= live.turned) live.at = graph.knob?.at ?? 0;
+  live.at = clamp(live.at, 0, (graph.knob?.labels.length ?? 1) - 1);
   if (!same) live.view = { zoom: 1, x: 0, y: 0 };
   measure(live);
   relate(live);
@@ -117,7 +119,7 @@ function mount(host) {
     host, part, canvas, brush: canvas.getContext("2d"), ruler: document.createElement("canvas").getContext("2d"),
     ended: new AbortController(), calls: 0, event: 0, waiting: 0, graph: null, page: null, sheet: null,
     view: { zoom: 1, x: 0, y: 0 }, selected: -1, cursor: -1, hover: -1, edge: -1, kin: null, now: [],
-    frame: 0, playing: false, speed: 1, at: 0, turning: false, pointers: new Map(), pointer: null, dragged: false,
+    frame: 0, playing: false, speed: 1, at: 0, turning: false, turned: 0, pointers: new Map(), pointer: null, dragged: false,
   };
   listen(live);
   return live;
@@ -139,7 +141,7 @@ function listen(live) {
   on(part(".frame"), "input", (event) => stepTo(live, +event.target.value));
   on(part(".speed"), "change", (event) => (live.speed = +event.target.value));
   on(part(".at"), "input", (event) => ((live.turning = true), turn(live, +event.target.value)));
-  on(part(".at"), "change", () => ((live.turning = false), live.send("knob", live.at)));
+  on(part(".at"), "change", () => letGo(live));
 
   // Streamlit does not call when the width changes or a hidden tab opens, nor when the window goes to another screen.
   const refit = () => live.graph && (arrange(live), knob(live), draw(live));
@@ -931,6 +933,13 @@ function turn(live, at) {
   point(live);
 }
 
+/** The value goes to Python; answers to what was before it do not take it back. */
+function letGo(live) {
+  live.turning = false;
+  live.turned = Date.now();
+  live.send("knob", { at: live.at, event: live.turned });
+}
+
 function knob(live) {
   const { graph, at, part } = live, slider = part(".at");
   part(".knob").hidden = !graph.knob;
@@ -939,6 +948,7 @@ function knob(live) {
   part(".turn .what").textContent = title;
   part(".turn output").textContent = labels[at];
   part(".reads").replaceChildren(curve_title, element("b", number(graph.knob_curve[at])));
+  part(".ends").replaceChildren(element("span", labels[0]), element("span", labels.at(-1)));
   slider.max = labels.length - 1;
   slider.value = at;
   slider.setAttribute("aria-label", title);
@@ -948,12 +958,15 @@ function knob(live) {
 
 /** The curve above the slider, each point above its place on it; a gap where it is not finite. */
 function drawCurve({ part, at }, values) {
-  const width = part(".curve").clientWidth - 16, high = 68, [low, top] = extent(values.filter(Number.isFinite));
-  const x = (k) => (8 + (k * width) / Math.max(values.length - 1, 1)).toFixed(1);
+  const left = 52, width = part(".curve").clientWidth - left - 8, high = 68; // left as the slider's margin has it
+  const [low, top] = extent(values.filter(Number.isFinite));
+  const x = (k) => (left + (k * width) / Math.max(values.length - 1, 1)).toFixed(1);
   const y = (k) => (8 + high * (1 - (values[k] - low) / (top - low || 1))).toFixed(1);
   const pen = (k) => (k && Number.isFinite(values[k - 1]) ? "L" : "M");
   const path = Array.from(values, (value, k) => (Number.isFinite(value) ? `${pen(k)}${x(k)} ${y(k)}` : ""));
   part(".curve .line").setAttribute("d", path.join(""));
+  part(".curve .top").textContent = top > low ? signed(top.toFixed(1)) : "";
+  part(".curve .low").textContent = low <= top ? signed(low.toFixed(1)) : "";
   part(".curve .now").setAttribute("d", `M${x(at)} 0v${high + 16}`);
   part(".curve circle").setAttribute("transform", `translate(${x(at)} ${Number.isFinite(values[at]) ? y(at) : -1e4})`);
 }

@@ -21,7 +21,7 @@ from explorer.live import live
 from explorer.model import Model
 from explorer.scene import Scene, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PICTURES, State
-from explorer.views import cell, edit, files, neurons, rolled
+from explorer.views import cell, edit, files, knob, neurons, rolled
 from explorer.views.inspector import inspector, select, walker
 from explorer.views.width import width
 
@@ -49,7 +49,7 @@ def page() -> None:
     picture = drawn(state, run)
     match state.view.graph:
         case "unrolled":
-            show_picture(picture, palette, pixels)
+            show_picture(state, picture, palette, pixels)
             legend(picture)
         case "rolled":
             rolled.picture(state, run, palette, pixels)
@@ -212,14 +212,22 @@ def drawn(state: State, run: Run) -> Scene:
     return picture
 
 
-def show_picture(picture: Scene, palette: str, pixels: int) -> None:
-    """The picture, as the view has it; what is clicked in it is the selected node from then on."""
+def show_picture(state: State, picture: Scene, palette: str, pixels: int) -> None:
+    """The picture, as the view has it; what is clicked in it is the selected node from then on. Below it its knob."""
+    turned, fault = None, ""
     if picture.view.picture == "live":
+        try:
+            turned = knob.turning(state, picture)
+        except ValueError as error:
+            fault = str(error)
         live(
-            picture, label=spoken(picture), strength=EDGES[picture.view.edges][1],
-            on_pick=lambda node: put("live", select(node)),
+            picture, label=spoken(picture), strength=EDGES[picture.view.edges][1], knob=turned,
+            on_pick=lambda node: put("live", select(node)), on_turn=lambda at: put("knob", knob.let_go, at),
         )  # fmt: skip
+        knob.chooser(state, fault)
     else:
+        if picture.view.knob is not None:
+            st.caption("The knob turns in the live picture only: choose it under Look.")
         st.plotly_chart(
             graph(picture, palette, pixels), theme=None, key="figure", config=_CONFIG, alt=spoken(picture),
             on_select=clicked, selection_mode="points",
