@@ -23,7 +23,7 @@ from explorer.live.encode import BLANK, NUMBERS, SHADES, looks, tints
 from explorer.scene import Mark, marks, scene
 from explorer.state import View
 
-JS = (ROOT / "explorer/live/live.js").read_text()
+JS = "".join((ROOT / f"explorer/live/{name}.js").read_text() for name in ("shared", "live"))  # as the page has it
 
 
 def run_of(cell, steps=4, **options):

@@ -3,19 +3,14 @@
 // `live` is one mount, `graph` what its last bytes say, `page` how all of it fits the canvas, `scale` the zoom in
 // pixels, and `sheet` everything as paths at that scale, so that panning only moves them. Names are the user's: they
 // are drawn, or set as text, never as HTML. Nothing goes to the server but a pick, and the knob when it is let go.
+// What strip.js needs too is in shared.js, which stands before this.
 
 const ROW = 64, HEIGHTS = [150, 600], GUTTER = 64, SIDE = 16; // pixels, as in figures/graph.py
 const SIZES = [5, 34], READABLE = 8.5, OUTLINED = 7; // pixels across a node; of a font
 const ROOMY = 46; // pixels a column or a row: zooming in first gives this to the axis that lacks it, then enlarges all
-const SHADES = 57, [ZERO, BELOW, ABOVE, INFINITE, NAN, NONE, BLANK] = [57, 58, 59, 60, 61, 62, 63]; // encode.looks
 const FADED = 1, STRONG = 2, BACK = 4, CARRIES = 8; // how an edge is drawn
 const ANCESTOR = 1, DESCENDANT = 2, SELF = 3;
 const TURN = 2 * Math.PI;
-const TYPES = {
-  u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i1: Int8Array, i2: Int16Array, i4: Int32Array,
-  f4: Float32Array, f8: Float64Array,
-};
-
 const mounts = new WeakMap(); // by parentElement, the one thing that lives as long as the mount
 
 /** Streamlit calls this at every change. */
@@ -35,14 +30,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 // --- data -----------------------------------------------------------------------------------------------------------
 
 function read(data) {
-  const bytes = data.slice(); // in the message they need not begin where an array may
-  const length = new DataView(bytes.buffer).getUint32(0, true);
-  const graph = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  let from = 4 + length;
-  for (const [name, type, size] of graph.arrays) {
-    graph[name] = new TYPES[type](bytes.buffer, from, size);
-    from += Math.ceil(graph[name].byteLength / 8) * 8;
-  }
+  const graph = unpack(data);
   graph.n = graph.x.length;
   [graph.x0, graph.x1] = extent(graph.x);
   [graph.y0, graph.y1] = extent(graph.y);
@@ -61,17 +49,6 @@ function nodeAt(graph, name, t) {
 
 const identity = (graph, i) => (i < 0 ? null : [graph.names[graph.name[i]], graph.t[i]]);
 const found = (graph, node) => (node ? nodeAt(graph, graph.names.indexOf(node[0]), node[1]) : -1);
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
-function extent(values) {
-  let low = Infinity, high = -Infinity;
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
-}
-
 /** New data: view, selection, frame and knob stay as far as they still mean something. Drawn before this returns. */
 function show(live, graph) {
   const before = live.graph;
@@ -101,14 +78,6 @@ function show(live, graph) {
   draw(live);
   point(live);
   live.host.dataset.token = graph.token;
-}
-
-/** "light" or "dark", as Streamlit's theme now is; this alone knows, when the system's setting changes. */
-function pageIs({ host, ruler }) {
-  ruler.fillStyle = "#ffffff";
-  ruler.fillStyle = getComputedStyle(host).getPropertyValue("--st-background-color"); // comes back as #rrggbb
-  const [red, green, blue] = [1, 3, 5].map((k) => parseInt(ruler.fillStyle.slice(k, k + 2), 16));
-  return red + green + blue < 382 ? "dark" : "light";
 }
 
 // --- mount and input ------------------------------------------------------------------------------------------------
@@ -709,39 +678,14 @@ function drawAxes(live) {
   }
 }
 
-/** One in how many steps can have a text that needs so many pixels. */
-const every = (pixels, needed) => [1, 2, 5, 10, 20, 50, 100, 200].find((many) => many * pixels >= needed) ?? 500;
-
 // --- text -----------------------------------------------------------------------------------------------------------
-
-const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-const superscript = (text) => `${text}`.replace(/\d/g, (digit) => SUPERSCRIPTS[digit]).replace(/[-−]/g, "⁻");
-const signed = (value) => `${value}`.replace("-", "−");
-const power = (exponent) => (exponent === 0 ? "1" : exponent === 1 ? "10" : `10${superscript(exponent)}`);
-
-/** A number to four digits: 0.05126, 3.2·10⁻⁹; as figures/text.py writes it. */
-function number(value) {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "∞" : "−∞";
-  const size = Math.abs(value);
-  if (size === 0 || (size >= 1e-4 && size < 1e5)) return signed(Number(value.toPrecision(4)));
-  const [digits, exponent] = value.toExponential(2).split("e");
-  return signed(`${digits}·${power(+exponent)}`);
-}
 
 /** A caption with its steps filled in: {t} and {t+1} give way to numbers, raised between ⁽ and ⁾. */
 function filled(template, t) {
   return template.replace(/\{t([+-]\d+)?\}/g, (_, by) => t + Number(by ?? 0)).replace(/⁽[^⁾]*⁾/g, superscript);
 }
 
-function element(tag, text = "", style = "") {
-  return Object.assign(document.createElement(tag), { textContent: text, className: style });
-}
-
-function symbolNodes({ symbols, name, t }, i) {
-  const [letter, italic, index] = symbols[name[i]], nodes = [element(italic ? "i" : "span", letter)];
-  if (index) nodes.push(element("sub", index));
-  return [...nodes, element("sup", `(${signed(t[i])})`)];
-}
+const symbolAt = ({ symbols, name, t }, i) => [symbols[name[i]], t[i]];
 
 /** What can be read of a node: its role, and rows of what and how much. */
 function reading({ graph, at }, i) {
@@ -825,14 +769,14 @@ function lay({ page }, tip, x, y, gap) {
 
 function nodeTip(live, i) {
   const { role, rows } = reading(live, i), head = element("div"), name = element("b");
-  name.append(...symbolNodes(live.graph, i));
+  name.append(...symbolNodes(...symbolAt(live.graph, i)));
   head.append(name, element("span", role, "dim"));
   return [head, ...rows.map(tipRow)];
 }
 
 function edgeTip(graph, e) {
   const name = element("b"), strength = graph.strength[e];
-  name.append(...symbolNodes(graph, graph.source[e]), " → ", ...symbolNodes(graph, graph.target[e]));
+  name.append(...symbolNodes(...symbolAt(graph, graph.source[e])), " → ", ...symbolNodes(...symbolAt(graph, graph.target[e])));
   return [name, tipRow([graph.strength_title, strength < 0 ? "none" : number(strength)])];
 }
 

@@ -70,7 +70,8 @@ def chooser(state: State, fault: str) -> None:
         if len(kinds) > 1:
             show("knob.kind", turn.kind if turn.kind in kinds else None)
             row.selectbox(
-                "turns its", kinds, format_func=KINDS.__getitem__, key="knob.kind", on_change=apply, index=None,
+                "turns its", kinds, format_func=KINDS.__getitem__, key="knob.kind", on_change=apply,
+                index=0 if turn.kind in kinds else None, placeholder="choose",
                 args=("knob.kind", lambda state, kind: _kind(state, turn.of, kind)), width=200,
             )  # fmt: skip
         for axis, _ in enumerate(turn.index[: 2 if turn.kind in kinds else 0]):

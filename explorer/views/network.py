@@ -17,9 +17,9 @@ from explorer import theme
 from explorer.controls import apply, choice, controls, current, entered, plain, put, show, tell_problems, write_link
 from explorer.figures import gradients, graph
 from explorer.figures.text import number
-from explorer.live import live
+from explorer.live import live, strip
 from explorer.model import Model
-from explorer.scene import Scene, scene, table
+from explorer.scene import LONG, Scene, overview, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PICTURES, State
 from explorer.views import cell, edit, files, knob, neurons, rolled
 from explorer.views.inspector import inspector, select, walker
@@ -49,6 +49,8 @@ def page() -> None:
     picture = drawn(state, run)
     match state.view.graph:
         case "unrolled":
+            if (picture.first, picture.last) != (1, run.T) or run.T > LONG:
+                window(run, picture)
             show_picture(state, picture, palette, pixels)
             legend(picture)
         case "rolled":
@@ -206,10 +208,7 @@ def drawn(state: State, run: Run) -> Scene:
         targets = [task.classes[c] for c in y] if task.classes else [f"{v + 0.0:.2f}" for v in y[:, 0]]
         if sample == 1 and task.labels != tuple(map(str, range(1, run.T + 1))):  # those the axis has anyway
             labels = task.labels
-    picture = scene(run, state.view, labels, targets)
-    if (picture.first, picture.last) != (1, run.T):
-        window(run, picture)
-    return picture
+    return scene(run, state.view, labels, targets)
 
 
 def show_picture(state: State, picture: Scene, palette: str, pixels: int) -> None:
@@ -243,16 +242,13 @@ def clicked() -> None:
 
 
 def window(run: Run, picture: Scene) -> None:
-    """Which steps are drawn, where there is no room for all."""
+    """All steps of a long run as a strip, and on it the window of those that are drawn."""
+    strip(picture, overview(run, picture.view), on_window=lambda steps: put("strip", windowed, steps))
 
-    def change(state: State, last: int) -> State:
-        return of_view(state, window=None if last == run.T else (1, last))
 
-    show("last", picture.last)
-    said = (
-        f"Steps {picture.first:,} to {picture.last:,} of {run.T:,} are drawn, as many as there is room for; up to step"
-    )
-    st.slider(said, 1, run.T, key="last", on_change=apply, args=("last", change))
+def windowed(state: State, steps: tuple[int, int]) -> State:
+    """The state with another window of steps."""
+    return of_view(state, window=steps)
 
 
 def overflow(run: Run) -> None:
