@@ -81,12 +81,11 @@ def chooser(state: State, fault: str) -> None:
                 "Centre", key="knob.centre", on_click=put, args=("knob.centre", _centred),
                 help="The range of the knob about the present value.",
             )  # fmt: skip
-    for said in (
-        fault,
-        *(st.session_state.faults.get(key, "") for key in ("knob", "knob.of", "knob.kind", "knob.centre")),
-    ):
-        if said:
-            st.error(plain(f"The knob does not turn: {said}"))
+    if fault:
+        st.info(plain(f"The knob does not turn: {fault}."))
+    for key in ("knob", "knob.of", "knob.kind", "knob.row", "knob.column", "knob.centre"):
+        if key in st.session_state.faults:
+            st.error(plain(st.session_state.faults[key]))
 
 
 def _titled(of: str) -> str:
