@@ -264,6 +264,15 @@ def test_a_knob_is_chosen_and_kept_in_the_link() -> None:
     assert "knob" not in query(app)
 
 
+def test_a_knob_is_centred_about_where_it_stands() -> None:
+    app = opened(picture="live", knob="gain,W,1", turn__W="4")
+    fine(app.button(key="knob.centre").click().run())
+    assert query(app)["knob"] == "gain,W,4"
+    assert not [button for button in app.button if button.key == "knob.centre"]
+    aside = opened(picture="live", knob="gain,W,1", turn__W="1.23")  # not in the range, which then is about it anyway
+    assert not [button for button in aside.button if button.key == "knob.centre"]
+
+
 def test_a_knob_of_too_large_a_run_is_told_and_the_page_works() -> None:
     app = opened(cell="lstm", task="noise", steps="1000", samples="10", picture="live", knob="gain,W,1")
     assert "steps times samples would fit" in app.info[0].value

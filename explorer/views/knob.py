@@ -129,7 +129,7 @@ def _centred(state: State, _: None) -> State:
 
 
 def _moved(model: Model, turn: Turn) -> bool:
-    return turn.kind != "step" and knob.present(model, turn) != turn.centre
+    return turn.kind != "step" and knob.present(model, turn) != knob.settled(model, turn)[0].centre
 
 
 def _with(state: State, model: Model, turn: Turn) -> State:
