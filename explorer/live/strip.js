@@ -4,7 +4,7 @@
 // its ends, or moved by keys; it moves here at once, and goes to the server when it is let go. shared.js stands before this.
 
 const LEFT = 64, RIGHT = 16; // pixels, as in live.js, so that names stand below names
-const ROW = [1.5, 13], TALL = 100, AXIS = 18; // pixels of a row; of the field, about; of the steps below it
+const ROW = [1.5, 13], TALL = 132, AXIS = 18; // pixels of a row; of the field, about; of the steps below it
 const PAUSE = 350; // milliseconds after the last key until the window counts as let go
 const WORDS = { [ZERO]: "exactly 0", [BELOW]: "below the scale", [ABOVE]: "above the scale", [NONE]: "none" };
 
@@ -205,7 +205,7 @@ function pixel(colour) {
 
 /** The names at the left, as many as there is room for, and the steps below. */
 function drawTexts({ brush, graph, page: { row, tall, across }, colours }) {
-  const skip = Math.ceil(10 / row), pixels = Math.min(row + 1, 12.5), rows = graph.names.length;
+  const skip = Math.ceil(11 / row), pixels = Math.min(row + 1, 12.5), rows = graph.names.length;
   Object.assign(brush, { fillStyle: colours.muted, textAlign: "right" });
   for (let k = 0; k < rows; k += skip) {
     brush.font = `${graph.symbols[k][1] ? "italic " : ""}${skip > 1 ? 11 : pixels}px ${graph.font}`;
