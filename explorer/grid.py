@@ -201,7 +201,7 @@ def _wires(
             ways = ways or [0.4 * len(taken)]
             room: dict[float, float] = {}
             for way in ways:
-                line = turned(end, start[1], way) if of_shared else curve(start, end, way)
+                line = railed(end, start[1], way) if of_shared else curve(start, end, way)
                 room[way] = _room(line, passed)
                 if room[way] >= _CLEARANCE:
                     break
@@ -219,7 +219,7 @@ def _room(points: NDArray[np.float64], passed: NDArray[np.float64]) -> float:
     return float(np.sqrt(squares.min(initial=1.0)))
 
 
-def turned(end: NDArray[np.floating], rail: NDArray[np.floating] | float, turn: NDArray[np.floating] | float,
+def railed(end: NDArray[np.floating], rail: NDArray[np.floating] | float, turn: NDArray[np.floating] | float,
            points: int = 25) -> NDArray[np.float64]:  # fmt: skip
     """Points of the curve by which an edge leaves a row `rail`, `turn` columns before its end: end (…, 2), the others (…)."""
     end, rail, turn = np.asarray(end, np.float64), np.asarray(rail, np.float64), np.asarray(turn, np.float64)

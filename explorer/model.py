@@ -26,6 +26,8 @@ Array: TypeAlias = NDArray[Any]
 #: A place in an array of `arrays`: its name, and an index of it.
 Place: TypeAlias = tuple[str, tuple[int, ...]]
 Edits: TypeAlias = tuple[tuple[Place, float], ...]
+#: Of an array as a whole: its name, the factor of all its entries, and what is then added to each.
+Scaled: TypeAlias = tuple[tuple[str, float, float], ...]
 
 #: Bounds of a public page, so that memory and time are bounded; those of the engine are wider.
 MAX_STEPS: Final = 1_000
@@ -33,6 +35,7 @@ MAX_UNITS: Final = 64
 MAX_NUMBERS: Final = 4_000_000  # values of all nodes, steps and samples together: about 100 MB with gradients
 MAX_EQUATIONS: Final = 120  # nodes of a step in a cell of the user's own; more cannot be read in a picture
 MAX_EDITS: Final = 20_000  # numbers changed by hand
+MAX_FACTOR: Final = 1e100  # of an array as a whole, and its inverse; also of what is added to it
 _UPPER: Final[Mapping[str, float]] = {
     "steps": MAX_STEPS, "delay": MAX_STEPS // 2, "length": MAX_STEPS // 4, "period": MAX_STEPS,
     "inputs": MAX_UNITS, "outputs": MAX_UNITS, "samples": 100,
@@ -79,6 +82,8 @@ class Model:
     scheme, overrides, seed    initial weights, of all parameters and of single ones
     edits       numbers changed by hand, in order: ((name, index), value) of a parameter, of "x", "y" or, under the name of
                 a state, of its initial values (K, B, n), whose last row is t = 0; a class of y is an int
+    scaled      arrays turned as a whole, after the edits, in order of their names: (name, factor, added) of a parameter
+                or of "x"; only to a vector of parameters something is added
 
     Raises ValueError for what cannot be run. Equal models give equal runs.
     """
@@ -98,6 +103,7 @@ class Model:
     seed: int = 0
     text: str = ""
     edits: Edits = ()
+    scaled: Scaled = ()
 
     def __post_init__(self) -> None:
         _among(self.count, COUNTS, "the losses that count")
@@ -106,6 +112,8 @@ class Model:
         shape = structure(self)
         if self.edits:
             _check_edits(self)
+        if self.scaled:
+            _check_scaled(self)
         for name, units in self.sizes:
             if name not in [members[0] for members in shape.hidden]:
                 raise ValueError(f"{name!r} has no size of its own in {shape.title}")
@@ -170,6 +178,39 @@ def _check_edits(model: Model) -> None:
                 )
         elif not np.isfinite(value):
             raise ValueError(f"{name} at {list(index)} is {value}; every number must be finite")
+
+
+def _check_scaled(model: Model) -> None:
+    """Refuse arrays turned as a whole that there are not, and numbers that could not be turned back."""
+    names = [name for name, _, _ in model.scaled]
+    if names != sorted(set(names)):
+        raise ValueError("the arrays turned as a whole must be in order, each once")
+    for name, factor, added in model.scaled:
+        shape = _scalable(replace(model, edits=(), scaled=()), name)
+        if not 1 / MAX_FACTOR <= abs(factor) <= MAX_FACTOR:
+            raise ValueError(
+                f"the factor of {name} is {factor:g}; its size must be from {1 / MAX_FACTOR:g} to {MAX_FACTOR:g}"
+            )
+        if not abs(added) <= MAX_FACTOR or (added and (name == "x" or len(shape) != 1)):
+            raise ValueError(
+                f"{added:g} is added to {name}; a number up to {MAX_FACTOR:g} can be added, and only to a vector of parameters"
+            )
+        if (factor, added) == (1, 0):
+            raise ValueError(f"{name} has the factor 1, so it is not turned")
+    given = {"x": task(model).x, **parameters(model)}
+    for name in names:
+        if not np.isfinite(given[name]).all():
+            raise ValueError(f"{name} with its factor is beyond the range of floating point")
+
+
+def _scalable(model: Model, name: str) -> tuple[int, ...]:
+    """The shape of an array that can be turned as a whole."""
+    given = parameters(model)
+    if name == "x" and structure(model).reads_x:
+        return task(model).x.shape
+    if name not in given:
+        raise ValueError(f"there is no array {shown(name)} to be turned; there are {', '.join(given)}")
+    return given[name].shape
 
 
 def _among(value: str, known: Iterable[str], what: str) -> None:
@@ -249,7 +290,8 @@ def settings(model: Model) -> dict[str, Value]:
 def task(model: Model) -> Task:
     """Inputs, targets and weights, with what was changed in them by hand."""
     changes = tuple(edit for edit in model.edits if edit[0][0] in ("x", "y"))
-    return _edited_task(model.task, model.settings, changes) if changes else _task(model.task, model.settings)
+    made = _edited_task(model.task, model.settings, changes) if changes else _task(model.task, model.settings)
+    return replace(made, x=_turned(made.x, model.scaled, "x")) if model.scaled else made
 
 
 @lru_cache(maxsize=32)
@@ -272,6 +314,16 @@ def _edited(array: Array, edits: Edits, name: str) -> Array:
         result[index] = value
     result.setflags(write=False)
     return result
+
+
+def _turned(array: Array, scaled: Scaled, name: str) -> Array:
+    """The array with its factor and what is added; itself if it is not turned."""
+    for of, factor, added in scaled:
+        if of == name:
+            with np.errstate(all="ignore"):  # what is not finite is refused when the model is made
+                array = factor * array + added
+            array.setflags(write=False)
+    return array
 
 
 @lru_cache(maxsize=32)
@@ -332,8 +384,8 @@ def factors(model: Model) -> Array:
 
 def parameters(model: Model) -> Mapping[str, Array]:
     """The weights: the initial ones, with what was changed by hand."""
-    drawn = _drawn(replace(model, edits=()) if model.edits else model)
-    return {name: _edited(array, model.edits, name) for name, array in drawn.items()}
+    drawn = _drawn(replace(model, edits=(), scaled=()) if model.edits or model.scaled else model)
+    return {name: _turned(_edited(array, model.edits, name), model.scaled, name) for name, array in drawn.items()}
 
 
 @lru_cache(maxsize=8)
@@ -403,10 +455,20 @@ def changed(model: Model, **fields: Any) -> Model:
     if wanted["count"] == "hand" and "weights" not in fields:
         steps = len(_task(wanted["task"], wanted["settings"]).x)
         wanted["weights"] = (*map(float, factors(model)), *[1.0] * steps)[:steps]
+    if "scaled" not in fields:
+        same = wanted["task"] == model.task
+        wanted["scaled"] = tuple(row for row in model.scaled if _still_scaled(after, same, *row))
     if "edits" not in fields and model.edits:
         plain = Model(**wanted | {"edits": ()})
         return replace(plain, edits=kept) if (kept := _kept_edits(model, plain)) else plain
     return Model(**wanted)
+
+
+def _still_scaled(after: Cell, same_task: bool, name: str, _: float, added: float) -> bool:
+    """Whether an array that was turned as a whole can be so in another cell."""
+    if name == "x":
+        return after.reads_x and same_task
+    return name in after.parameters and (not added or len(after.dimensions[name]) == 1)
 
 
 def _kept_edits(before: Model, after: Model) -> Edits:
@@ -435,9 +497,13 @@ def _classes(model: Model) -> int:
 def with_edits(model: Model, values: Mapping[Place, float | None]) -> Model:
     """A model with more numbers changed by hand; None, or the number that stood there, takes a change back.
 
+    An array that was turned as a whole is from then on changed by hand in all its entries.
     Raises ValueError for a place that there is not, or a number that is not allowed there.
     """
-    plain = replace(model, edits=())
+    rest = tuple(row for row in model.scaled if row[0] not in {name for name, _ in values})
+    if rest != model.scaled:
+        values = _written_out(model, [row[0] for row in model.scaled if row not in rest]) | dict(values)
+    plain = replace(model, edits=(), scaled=rest)
     given, edits = arrays(plain), dict(model.edits)
     for place, value in values.items():
         if not _fits(given, place):
@@ -447,6 +513,28 @@ def with_edits(model: Model, values: Mapping[Place, float | None]) -> Model:
         else:
             edits[place] = value + 0 if isinstance(value, int) and place[0] == "y" else float(value) + 0.0  # no −0
     return replace(plain, edits=tuple(sorted(edits.items())))
+
+
+def _written_out(model: Model, names: list[str]) -> dict[Place, float | None]:
+    """Every entry of some arrays, as it now is."""
+    given = arrays(model)
+    if (count := sum(given[name].size for name in names)) > MAX_EDITS:
+        raise ValueError(
+            f"{', '.join(names)} is turned as a whole, so each of its {count:,} numbers would be one changed by hand; at most"
+            f" {MAX_EDITS:,} are kept: turn it back first"
+        )
+    return {(name, index): float(given[name][index]) for name in names for index in np.ndindex(given[name].shape)}
+
+
+def turned(model: Model, name: str) -> tuple[float, float]:
+    """The factor of an array as a whole, and what is added to each of its entries."""
+    return next(((factor, added) for of, factor, added in model.scaled if of == name), (1.0, 0.0))
+
+
+def with_turn(model: Model, name: str, factor: float, added: float = 0.0) -> Model:
+    """A model with one array turned as a whole, after the edits: factor · array + added. Raises ValueError as `Model` does."""
+    rows = {of: (f, a) for of, f, a in model.scaled} | {name: (float(factor), float(added))}
+    return replace(model, scaled=tuple((of, *row) for of, row in sorted(rows.items()) if row != (1, 0)))
 
 
 def dropped(before: Model, after: Model) -> list[str]:

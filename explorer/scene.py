@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from engine import Cell, Run
 from engine.names import Symbol, symbol
 from engine.operations import FUNCTIONS
-from explorer.grid import Grid, curve, grid, turned
+from explorer.grid import Grid, curve, grid, railed
 from explorer.state import View
 
 Array = NDArray[Any]
 
 MAX_NODES: Final = 2_500
+LONG: Final = 60  # steps beyond which not all of them are drawn, unless that is asked for
+USUAL: Final = 50  # steps that are then drawn, so that they can be read
 _COPIES: Final = 2**22  # numbers of the parameters' copies that are held at once
 _HEAD: Final = 4  # numbers of a vector that are kept for reading
 
@@ -113,7 +116,7 @@ class Scene:
         if (rails := self.turn > 0).any():
             places = np.stack([self.x, self.y] if self.upwards else [-self.y, self.x], axis=-1)
             begins = places[self.source[rails]]
-            turns = turned(places[self.target[rails]], begins[:, 1], self.turn[rails], points - 1)
+            turns = railed(places[self.target[rails]], begins[:, 1], self.turn[rails], points - 1)
             flat = np.concatenate([begins[:, None], turns], axis=1)
             lines[rails] = flat if self.upwards else np.stack([flat[..., 1], -flat[..., 0]], axis=-1)
         return lines
@@ -147,13 +150,55 @@ def marks(magnitude: Array, low: float, high: float) -> Array:
         ).astype(np.int8)  # fmt: skip
 
 
+def room(nodes: int) -> int:
+    """How many steps there is room for, with so many nodes each."""
+    return max(1, MAX_NODES // nodes)
+
+
 def drawn(steps: int, nodes: int, window: tuple[int, int] | None) -> tuple[int, int]:
-    """The first and the last step that are drawn: those of the window, or as many of the last as there is room for."""
-    most = max(1, MAX_NODES // nodes)
-    first, last = window or (1, steps)
-    last = min(max(last, 1), steps)
-    first = min(max(first, 1), last)
-    return max(first, last - most + 1), last
+    """The first and the last step that are drawn.
+
+    Those of the window; one that reaches beyond the last step is moved back to it. Without a window all of them, but of
+    more than `LONG` the last `USUAL`; and never more than there is room for.
+    """
+    first, last = window or (1 if steps <= LONG else steps - USUAL + 1, steps)
+    beyond = max(last - steps, 0)
+    first, last = max(first - beyond, 1), last - beyond
+    return max(first, last - room(nodes) + 1), last
+
+
+def measured(run: Run, view: View, first: int, last: int) -> Array:
+    """What the colour shows of each node from step `first` to `last`, in the order of the scene: (N,), -1 where none."""
+    (magnitude,) = _each(run, view, first, last, partial(_magnitude, view.measure))
+    return magnitude
+
+
+def overview(run: Run, view: View) -> Array:
+    """What the colour shows of each name but the parameters at every step, names from the bottom up: (names, T)."""
+    nodes = len(grid(run.cell).names)
+    return measured(run, replace(view, parameters="hidden"), 1, run.T)[: nodes * run.T].reshape(nodes, run.T)
+
+
+def turned(runs: Iterable[Run], view: View, first: int, last: int) -> tuple[Array, Array]:
+    """Of each run what the colour shows, (K, N) as `measured` has it, and log₁₀ of the gradient's norm at `earliest`, (K,).
+
+    Each run is let go before the next is asked for. A gradient of exactly 0 is −∞ in the curve.
+    """
+    magnitude, norm = [], []
+    for run in runs:
+        magnitude.append(measured(run, view, first, last))
+        norm.append(magnitudes(run.grad[earliest(run.cell)][:1, _sample(run, view)])[0])
+    with np.errstate(divide="ignore"):
+        return np.stack(magnitude), np.log10(norm)
+
+
+def earliest(cell: Cell) -> str:
+    """The name whose gradient at the first step says how far the loss reaches back: the first state.
+
+    Without memory that of the first layer: the first function of the flow.
+    """
+    layers = (name for name in cell.nodes if cell.operation(name) in FUNCTIONS)
+    return cell.states[0] if cell.states else next(layers, cell.nodes[0])
 
 
 def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), targets: Sequence[str] = ()) -> Scene:
@@ -164,7 +209,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
     every = [name for name in names if name not in once]
     first, last = drawn(run.T, len(every), view.window)
     steps = np.arange(first, last + 1)
-    single = [(name, t) for name in cell.states for t in range(1 - cell.lags[name], 1)] if first == 1 else []
+    single = _initial(cell, first)
     number = {name: i for i, name in enumerate(names)}
 
     name = np.concatenate(
@@ -177,11 +222,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
     row = np.array([place.row[n] for n in names], float)[name]
     upwards = bool(cell.states)
 
-    copies = _copies(run, view, first, last) if view.parameters == "copies" else {}
-    parts = [copies[n] if n in copies else _readings(run, view, n, first, last) for n in every]
-    parts += [_initial_readings(run, view, n, t) for n, t in single]
-    parts += [_shared_readings(run, view, n) for n in once]
-    magnitude, value, gradient, value_head, gradient_head = (np.concatenate(part) for part in zip(*parts, strict=True))
+    magnitude, value, gradient, value_head, gradient_head = _each(run, view, first, last, partial(_read, view.measure))
 
     index = {(n, s): k for k, (n, s) in enumerate(zip(name.tolist(), t.tolist(), strict=True))}
     edges = [
@@ -292,10 +333,10 @@ def folded(source: Run | Cell, view: View | None = None) -> Scene:
 
 
 def _folded_readings(run: Run, view: View, name: str) -> _Readings:
-    """What `_readings` gives, of all steps as of one; without first numbers."""
+    """What `_read` gives, of all steps as of one; without first numbers."""
     if name in run.parameters:
-        return _shared_readings(run, view, name)
-    parts = _readings(run, view, name, 1, run.T)
+        return _read(view.measure, *_parameter_arrays(run, view, name, run.param_grad[name][None]))
+    parts = _read(view.measure, *_arrays(run, view, name, 1, run.T))
     unknown = np.full((1, _HEAD), np.nan)
     together = [magnitudes(parts[0][None], view.measure), *(magnitudes(norms[None]) for norms in parts[1:3])]
     none = [norms[0] < 0 for norms in parts[:3]]
@@ -393,71 +434,88 @@ def written(cell: Cell, name: str) -> Symbol:
     return Symbol(cell.operation(name) or name) if lifted else symbol(name)
 
 
-def _readings(run: Run, view: View, name: str, first: int, last: int) -> _Readings:
-    """Of a name at the drawn steps: magnitude, norms of value and gradient, first numbers of both; -1 where none."""
-    span = slice(first - 1, last)
-    sample = _sample(run, view)
-    value = run.y[span, sample] if name == "y" else run.value[name][span, sample]
-    if name == "y" and value.ndim == 2:  # a class is no magnitude
-        none, class_ = np.full(len(value), -1.0), _head(value[..., None])
-        return none, none, none, class_, np.full_like(class_, np.nan)
-    gradient = None if name == "y" else run.grad[name][span, sample]
-    slope = run.slope(name)[span, sample] if view.lens == "slope" and run.cell.operation(name) in FUNCTIONS else None
-    return _read(view, value, gradient, slope)
-
-
 def copies(run: Run, name: str) -> Array:
     """The L2 norm of the gradient at the copy of a parameter that each step uses, (T,)."""
     return np.concatenate([magnitudes(run.step_grad(name, steps)) for steps in _portions(run, 1, run.T)])
 
 
-def _copies(run: Run, view: View, first: int, last: int) -> dict[str, _Readings]:
-    """What `_readings` gives, for the copy of every parameter that each drawn step uses."""
-    parts: dict[str, list[_Readings]] = {name: [] for name in run.parameters}
+def _each(run: Run, view: View, first: int, last: int, read: Callable[..., tuple[Array, ...]]) -> tuple[Array, ...]:
+    """What `read` makes of the `_Arrays` of every node, nodes in the order of the scene."""
+    place = grid(run.cell, view.parameters)
+    own = _copies(run, view, first, last, read) if view.parameters == "copies" else {}
+    parts = [
+        own[name] if name in own else read(*_arrays(run, view, name, first, last))
+        for name in place.names
+        if name not in place.shared
+    ]
+    parts += [read(*_initial_arrays(run, view, name, t)) for name, t in _initial(run.cell, first)]
+    parts += [read(*_parameter_arrays(run, view, name, run.param_grad[name][None])) for name in place.shared]
+    return tuple(map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _copies(
+    run: Run, view: View, first: int, last: int, read: Callable[..., tuple[Array, ...]]
+) -> dict[str, tuple[Array, ...]]:
+    """What `read` makes of the copy of every parameter that each drawn step uses."""
+    parts: dict[str, list[tuple[Array, ...]]] = {name: [] for name in run.parameters}
     for steps in _portions(run, first, last):
         for name, gradient in run.step_grads(run.parameters, steps).items():
-            parts[name].append(_parameter_readings(run, view, name, gradient))
-    return {name: tuple(map(np.concatenate, zip(*part, strict=True))) for name, part in parts.items()}  # type: ignore[misc]
+            parts[name].append(read(*_parameter_arrays(run, view, name, gradient)))
+    return {name: tuple(map(np.concatenate, zip(*part, strict=True))) for name, part in parts.items()}
 
 
-def _shared_readings(run: Run, view: View, name: str) -> _Readings:
-    return _parameter_readings(run, view, name, run.param_grad[name][None])
+#: Of a name at some steps: value, gradient, and what the colour shows; None where there is none.
+_Arrays: TypeAlias = tuple[Array, Array | None, Array | None]
 
 
-def _parameter_readings(run: Run, view: View, name: str, gradient: Array) -> _Readings:
+def _arrays(run: Run, view: View, name: str, first: int, last: int) -> _Arrays:
+    span, sample = slice(first - 1, last), _sample(run, view)
+    if name == "y":
+        value = run.y[span, sample]
+        if value.ndim == 2:  # a class is no magnitude
+            return value[..., None], None, None
+        return value, None, value if view.lens == "value" else None
+    value, gradient = run.value[name][span, sample], run.grad[name][span, sample]
+    if view.lens == "slope":
+        slope = run.slope(name)[span, sample] if run.cell.operation(name) in FUNCTIONS else None
+        return value, gradient, slope
+    return value, gradient, value if view.lens == "value" else gradient
+
+
+def _initial(cell: Cell, first: int) -> list[tuple[str, int]]:
+    """The initial values that are drawn: those before the first step."""
+    return [(name, t) for name in cell.states for t in range(1 - cell.lags[name], 1)] if first == 1 else []
+
+
+def _initial_arrays(run: Run, view: View, name: str, t: int) -> _Arrays:
+    sample = _sample(run, view)
+    place = slice(t - 1, t or None)  # the last row is t = 0
+    value, gradient = run.initial[name][place, sample], run.initial_grad[name][place, sample]
+    return value, gradient, {"gradient": gradient, "value": value}.get(view.lens)
+
+
+def _parameter_arrays(run: Run, view: View, name: str, gradient: Array) -> _Arrays:
     """Of a parameter's copies with their gradients (steps, *shape); the value is the same for all, and there is no slope."""
-    many, value = len(gradient), run.parameters[name].reshape(1, 1, -1)
-    gradient = gradient.reshape(many, 1, -1)
-
-    def every(array: Array) -> Array:
-        return np.repeat(array, many, axis=0)
-
-    match view.lens:
-        case "gradient":
-            magnitude = magnitudes(gradient, view.measure)
-        case "value":
-            magnitude = every(magnitudes(value, view.measure))
-        case _:
-            magnitude = np.full(many, -1.0)
-    return magnitude, every(magnitudes(value)), magnitudes(gradient), every(_head(value)), _head(gradient)
+    gradient = gradient.reshape(len(gradient), 1, -1)
+    value = np.broadcast_to(run.parameters[name].reshape(1, 1, -1), gradient.shape)
+    return value, gradient, {"gradient": gradient, "value": value}.get(view.lens)
 
 
 def _sample(run: Run, view: View) -> slice:
     return slice(view.sample - 1, view.sample) if 1 <= view.sample <= run.B else slice(None)
 
 
-def _initial_readings(run: Run, view: View, name: str, t: int) -> _Readings:
-    sample = _sample(run, view)
-    place = slice(t - 1, t or None)  # the last row is t = 0
-    return _read(view, run.initial[name][place, sample], run.initial_grad[name][place, sample], None)
+def _magnitude(measure: str, value: Array, gradient: Array | None, shown: Array | None) -> tuple[Array]:
+    """What the colour shows; -1 where there is nothing."""
+    return (np.full(len(value), -1.0) if shown is None else magnitudes(shown, measure),)
 
 
-def _read(view: View, value: Array, gradient: Array | None, slope: Array | None) -> _Readings:
+def _read(measure: str, value: Array, gradient: Array | None, shown: Array | None) -> _Readings:
+    """What the colour shows, norms of value and gradient, first numbers of both; -1 and nan where there is none."""
     none = np.full(len(value), -1.0)
-    shown = {"gradient": gradient, "value": value, "slope": slope}[view.lens]
     return (
-        none if shown is None else magnitudes(shown, view.measure),
-        magnitudes(value),
+        *_magnitude(measure, value, gradient, shown),
+        none if value.dtype.kind in "iu" else magnitudes(value),
         none if gradient is None else magnitudes(gradient),
         _head(value),
         np.full((len(value), _HEAD), np.nan) if gradient is None else _head(gradient),

@@ -22,6 +22,7 @@ from engine.graph import Parameters
 from engine.initial import SCHEMES, Scheme, Setting, shown
 from explorer import model as models
 from explorer import theme
+from explorer.knob import Turn
 from explorer.model import OWN, Edits, Model, Value
 
 LONGEST_VALUE: Final = 2_000  # characters of one value in a link; longer texts and tables stay out of it
@@ -85,13 +86,14 @@ class View:
     lens, measure   keys of `LENSES` and `MEASURES`
     ranges          of each lens whose scale was changed: (lens, low, high), powers of ten
     sample          which sample is shown, counted from 1; 0 is all of them together
-    window          the first and last step that are drawn, or None for as many as there is room for
+    window          the first and last step that are drawn, or None: all of them, or of many the last ones
     selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
     path            the gradient's path to the selected node that is walked: the step of the loss that it begins at, 0 for
                     wherever it is strongest, and which of its edges is looked at, counted from 1; or None
     unit            which neuron of the selected node stands out, counted from 1; 0 is none of them by itself
     graph           key of `GRAPHS`
     parameters      key of `PARAMETERS`
+    knob            the number that is turned in the live picture, or None
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
     """
@@ -106,6 +108,7 @@ class View:
     unit: int = 0
     graph: str = "unrolled"
     parameters: Parameters = "hidden"
+    knob: Turn | None = None
     edges: str = "nothing"
     picture: str = "live"
     scale: str = "viridis"
@@ -276,11 +279,25 @@ def _pair(text: str) -> tuple[int, int]:
     return _whole(first), _whole(last)
 
 
+def _factor(text: str) -> tuple[float, float]:
+    factor, comma, added = text.partition(",")
+    return _number(factor), _number(added) if comma else 0.0
+
+
 def _node(text: str) -> tuple[str, int]:
     name, comma, step = text.rpartition(",")
     if not comma:
         raise ValueError("a name and a step with a comma are needed")
     return name, _whole(step)
+
+
+def _knob(text: str) -> Turn:
+    kind, of, centre, *index = [*text.split(","), "", ""][: max(text.count(",") + 1, 3)]
+    return Turn(kind, of, _number(centre), tuple(map(_whole, index)))
+
+
+def _knob_written(turn: Turn | None) -> str:
+    return ",".join([turn.kind, turn.of, _short(turn.centre), *map(str, turn.index)]) if turn else ""
 
 
 def packed(text: str) -> str:
@@ -372,6 +389,7 @@ _VIEW: Final = {
     "unit": _Field("unit", _whole),
     "graph": _Field("graph"),
     "parameters": _Field("parameters"),
+    "knob": _Field("knob", _knob, _knob_written),
     "edges": _Field("edges"),
     "picture": _Field("picture"),
     "scale": _Field("scale"),
@@ -395,6 +413,7 @@ def _written(state: State) -> Iterator[tuple[str, str]]:
     yield from fields(_RUN, model, usual.model)
     yield from ((f"init.{name}", _scheme_written(scheme)) for name, scheme in model.overrides)
     yield from fields(_EDITS, model, usual.model)
+    yield from ((f"turn.{name}", _listed(row if row[1] else row[:1])) for name, *row in model.scaled)
     yield from fields(_VIEW, view, usual.view)
     yield from ((f"range.{lens}", f"{low},{high}") for lens, low, high in view.ranges)
 
@@ -420,6 +439,7 @@ class _Reading:
         self.fields(_RUN, self.model)
         self.group("init.", lambda name, text: models.with_override(self.state.model, name, _scheme(text)))
         self.fields(_EDITS, self.model)
+        self.group("turn.", lambda name, text: models.with_turn(self.state.model, name, *_factor(text)))
         self.fields(_VIEW, lambda **change: replace(self.state, view=replace(self.state.view, **change)))
         self.group("range.", lambda lens, text: _with_range_of(self.state.view, lens, *_pair(text)))
         if self.left:

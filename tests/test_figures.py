@@ -59,7 +59,7 @@ def test_all_edges_are_one_line_with_a_head_each() -> None:
 
 
 def test_many_edges_have_no_heads() -> None:
-    trace = traces(figures.graph(run_of(steps=300)), "edges")[0]
+    trace = traces(figures.graph(scene(run_of(steps=300), View(window=(1, 300)))), "edges")[0]
     assert trace.mode == "lines"
 
 
@@ -105,7 +105,7 @@ def test_labels_thin_out() -> None:
 
     assert written(10)
     assert not written(100)
-    ticks = figures.graph(run_of(steps=100)).layout.xaxis.ticktext
+    ticks = figures.graph(scene(run_of(steps=100), View(window=(1, 100)))).layout.xaxis.ticktext
     assert len(ticks) <= 40
     assert ticks[-1] == "100"
 

@@ -23,7 +23,7 @@ from explorer.live.encode import BLANK, NUMBERS, SHADES, looks, tints
 from explorer.scene import Mark, marks, scene
 from explorer.state import PARAMETERS, View
 
-JS = (ROOT / "explorer/live/live.js").read_text()
+JS = "".join((ROOT / f"explorer/live/{name}.js").read_text() for name in ("shared", "live"))  # as the page has it
 
 
 def run_of(cell, steps=4, **options):
@@ -184,7 +184,7 @@ def test_a_knob_that_does_not_fit_is_refused(fault):
 
 def test_a_large_picture_leaves_the_first_numbers_out(monkeypatch):
     monkeypatch.setattr("explorer.scene.MAX_NODES", 10_000)
-    _, arrays = decoded(encode(scene(run_of(CATALOGUE["rnn"], 400))))
+    _, arrays = decoded(encode(scene(run_of(CATALOGUE["rnn"], 400), View(window=(1, 400)))))
     assert len(arrays["x"]) > NUMBERS
     assert "value" in arrays
     assert "value_head" not in arrays
@@ -204,7 +204,9 @@ def test_what_is_no_pick_is_passed_over(value):
 
 def test_only_a_place_of_the_knob_is_a_turn():
     knob = Knob("", ("a", "b"), 0, np.zeros((2, 3)), np.zeros(2), "")
-    assert [_turned(value, knob) for value in (0, 1, 2, -1, "0", 0.5, None)] == [Turned(0), Turned(1), *[None] * 5]
+    found = [_turned({"at": at, "event": 7}, knob) for at in (0, 1, 2, -1, "0", 0.5, None)]
+    assert found == [(Turned(0), 7), (Turned(1), 7), *[None] * 5]
+    assert [_turned(value, knob) for value in (1, {"at": 1}, {"at": 1, "event": "7"}, [], None)] == [None] * 5
 
 
 # --- the page ---

@@ -238,13 +238,60 @@ def test_an_overflow_is_said() -> None:
     assert "range of floating point" in app.warning[0].value
 
 
-def test_what_is_not_drawn_is_said() -> None:
-    app = opened(task="noise", steps="1000")
-    assert nodes(app) <= 2_500
-    assert "644 to 1,000 of 1,000" in app.slider(key="last").label
-    fine(app.slider(key="last").set_value(100).run())
-    assert query(app)["window"] == "1,100"
-    assert nodes(app) == 100 * 7 + 1
+def test_of_a_long_run_the_window_is_drawn() -> None:
+    assert nodes(opened(task="noise", steps="1000")) == 50 * 7
+    assert nodes(opened(task="noise", steps="1000", window="1,100")) == 100 * 7 + 1
+    assert nodes(opened(task="noise", steps="1000", window="1,1000")) == 2_500 // 7 * 7
+    assert nodes(opened(task="noise", steps="10", window="400,500")) == 10 * 7 + 1
+
+
+def test_a_knob_is_chosen_and_kept_in_the_link() -> None:
+    app = opened(task="noise", picture="live")
+    fine(app.selectbox(key="knob.of").set_value("W").run())
+    assert query(app)["knob"] == "gain,W,1"
+    fine(app.selectbox(key="knob.kind").set_value("radius").run())
+    assert query(app)["knob"] == "radius,W,1"
+    fine(app.selectbox(key="knob.kind").set_value("entry").run())
+    fine(app.number_input(key="knob.column").set_value(3).run())
+    assert re.fullmatch(r"entry,W,[-\d.e]+,0,2", query(app)["knob"])
+    fine(app.selectbox(key="cell").set_value("lstm").run())
+    fine(app.selectbox(key="knob.of").set_value("b_f").run())
+    assert query(app)["knob"] == "added,b_f,0"
+    fine(app.selectbox(key="knob.of").set_value("").run())
+    assert (query(app)["knob"], query(app)["loss"]) == ("step,,10", "last")
+    fine(app.selectbox(key="count").set_value("every").run())
+    assert "several steps count" in app.info[0].value
+    fine(app.selectbox(key="count").set_value("last").run())
+    assert not app.info
+    fine(app.selectbox(key="knob.of").set_value(None).run())
+    assert "knob" not in query(app)
+
+
+def test_a_knob_is_centred_about_where_it_stands() -> None:
+    app = opened(picture="live", knob="gain,W,1", turn__W="4")
+    fine(app.button(key="knob.centre").click().run())
+    assert query(app)["knob"] == "gain,W,4"
+    assert not [button for button in app.button if button.key == "knob.centre"]
+    aside = opened(picture="live", knob="gain,W,1", turn__W="1.23")  # not in the range, which then is about it anyway
+    assert not [button for button in aside.button if button.key == "knob.centre"]
+
+
+def test_a_knob_of_too_large_a_run_is_told_and_the_page_works() -> None:
+    app = opened(cell="lstm", task="noise", steps="1000", samples="10", picture="live", knob="gain,W,1")
+    assert "steps times samples would fit" in app.info[0].value
+    fine(app.number_input(key="task.samples").set_value(1).run())
+    assert not app.info
+
+
+def test_a_knob_that_the_cell_does_not_have_waits_for_it() -> None:
+    app = opened(picture="live", knob="gain,U_f,1")
+    assert app.selectbox(key="knob.of").value is None
+    assert "there is no" in app.info[0].value
+    fine(app.selectbox(key="cell").set_value("lstm").run())
+    assert app.selectbox(key="knob.of").value == "U_f"
+    assert not app.info
+    plotly = opened(knob="gain,W,1")
+    assert any("live picture only" in caption.value for caption in plotly.caption)
 
 
 def test_checks_are_made_when_they_are_asked_for() -> None:

@@ -55,6 +55,7 @@ LAYERS = {
     "explorer": """
         __init__
         model theme grid
+        knob
         state
         scene session
         neurons

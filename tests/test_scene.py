@@ -385,20 +385,29 @@ def test_a_folded_cell_has_no_numbers() -> None:
 
 
 def test_no_more_is_drawn_than_there_is_room_for() -> None:
-    picture = scene(simple(steps=1000))
+    picture = scene(simple(steps=1000), View(window=(1, 1000)))
     assert len(picture.name) <= MAX_NODES
     assert (picture.first, picture.last, picture.T) == (644, 1000, 1000)
     assert (picture.t > 0).all()
     early = scene(simple(steps=1000), View(window=(1, 100)))
     assert (early.first, early.last) == (1, 100)
-    assert drawn(10, 7, (500, 900)) == (10, 10)
+
+
+def test_of_many_steps_the_last_are_drawn_and_a_window_is_moved_back_to_them() -> None:
+    assert drawn(60, 7, None) == (1, 60)
+    assert drawn(61, 7, None) == drawn(61, 7, (12, 61)) == (12, 61)
+    assert drawn(1000, 7, None) == (951, 1000)
+    assert drawn(1000, 120, None) == (981, 1000)
+    assert drawn(10, 7, (3, 5)) == (3, 5)
+    assert drawn(10, 7, (500, 504)) == (6, 10)
+    assert drawn(10, 7, (500, 900)) == (1, 10)
 
 
 def test_two_thousand_nodes_are_quick() -> None:
-    run = simple(steps=285)
-    scene(run)
+    run, view = simple(steps=285), View(window=(1, 285))
+    scene(run, view)
     begun = time.perf_counter()
-    assert len(scene(run).name) > 1_990
+    assert len(scene(run, view).name) > 1_990
     assert time.perf_counter() - begun < 0.5
 
 

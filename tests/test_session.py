@@ -168,6 +168,13 @@ def test_every_float_is_kept_to_the_bit(weight, entry) -> None:
     assert same_numbers(again, model)
 
 
+def test_arrays_turned_as_a_whole_are_kept() -> None:
+    model = models.with_turn(models.with_turn(models.with_edits(Model(), {("W", (0, 0)): 0.3}), "W", 1 / 3), "x", -0.7)
+    again = load(save(State(model))).model
+    assert again == model
+    assert same_numbers(again, model)
+
+
 def test_the_bound_leaves_room_for_the_largest_session() -> None:
     model = Model(task="noise", settings=(("steps", 150), ("inputs", 64), ("samples", 14)))
     values = {("x", tuple(i)): -1.2345678901234567e-300 for i in np.ndindex(150, 14, 9)}

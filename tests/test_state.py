@@ -17,6 +17,7 @@ from engine.equations import MAX_TEXT
 from engine.initial import SCHEMES, Scheme
 from engine.tasks import TASKS
 from explorer import model as models
+from explorer.knob import Turn
 from explorer.model import COUNTS, MAX_STEPS, OWN, Model
 from explorer.state import (
     EDGES,
@@ -37,6 +38,7 @@ from explorer.state import (
 )
 from explorer.theme import SCALES
 
+FACTORS = st.floats(-1e3, 1e3).filter(lambda factor: abs(factor) > 1e-3)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=2, max_size=30)
 
 
@@ -114,6 +116,8 @@ def states(draw):
     if draw(st.booleans()):  # the same as text, which anyone may change
         model = models.with_text(model, models.cell(model).text + draw(st.sampled_from(["", "# mine: ∇ <b>", "\n\n"])))
     model = models.with_edits(model, draw(changes(model)))
+    with contextlib.suppress(ValueError):  # an entry near the end of the range cannot be turned further
+        model = models.with_turn(model, name, draw(FACTORS), draw(st.floats(-1e3, 1e3)) if vector else 0)
     view = View(
         lens=draw(st.sampled_from(list(LENSES))),
         measure=draw(st.sampled_from(list(MEASURES))),
@@ -123,6 +127,7 @@ def states(draw):
         unit=draw(st.integers(0, 9)),
         graph=draw(st.sampled_from(list(GRAPHS))),
         parameters=draw(st.sampled_from(list(PARAMETERS))),
+        knob=draw(st.none() | st.builds(Turn, st.sampled_from(["gain", "radius", "norm"]), st.just(name), FACTORS)),
         edges=draw(st.sampled_from(list(EDGES))),
         picture=draw(st.sampled_from(list(PICTURES))),
         scale=draw(st.sampled_from(list(SCALES))),
@@ -151,11 +156,12 @@ OWN_CELL = packed("h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll
 KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period",
         "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
         "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "range.value",
-        "range.", "n.", "<b>", "",
+        "range.", "n.", "<b>", "", "knob", "turn.W", "turn.b", "turn.x", "turn.",
         "__class__"]  # fmt: skip
 WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last", "3", "-1", "1e999", "nan", "999999999999",
          "1,2", "h,3", "normal,gain:2", "normal,gain:", "orthogonal,radius:1,norm:1", "constant,value:nan", "identity",
          "<script>alert(1)</script>", "x1,y\n1,0", "", ",", ":", "\ud800", "0" * 5000, "٣", "1_0", "value",
+         "gain,W,1", "entry,W,0.5,0,0", "step,,3", "gain,W", "-1.5", "0", "1e99,1e99", "1,0.5",
          "W[0,1]=0.5", "y[0,0]=1;W[0,0]=2", "W[0]=nan", "b[9]=1", OWN_CELL]  # fmt: skip
 
 
@@ -295,7 +301,8 @@ def test_a_run_too_large_is_refused_before_it_is_made() -> None:
 def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
     names = {setting.name for entry in TASKS.values() for setting in entry.settings}
     own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
-           "sample", "window", "node", "unit", "graph", "edges", "picture", "scale"}  # fmt: skip
+           "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "knob", "eq",
+           "edit"}  # fmt: skip
     assert not names & own
     assert not any("." in name for name in names)
 

@@ -1,5 +1,7 @@
 """The live picture: the scene on a canvas that stays mounted while its data change. `live(scene)` puts it on the page.
 
+`strip(scene, magnitude)` puts the strip on it: all steps of a long run at once, and the window of those that are drawn.
+
 Sweep, knob, hover, zoom and keyboard run in the browser. What is picked there comes back as an event; the page keeps it
 in its own state and hands it in again with the scene, which is the only truth.
 """
@@ -14,10 +16,21 @@ from typing import Final
 
 import streamlit as st
 
-from explorer.live.encode import Captions, Knob, captions, encode, orders
+from explorer.live.encode import Array, Captions, Knob, captions, encode, encode_strip, orders
 from explorer.scene import Scene
 
-__all__ = ["Captions", "Knob", "Picked", "Turned", "captions", "encode", "live", "orders"]
+__all__ = [
+    "Captions",
+    "Knob",
+    "Picked",
+    "Turned",
+    "captions",
+    "encode",
+    "encode_strip",
+    "live",
+    "orders",
+    "strip",
+]
 
 
 def _file(name: str) -> str:
@@ -27,7 +40,10 @@ def _file(name: str) -> str:
 
 
 _component: Final = st.components.v2.component(
-    "unrolled_live", html=_file("live.html"), css=_file("live.css"), js=_file("live.js")
+    "unrolled_live", html=_file("live.html"), css=_file("live.css"), js=_file("shared.js") + _file("live.js")
+)
+_strip: Final = st.components.v2.component(
+    "unrolled_strip", html=_file("strip.html"), css=_file("strip.css"), js=_file("shared.js") + _file("strip.js")
 )
 
 
@@ -62,7 +78,7 @@ def live(
     `on_pick` and `on_turn` are called before the script runs, as callbacks of widgets are, so that the whole page sees the
     change. All else is as `encode` has it.
     """
-    seen = f"{key}.event"
+    seen, heard = f"{key}.event", f"{key}.turned"
 
     def picked() -> None:
         pick = _picked(st.session_state[key].get("selected"), scene)
@@ -73,14 +89,36 @@ def live(
 
     def turned() -> None:
         turn = _turned(st.session_state[key].get("knob"), knob)
-        if turn is not None and on_turn is not None:
-            on_turn(turn.at)
+        if turn is not None:
+            st.session_state[heard] = turn[1]
+            if on_turn is not None:
+                on_turn(turn[0].at)
 
-    event = st.session_state.get(seen, 0)
-    data = encode(scene, said=said, knob=knob, strength=strength, label=label, pace=pace, event=event)
+    event, turns = st.session_state.get(seen, 0), st.session_state.get(heard, 0)
+    data = encode(scene, said=said, knob=knob, strength=strength, label=label, pace=pace, event=event, turned=turns)
     result = _component(key=key, data=data, on_selected_change=picked, on_knob_change=turned)
-    pick = _picked(result.get("selected"), scene)
-    return pick[0] if pick is not None else _turned(result.get("knob"), knob)
+    done = _picked(result.get("selected"), scene) or _turned(result.get("knob"), knob)
+    return done and done[0]
+
+
+def strip(
+    scene: Scene, magnitude: Array, *, key: str = "strip", on_window: Callable[[tuple[int, int]], None] | None = None
+) -> None:
+    """The strip of all steps, with the window that the scene shows; `magnitude` (names, T) as `scene.overview` has it.
+
+    `on_window` is called before the script runs, with the first and the last step of the window that was let go.
+    """
+    seen = f"{key}.event"
+
+    def moved() -> None:
+        move = _moved(st.session_state[key].get("window"), scene)
+        if move is not None:
+            st.session_state[seen] = move[1]
+            if on_window is not None:
+                on_window(move[0])
+
+    data = encode_strip(scene, magnitude, st.session_state.get(seen, 0))
+    _strip(key=key, data=data, on_window_change=moved)
 
 
 # What comes from a browser may be anything.
@@ -96,8 +134,17 @@ def _picked(value: object, scene: Scene) -> tuple[Picked, int] | None:
     return None
 
 
-def _turned(value: object, knob: Knob | None) -> Turned | None:
+def _moved(value: object, scene: Scene) -> tuple[tuple[int, int], int] | None:
+    """A window and its number, if it is one: {"first": step, "last": step, "event": number}."""
     match value:
-        case int(at) if knob is not None and 0 <= at < len(knob.labels):
-            return Turned(at)
+        case {"first": int(first), "last": int(last), "event": int(event)} if 1 <= first <= last <= scene.T:
+            return (first, last), event
+    return None
+
+
+def _turned(value: object, knob: Knob | None) -> tuple[Turned, int] | None:
+    """A turn of the knob and its number, if it is one: {"at": place, "event": number}."""
+    match value:
+        case {"at": int(at), "event": int(event)} if knob is not None and 0 <= at < len(knob.labels):
+            return Turned(at), event
     return None

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from engine.names import Symbol, written
 from explorer import theme
-from explorer.scene import Mark, Scene, marks
+from explorer.scene import Mark, Scene, marks, room
 from explorer.state import LENSES
 
 Array = NDArray[Any]
@@ -128,6 +128,7 @@ def encode(
     label: str = "",
     pace: float | None = None,
     event: int = 0,
+    turned: int = 0,
 ) -> bytes:
     """The bytes of a scene.
 
@@ -137,6 +138,7 @@ def encode(
     label     the picture in a sentence, for those who do not see it
     pace      milliseconds from one picture of the sweep to the next; if None, what suits their number
     event     the number of the last selection that `scene.selected` already knows of
+    turned    the same of the last turn of the knob, for `knob.at`
     """
     arrays = dict(_arrays(scene, knob))
     header = _header(scene, said or captions(scene), knob) | {
@@ -144,8 +146,39 @@ def encode(
         "label": label,
         "pace": pace,
         "event": event,
-        "arrays": [[name, array.dtype.str[1:], array.size] for name, array in arrays.items()],
+        "turned": turned,
     }
+    return _packed(header, arrays)
+
+
+def encode_strip(scene: Scene, magnitude: Array, event: int = 0) -> bytes:
+    """The bytes of the strip of a scene's run: what the colour shows of each name at every step, (names, T).
+
+    event   the number of the last window that `scene.first` and `scene.last` already know of
+    """
+    ends = scene.low, scene.high
+    node = scene.view.selected
+    there = node is not None and node[0] in scene.names and 1 <= node[1] <= scene.T
+    header = {
+        "names": scene.names,
+        "symbols": [_drawn(parts) for parts in scene.symbols],
+        "written": [_plain(parts) for parts in scene.symbols],
+        "steps": scene.T,
+        "first": scene.first,
+        "last": scene.last,
+        "most": room(len(scene.names)),
+        "selected": [scene.names.index(node[0]), node[1]] if node is not None and there else None,
+        "quantity": scene.view.quantity,
+        "palettes": {name: palette(name) for name in theme.PALETTES},
+        "font": theme.FONT,
+        "event": event,
+    }
+    looked = looks(magnitude, marks(magnitude, *ends), *ends)
+    return _packed(header, {"look": looked.reshape(-1), "magnitude": _short(magnitude)})
+
+
+def _packed(header: dict[str, Any], arrays: Mapping[str, Array]) -> bytes:
+    header["arrays"] = [[name, array.dtype.str[1:], array.size] for name, array in arrays.items()]
     body = b"".join(_filled(array.tobytes()) for array in arrays.values())
     header["token"] = f"{zlib.crc32(body, zlib.crc32(_json(header))):08x}"
     text = _json(header)

@@ -3,20 +3,15 @@
 // `live` is one mount, `graph` what its last bytes say, `page` how all of it fits the canvas, `scale` the zoom in
 // pixels, and `sheet` everything as paths at that scale, so that panning only moves them. Names are the user's: they
 // are drawn, or set as text, never as HTML. Nothing goes to the server but a pick, and the knob when it is let go.
+// What strip.js needs too is in shared.js, which stands before this.
 
 const ROW = 64, HEIGHTS = [150, 600], GUTTER = 64, SIDE = 16; // pixels, as in figures/graph.py
 const SIZES = [5, 34], READABLE = 8.5, OUTLINED = 7; // pixels across a node; of a font
 const ROOMY = 46; // pixels a column or a row: zooming in first gives this to the axis that lacks it, then enlarges all
-const SHADES = 57, [ZERO, BELOW, ABOVE, INFINITE, NAN, NONE, BLANK] = [57, 58, 59, 60, 61, 62, 63]; // encode.looks
 const FADED = 1, STRONG = 2, BACK = 4, CARRIES = 8, THIN = 16; // how an edge is drawn
 const LOOK = 32, CORNER = 0.4; // of an edge's code, from where on its look is; grid.CORNER
 const ANCESTOR = 1, DESCENDANT = 2, SELF = 3;
 const TURN = 2 * Math.PI;
-const TYPES = {
-  u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i1: Int8Array, i2: Int16Array, i4: Int32Array,
-  f4: Float32Array, f8: Float64Array,
-};
-
 const mounts = new WeakMap(); // by parentElement, the one thing that lives as long as the mount
 
 /** Streamlit calls this at every change. */
@@ -36,14 +31,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 // --- data -----------------------------------------------------------------------------------------------------------
 
 function read(data) {
-  const bytes = data.slice(); // in the message they need not begin where an array may
-  const length = new DataView(bytes.buffer).getUint32(0, true);
-  const graph = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  let from = 4 + length;
-  for (const [name, type, size] of graph.arrays) {
-    graph[name] = new TYPES[type](bytes.buffer, from, size);
-    from += Math.ceil(graph[name].byteLength / 8) * 8;
-  }
+  const graph = unpack(data);
   graph.n = graph.x.length;
   [graph.x0, graph.x1] = extent(graph.x);
   [graph.y0, graph.y1] = extent(graph.y);
@@ -65,17 +53,6 @@ const standing = (graph, i) => graph.shared[graph.name[i]];
 
 const identity = (graph, i) => (i < 0 ? null : [graph.names[graph.name[i]], graph.t[i]]);
 const found = (graph, node) => (node ? nodeAt(graph, graph.names.indexOf(node[0]), node[1]) : -1);
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
-function extent(values) {
-  let low = Infinity, high = -Infinity;
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
-}
-
 /** New data: view, selection, frame and knob stay as far as they still mean something. Drawn before this returns. */
 function show(live, graph) {
   const before = live.graph;
@@ -94,7 +71,9 @@ function show(live, graph) {
     live.frame = graph.frames;
     setPlaying(live, false);
   }
-  if (!live.turning) live.at = graph.knob?.at ?? 0;
+  if (before?.knob?.title !== graph.knob?.title) live.turning = false;
+  if (!live.turning && graph.turned >= live.turned) live.at = graph.knob?.at ?? 0;
+  live.at = clamp(live.at, 0, (graph.knob?.labels.length ?? 1) - 1);
   if (!same) live.view = { zoom: 1, x: 0, y: 0 };
   measure(live);
   relate(live);
@@ -105,14 +84,6 @@ function show(live, graph) {
   live.host.dataset.token = graph.token;
 }
 
-/** "light" or "dark", as Streamlit's theme now is; this alone knows, when the system's setting changes. */
-function pageIs({ host, ruler }) {
-  ruler.fillStyle = "#ffffff";
-  ruler.fillStyle = getComputedStyle(host).getPropertyValue("--st-background-color"); // comes back as #rrggbb
-  const [red, green, blue] = [1, 3, 5].map((k) => parseInt(ruler.fillStyle.slice(k, k + 2), 16));
-  return red + green + blue < 382 ? "dark" : "light";
-}
-
 // --- mount and input ------------------------------------------------------------------------------------------------
 
 function mount(host) {
@@ -121,7 +92,7 @@ function mount(host) {
     host, part, canvas, brush: canvas.getContext("2d"), ruler: document.createElement("canvas").getContext("2d"),
     ended: new AbortController(), calls: 0, event: 0, waiting: 0, graph: null, page: null, sheet: null,
     view: { zoom: 1, x: 0, y: 0 }, selected: -1, cursor: -1, hover: -1, edge: -1, kin: null, now: [],
-    frame: 0, playing: false, speed: 1, at: 0, turning: false, pointers: new Map(), pointer: null, dragged: false,
+    frame: 0, playing: false, speed: 1, at: 0, turning: false, turned: 0, pointers: new Map(), pointer: null, dragged: false,
   };
   listen(live);
   return live;
@@ -143,7 +114,7 @@ function listen(live) {
   on(part(".frame"), "input", (event) => stepTo(live, +event.target.value));
   on(part(".speed"), "change", (event) => (live.speed = +event.target.value));
   on(part(".at"), "input", (event) => ((live.turning = true), turn(live, +event.target.value)));
-  on(part(".at"), "change", () => ((live.turning = false), live.send("knob", live.at)));
+  on(part(".at"), "change", () => letGo(live));
 
   // Streamlit does not call when the width changes or a hidden tab opens, nor when the window goes to another screen.
   const refit = () => live.graph && (arrange(live), knob(live), draw(live));
@@ -733,39 +704,14 @@ function drawAxes(live) {
   }
 }
 
-/** One in how many steps can have a text that needs so many pixels. */
-const every = (pixels, needed) => [1, 2, 5, 10, 20, 50, 100, 200].find((many) => many * pixels >= needed) ?? 500;
-
 // --- text -----------------------------------------------------------------------------------------------------------
-
-const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-const superscript = (text) => `${text}`.replace(/\d/g, (digit) => SUPERSCRIPTS[digit]).replace(/[-−]/g, "⁻");
-const signed = (value) => `${value}`.replace("-", "−");
-const power = (exponent) => (exponent === 0 ? "1" : exponent === 1 ? "10" : `10${superscript(exponent)}`);
-
-/** A number to four digits: 0.05126, 3.2·10⁻⁹; as figures/text.py writes it. */
-function number(value) {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "∞" : "−∞";
-  const size = Math.abs(value);
-  if (size === 0 || (size >= 1e-4 && size < 1e5)) return signed(Number(value.toPrecision(4)));
-  const [digits, exponent] = value.toExponential(2).split("e");
-  return signed(`${digits}·${power(+exponent)}`);
-}
 
 /** A caption with its steps filled in: {t} and {t+1} give way to numbers, raised between ⁽ and ⁾. */
 function filled(template, t) {
   return template.replace(/\{t([+-]\d+)?\}/g, (_, by) => t + Number(by ?? 0)).replace(/⁽[^⁾]*⁾/g, superscript);
 }
 
-function element(tag, text = "", style = "") {
-  return Object.assign(document.createElement(tag), { textContent: text, className: style });
-}
-
-function symbolNodes({ symbols, shared, name, t }, i) {
-  const [letter, italic, index] = symbols[name[i]], nodes = [element(italic ? "i" : "span", letter)];
-  if (index) nodes.push(element("sub", index));
-  return shared[name[i]] ? nodes : [...nodes, element("sup", `(${signed(t[i])})`)];
-}
+const symbolAt = (graph, i) => [graph.symbols[graph.name[i]], standing(graph, i) ? null : graph.t[i]];
 
 /** What can be read of a node: its role, and rows of what and how much. */
 function reading({ graph, at }, i) {
@@ -847,14 +793,14 @@ function lay({ page }, tip, x, y, gap) {
 
 function nodeTip(live, i) {
   const { role, rows } = reading(live, i), head = element("div"), name = element("b");
-  name.append(...symbolNodes(live.graph, i));
+  name.append(...symbolNodes(...symbolAt(live.graph, i)));
   head.append(name, element("span", role, "dim"));
   return [head, ...rows.map(tipRow)];
 }
 
 function edgeTip(graph, e) {
   const name = element("b"), strength = graph.strength[e];
-  name.append(...symbolNodes(graph, graph.source[e]), " → ", ...symbolNodes(graph, graph.target[e]));
+  name.append(...symbolNodes(...symbolAt(graph, graph.source[e])), " → ", ...symbolNodes(...symbolAt(graph, graph.target[e])));
   return [name, tipRow([graph.strength_title, strength < 0 ? "none" : number(strength)])];
 }
 
@@ -955,6 +901,13 @@ function turn(live, at) {
   point(live);
 }
 
+/** The value goes to Python; answers to what was before it do not take it back. */
+function letGo(live) {
+  live.turning = false;
+  live.turned = Date.now();
+  live.send("knob", { at: live.at, event: live.turned });
+}
+
 function knob(live) {
   const { graph, at, part } = live, slider = part(".at");
   part(".knob").hidden = !graph.knob;
@@ -963,6 +916,7 @@ function knob(live) {
   part(".turn .what").textContent = title;
   part(".turn output").textContent = labels[at];
   part(".reads").replaceChildren(curve_title, element("b", number(graph.knob_curve[at])));
+  part(".ends").replaceChildren(element("span", labels[0]), element("span", labels.at(-1)));
   slider.max = labels.length - 1;
   slider.value = at;
   slider.setAttribute("aria-label", title);
@@ -972,12 +926,15 @@ function knob(live) {
 
 /** The curve above the slider, each point above its place on it; a gap where it is not finite. */
 function drawCurve({ part, at }, values) {
-  const width = part(".curve").clientWidth - 16, high = 68, [low, top] = extent(values.filter(Number.isFinite));
-  const x = (k) => (8 + (k * width) / Math.max(values.length - 1, 1)).toFixed(1);
+  const left = 52, width = part(".curve").clientWidth - left - 8, high = 68; // left as the slider's margin has it
+  const [low, top] = extent(values.filter(Number.isFinite));
+  const x = (k) => (left + (k * width) / Math.max(values.length - 1, 1)).toFixed(1);
   const y = (k) => (8 + high * (1 - (values[k] - low) / (top - low || 1))).toFixed(1);
   const pen = (k) => (k && Number.isFinite(values[k - 1]) ? "L" : "M");
   const path = Array.from(values, (value, k) => (Number.isFinite(value) ? `${pen(k)}${x(k)} ${y(k)}` : ""));
   part(".curve .line").setAttribute("d", path.join(""));
+  part(".curve .top").textContent = top > low ? signed(top.toFixed(1)) : "";
+  part(".curve .low").textContent = low <= top ? signed(low.toFixed(1)) : "";
   part(".curve .now").setAttribute("d", `M${x(at)} 0v${high + 16}`);
   part(".curve circle").setAttribute("transform", `translate(${x(at)} ${Number.isFinite(values[at]) ? y(at) : -1e4})`);
 }

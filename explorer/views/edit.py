@@ -47,15 +47,22 @@ def _numbers(model: Model) -> None:
     row.button("Redo", key="redo", on_click=undo, args=(False,), disabled=not session.future)
     row.button(
         f"Reset {written(name)}", key="edit.reset", on_click=put, args=("edit.reset", lambda state, _: reset(state, name)),
-        disabled=not any(of == name for (of, _), _ in model.edits), help="Take back all changes of these numbers.",
+        disabled=name not in _touched(model), help="Take back all changes of these numbers.",
     )  # fmt: skip
     row.button(
         "Reset all", key="edit.reset_all", on_click=put, args=("edit.reset", lambda state, _: reset(state)),
-        disabled=not model.edits,
+        disabled=not _touched(model),
     )  # fmt: skip
     if count := len(model.edits):
         st.caption(
             f"{count:,} {'number is' if count == 1 else 'numbers are'} changed by hand; the others follow the controls."
+        )
+    factor, added = models.turned(model, name)
+    if (factor, added) != (1, 0):
+        plus = f" and {added:g} added" if added else ""
+        st.caption(
+            f"{plain(written(name))} is turned as a whole, by the factor {factor:g}{plus}. A number changed here changes it by"
+            " hand throughout."
         )
     _table(model, name, sample, given[name])
     for key in ("edit.reset", _KEY):
@@ -69,7 +76,12 @@ def _title(model: Model, name: str) -> str:
     if name in models.structure(model).states:
         return f"initial {written(name)}"
     kind = {"x": "input", "y": "target"}.get(name, "parameter")
-    return f"{kind} {written(name)}{' ✎' * any(of == name for (of, _), _ in model.edits)}"
+    return f"{kind} {written(name)}{' ✎' * (name in _touched(model))}"
+
+
+def _touched(model: Model) -> set[str]:
+    """The arrays that are not as the controls give them."""
+    return {name for (name, _), _ in model.edits} | {name for name, _, _ in model.scaled}
 
 
 def rows(name: str, array: Array, sample: int, state: bool) -> tuple[Array, list[Place]]:
@@ -149,7 +161,8 @@ def edited(state: State, values: Mapping[Place, float | None]) -> State:
 def reset(state: State, name: str = "") -> State:
     """The state without the numbers changed by hand, in one array or in all."""
     kept = tuple(edit for edit in state.model.edits if name and edit[0][0] != name)
-    return replace(state, model=models.changed(state.model, edits=kept))
+    turned = tuple(row for row in state.model.scaled if name and row[0] != name)
+    return replace(state, model=models.changed(state.model, edits=kept, scaled=turned))
 
 
 def _one(model: Model, name: str, array: Array) -> None:

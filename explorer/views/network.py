@@ -18,11 +18,11 @@ from explorer import theme
 from explorer.controls import apply, choice, controls, current, entered, plain, put, show, tell_problems, write_link
 from explorer.figures import gradients, graph
 from explorer.figures.text import number
-from explorer.live import live
+from explorer.live import live, strip
 from explorer.model import Model
-from explorer.scene import Scene, folded, scene, table
+from explorer.scene import LONG, Scene, folded, overview, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
-from explorer.views import cell, edit, files, neurons, rolled
+from explorer.views import cell, edit, files, knob, neurons, rolled
 from explorer.views.inspector import clicked, inspector, pick, walker
 from explorer.views.width import width
 
@@ -55,7 +55,9 @@ def page() -> None:
     picture = drawn(state, run)
     match state.view.graph:
         case "unrolled":
-            show_picture(picture, run, palette, pixels)
+            if (picture.first, picture.last) != (1, run.T) or run.T > LONG:
+                window(run, picture)
+            show_picture(state, picture, run, palette, pixels)
             legend(picture)
         case "rolled":
             rolled.picture(state, run, palette, pixels)
@@ -225,10 +227,7 @@ def sample_of(state: State, run: Run) -> int:
 
 def drawn(state: State, run: Run) -> Scene:
     """The scene, with what the task has to say at each step."""
-    picture = scene(run, state.view, *said(state, run))
-    if state.view.graph == "unrolled" and (picture.first, picture.last) != (1, run.T):
-        window(run, picture)
-    return picture
+    return scene(run, state.view, *said(state, run))
 
 
 def said(state: State, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -244,14 +243,22 @@ def said(state: State, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return labels, tuple(targets)
 
 
-def show_picture(picture: Scene, run: Run, palette: str, pixels: int) -> None:
-    """The picture, as the view has it; what is clicked in it is the selected node from then on."""
+def show_picture(state: State, picture: Scene, run: Run, palette: str, pixels: int) -> None:
+    """The picture, as the view has it; what is clicked in it is the selected node from then on. Below it its knob."""
+    turned, fault = None, ""
     if picture.view.picture == "live":
+        try:
+            turned = knob.turning(state, picture)
+        except ValueError as error:
+            fault = str(error)
         live(
-            picture, label=spoken(picture), strength=EDGES[picture.view.edges][1],
-            on_pick=lambda node: put("live", pick(run, node)),
+            picture, label=spoken(picture), strength=EDGES[picture.view.edges][1], knob=turned,
+            on_pick=lambda node: put("live", pick(run, node)), on_turn=lambda at: put("knob", knob.let_go, at),
         )  # fmt: skip
+        knob.chooser(state, fault)
     else:
+        if picture.view.knob is not None:
+            st.caption("The knob turns in the live picture only: choose it under Look.")
         st.plotly_chart(
             graph(picture, palette, pixels), theme=None, key="figure", config=_CONFIG, alt=spoken(picture),
             on_select=partial(clicked, "figure", run), selection_mode="points",
@@ -259,16 +266,13 @@ def show_picture(picture: Scene, run: Run, palette: str, pixels: int) -> None:
 
 
 def window(run: Run, picture: Scene) -> None:
-    """Which steps are drawn, where there is no room for all."""
+    """All steps of a long run as a strip, and on it the window of those that are drawn."""
+    strip(picture, overview(run, picture.view), on_window=lambda steps: put("strip", windowed, steps))
 
-    def change(state: State, last: int) -> State:
-        return of_view(state, window=None if last == run.T else (1, last))
 
-    show("last", picture.last)
-    said = (
-        f"Steps {picture.first:,} to {picture.last:,} of {run.T:,} are drawn, as many as there is room for; up to step"
-    )
-    st.slider(said, 1, run.T, key="last", on_change=apply, args=("last", change))
+def windowed(state: State, steps: tuple[int, int]) -> State:
+    """The state with another window of steps."""
+    return of_view(state, window=steps)
 
 
 def overflow(run: Run) -> None:
