@@ -1,5 +1,6 @@
 """Page set-up and navigation."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -23,7 +24,14 @@ def main() -> None:
     """The explorer: set-up, navigation, and the page that is asked for."""
     st.set_page_config(page_title="Unrolled", page_icon="🔁", layout="wide")
     st.html(_STYLE)
+    load_tables()
     st.navigation([st.Page(network.page, title="Network", url_path="network", default=True)], position="top").run()
+
+
+@st.cache_resource(show_spinner=False)
+def load_tables() -> None:
+    """Import pandas, which Streamlit does at its first table: plotly in another session would meet it half imported."""
+    importlib.import_module("pandas")
 
 
 if __name__ == "__main__":

@@ -170,6 +170,8 @@ def neurons(
         labels=tuple(labels[first - 1 : last]),
         targets=tuple(targets[first - 1 : last]),
         selected=int(np.argmax(chosen)) if chosen.sum() == 1 else None,
+        path=np.zeros(0, int),
+        walked=None,
         upwards=bool(run.cell.states),
         grid=grid(run.cell),
         view=view,

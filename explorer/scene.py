@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Cell, Run
+from engine import Cell, Run, explain
+from engine.explain import Message
 from engine.names import Symbol, symbol
 from engine.operations import FUNCTIONS
 from explorer.grid import Grid, curve, grid, railed
@@ -62,6 +63,7 @@ class Scene:
     first, last     the steps that are drawn;  T how many there are
     labels, targets what is written at the input and at the target of each drawn step
     selected        index of the selected node, or None
+    path (P,)       indices of the edges of the path that is walked, from the loss on;  walked  which of them, or None
 
     **Holds:** no_two_nodes_share_a_place, every_edge_of_the_graph_once, time_runs_to_the_right.
     """
@@ -95,6 +97,8 @@ class Scene:
     labels: tuple[str, ...]
     targets: tuple[str, ...]
     selected: int | None
+    path: Array
+    walked: int | None
     upwards: bool
     grid: Grid
     view: View
@@ -233,6 +237,11 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
     ]
     source, target, lag, argument, bend, turn, wire = (np.array(part) for part in zip(*edges, strict=True))
     chosen = view.selected and (number.get(view.selected[0], -1), 0 if view.selected[0] in once else view.selected[1])
+    places = {
+        ((names[name[a]], int(t[a])), (names[name[b]], int(t[b])), k): e
+        for e, (a, b, k) in enumerate(zip(source.tolist(), target.tolist(), argument.tolist(), strict=True))
+    }
+    path, walked = _walked(run, view, places)
     return Scene(
         names=names,
         roles=tuple(cell.role(n) for n in names),
@@ -263,10 +272,34 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
         labels=tuple(labels[first - 1 : last]),
         targets=tuple(targets[first - 1 : last]),
         selected=index.get(chosen) if chosen else None,
+        path=path,
+        walked=walked,
         upwards=upwards,
         grid=place,
         view=view,
     )
+
+
+def path(run: Run, view: View) -> tuple[Message, ...]:
+    """The path of the gradient that is walked, from the loss to the selected node; empty if none is, or there is none."""
+    if view.path is None or view.selected is None:
+        return ()
+    (name, t), loss = view.selected, view.path[0]
+    first = 1 - (len(run.initial[name]) if name in run.initial else 0)
+    if name not in run.grad or not first <= t <= run.T:
+        return ()
+    return explain.path(run, name, t, _sample(run, view).start or 0, loss if max(t, 1) <= loss <= run.T else None)
+
+
+def _walked(run: Run, view: View, places: dict[tuple[Any, Any, int], int]) -> tuple[Array, int | None]:
+    """The indices of those edges of the path that are drawn, and which of these is looked at."""
+    if view.path is None:
+        return np.zeros(0, int), None
+    edges = path(run, view)
+    drawn = [places.get((edge.source, edge.target, edge.read.argument)) for edge in edges]
+    now = drawn[min(view.path[1], len(edges)) - 1] if edges else None
+    kept = [e for e in drawn if e is not None]
+    return np.array(kept, int), None if now is None else kept.index(now)
 
 
 def folded(source: Run | Cell, view: View | None = None) -> Scene:
@@ -326,6 +359,8 @@ def folded(source: Run | Cell, view: View | None = None) -> Scene:
         labels=(),
         targets=(),
         selected=number.get(view.selected[0]) if view.selected else None,
+        path=np.zeros(0, int),
+        walked=None,
         upwards=upwards,
         grid=place,
         view=view,

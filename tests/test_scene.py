@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import engine
-from engine import CATALOGUE
+from engine import CATALOGUE, explain
+from explorer import figures
 from explorer import model as models
 from explorer.grid import curve, grid
 from explorer.model import Model
@@ -416,3 +417,27 @@ def test_the_selected_node_is_found() -> None:
     assert (picture.names[picture.name[picture.selected]], picture.t[picture.selected]) == ("h", 3)
     assert scene(simple(), View(selected=("h", 99))).selected is None
     assert scene(simple(), View(selected=("zz", 1))).selected is None
+
+
+def test_the_path_that_is_walked_is_drawn() -> None:
+    run = models.run(Model(task="noise", settings=(("steps", 6),)))
+    picture = scene(run, View(selected=("h", 1), path=(5, 3)))
+    edges = explain.path(run, "h", 1, 0, 5)
+    drawn = [
+        tuple((picture.names[picture.name[i]], int(picture.t[i])) for i in (picture.source[e], picture.target[e]))
+        for e in picture.path
+    ]
+    assert drawn == [(edge.source, edge.target) for edge in edges]
+    assert picture.walked == 2
+    part = scene(run, View(selected=("h", 1), path=(5, 1), window=(1, 3)))
+    assert part.walked is None  # it lies outside
+    assert 0 < len(part.path) < len(edges)
+    for view in (
+        View(),
+        View(selected=("h", 1)),
+        View(selected=("W", 1), path=(5, 1)),
+        View(selected=("h", 9), path=(0, 1)),
+    ):
+        assert scene(run, view).path.size == 0
+    figure = figures.graph(picture)
+    assert [trace.line.width for trace in figure.data if trace.name == "edges"][-2:] == [2.2, 5.0]

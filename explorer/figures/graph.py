@@ -219,6 +219,10 @@ class Drawing:
                 for share, alike in ((1.0, ~of_parameter), (_THIN if kind < 0 else 1.0, of_parameter)):
                     if (chosen := np.flatnonzero((level == kind) & own & alike)).size:
                         yield self.lines(chosen, colour, width * share, opacity)
+        if picture.path.size:
+            yield self.lines(picture.path, colours.ink, 2.2, 1.0)
+        if picture.walked is not None:
+            yield self.lines(picture.path[[picture.walked]], colours.ink, 5.0, 1.0)
 
     def levels(self) -> Array:
         """How strong what goes along each edge is, from 0 to _LEVELS − 1; _LEVELS if not finite, −1 if it is nothing."""

@@ -208,6 +208,7 @@ def _header(scene: Scene, said: Captions, knob: Knob | None) -> dict[str, Any]:
         "high": scene.high,
         "title": f"{LENSES[scene.view.lens].title}, {scene.view.quantity}",
         "selected": scene.selected,
+        "walked": scene.walked,
         "forward": [said.forward.get(name, "") for name in scene.names],
         "backward": [said.backward.get(name, "") for name in scene.names],
         "knob": knob and {"title": knob.title, "labels": knob.labels, "at": knob.at, "curve_title": knob.curve_title},
@@ -233,6 +234,7 @@ def _arrays(scene: Scene, knob: Knob | None) -> dict[str, Array]:
         "target": _small(scene.target),
         "bend": _small(np.searchsorted(np.unique(scene.bend), scene.bend)),
         "turn": _small(np.searchsorted(np.unique(scene.turn), scene.turn)),
+        "path": _small(scene.path),
         "order_forward": _small(forward),
         "order_backward": _small(backward),
     }

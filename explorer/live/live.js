@@ -8,8 +8,8 @@
 const ROW = 64, HEIGHTS = [150, 600], GUTTER = 64, SIDE = 16; // pixels, as in figures/graph.py
 const SIZES = [5, 34], READABLE = 8.5, OUTLINED = 7; // pixels across a node; of a font
 const ROOMY = 46; // pixels a column or a row: zooming in first gives this to the axis that lacks it, then enlarges all
-const FADED = 1, STRONG = 2, BACK = 4, CARRIES = 8, THIN = 16; // how an edge is drawn
-const LOOK = 32, CORNER = 0.4; // of an edge's code, from where on its look is; grid.CORNER
+const FADED = 1, STRONG = 2, BACK = 4, CARRIES = 8, THIN = 16, NOW = 32; // how an edge is drawn
+const LOOK = 64, CORNER = 0.4; // of an edge's code, from where on its look is; grid.CORNER
 const ANCESTOR = 1, DESCENDANT = 2, SELF = 3;
 const TURN = 2 * Math.PI;
 const mounts = new WeakMap(); // by parentElement, the one thing that lives as long as the mount
@@ -395,9 +395,10 @@ function edgeCode(live, e) {
     if (frame > graph.forwards) flags = current(live, source) ? STRONG | BACK : 0;
     else flags = current(live, target) ? STRONG : graph.order_forward[target] >= frame ? FADED : 0;
   } else if (kin) {
-    const a = kin[source], b = kin[target];
-    if (a === SELF) flags = STRONG | BACK; // along these the gradient comes back to the selected node
-    else if (a === DESCENDANT) flags = CARRIES;
+    const a = kin[source], b = kin[target], walked = live.selected === graph.selected ? graph.path.indexOf(e) : -1;
+    if (walked >= 0) flags = STRONG | BACK | (walked === graph.walked ? NOW : 0);
+    else if (a === SELF && !graph.path.length) flags = STRONG | BACK; // along these the gradient comes back to the node
+    else if (a === DESCENDANT || a === SELF) flags = CARRIES;
     else if (a !== ANCESTOR || (b !== ANCESTOR && b !== SELF)) flags = FADED;
   }
   if (graph.roles[graph.name[source]] === "parameter" && !(flags & (FADED | STRONG))) flags |= THIN;
@@ -407,6 +408,7 @@ function edgeCode(live, e) {
 function edgeStyle({ graph }, code, size) {
   const { ink, muted, line, faint, thin, tints } = graph.colours, look = Math.floor(code / LOOK) - 1, strong = code & STRONG;
   const base = size >= 14 ? 1.2 : size >= 7 ? 0.8 : 0.45;
+  if (code & NOW) return { colour: ink, width: Math.max(4.5, 3.6 * base), dash: [] };
   if (look < 0 || look === ZERO || look === NONE) {
     const colour = strong ? ink : code & CARRIES ? muted : code & FADED ? faint : code & THIN ? thin : line;
     const width = strong ? Math.max(1.9, 1.6 * base) : code & CARRIES ? 1.35 * base : code & THIN ? 0.7 * base : base;

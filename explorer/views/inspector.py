@@ -20,6 +20,7 @@ from explorer.figures import copies
 from explorer.figures.text import number
 from explorer.grid import grid
 from explorer.model import Model
+from explorer.scene import path
 from explorer.state import LENSES, State, View
 
 Node: TypeAlias = tuple[str, int]
@@ -195,7 +196,7 @@ def _node(state: State, run: Run, name: str, t: int, sample: int, pixels: int) -
     with st.container(key="messages", gap="small"):
         _messages(run, back, own, pixels)
     _strip(back.gradient, "gradient", state.view)
-    _path(state, run, (name, t), sample)
+    _path(state, run, (name, t))
 
     _measured(state.model, run, name, t, sample)
     _latex(run, name, t, sample, ([forth.symbols] if forth else []) + [filled, back.symbols])
@@ -240,7 +241,7 @@ def _messages(run: Run, back: explain.Backward, own: str, pixels: int) -> None:
     st.caption(f"They differ by at most {number(back.error)}.")
 
 
-def _path(state: State, run: Run, node: Node, sample: int) -> None:
+def _path(state: State, run: Run, node: Node) -> None:
     """The path of the gradient from a loss to the node, an edge at a time; the picture shows where it runs."""
     walked = state.view.path
     losses = [0, *range(max(node[1], 1), run.T + 1)]
@@ -255,7 +256,7 @@ def _path(state: State, run: Run, node: Node, sample: int) -> None:
     )  # fmt: skip
     if walked is None:
         return
-    edges = explain.path(run, *node, sample, walked[0] or None)
+    edges = path(run, state.view)
     if not edges:
         row.caption("Nothing of that loss arrives here.")
         return
