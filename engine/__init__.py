@@ -11,8 +11,10 @@ from engine.catalogue import ACTIVATIONS, CATALOGUE, feedforward, neuron_network
 from engine.cell import Cell, parse
 from engine.checks import Check, check
 from engine.equations import EquationError
+from engine.flow import by_loss, by_loss_norm, jacobian, jacobian_norm
 from engine.graph import roll, unroll
 from engine.initial import SCHEMES, Scheme, initialise
+from engine.magnitude import log_grad_norm
 from engine.neurons import neurons
 from engine.run import Overflow, Run, run
 from engine.tasks import TASKS, Task
@@ -29,9 +31,14 @@ __all__ = [
     "Run",
     "Scheme",
     "Task",
+    "by_loss",
+    "by_loss_norm",
     "check",
     "feedforward",
     "initialise",
+    "jacobian",
+    "jacobian_norm",
+    "log_grad_norm",
     "neuron_network",
     "neurons",
     "parse",
