@@ -409,12 +409,12 @@ def blocks(links: System, T: int, longest: int, room: float) -> list[int]:
         if not link.lag and link.tail != WANTED:
             depth[link.tail] = max(depth.get(link.tail, 0), depth.get(link.head, 0) + 1)
     worst = np.minimum(worst * (1 + max(depth.values(), default=0)), room)
-    starts, left, length = [], room, 0
-    for t, bits_of_step in zip(range(T - 1, -1, -1), reversed(worst.tolist()), strict=True):
-        left, length = left - bits_of_step, length + 1
-        if t == 0 or length == longest or left < room / 4:
-            starts.append(t)
-            left, length = room, 0
+    total = np.cumsum(worst[::-1])  # from the last step back
+    starts, done = [], 0
+    while done < T:
+        fits = int(np.searchsorted(total, (total[done - 1] if done else 0) + room, "right")) - done
+        done += min(max(fits, 1), longest, T - done)
+        starts.append(T - done)
     return starts
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from engine import wide
 from engine.flow import blocks, known, of_losses, scaled
 from engine.links import WANTED, Link, System, system
-from engine.memory import Buffer, Call, Product, Slot, Space, Steps
+from engine.memory import Buffer, Call, Loop, Product, Slot, Space, Steps
 from engine.operations import SOFTMAX, Array
 from engine.run import Run
 from engine.wide import Wide
@@ -105,15 +105,11 @@ class _Sweep:
             if other in self.here:
                 m, e = np.frexp(np.abs(self.here[other]).max(axis=2))
                 self.joining = np.maximum(self.joining, np.where(m == 0, _NOTHING, e))
+        self.joins_anywhere = (self.joining != _NOTHING).any(axis=1)
         groups = self._groups()
         self.first = self._first(groups)
-        steps = range(self.T - 1, -1, -1)
-        self.programs = [  # the first adds everywhere, the second writes where it may
-            self.space.loop(
-                [call for i, own in enumerate(groups) for call in self._calls(own, write and i in self.first)], steps
-            )
-            for write in ((False, True) if groups else ())
-        ]
+        self.groups = groups
+        self.programs: dict[bool, Loop] = {}
         self.inner = {link.tail for link in self.carried} - set(links.lags)
         self.far: System | None = None
         self.far_here: dict[str, Any] = {}
@@ -128,6 +124,13 @@ class _Sweep:
             key = (link.head, link.tail, link.lag) if link.matrix is not None else id(link)
             found.setdefault(key, []).append(link)
         return list(found.values())
+
+    def _program(self, write: bool) -> Loop:
+        """The steps from the last to the first; where `write`, what comes first to a name's rows writes to them."""
+        if write not in self.programs:
+            calls = [call for i, own in enumerate(self.groups) for call in self._calls(own, write and i in self.first)]
+            self.programs[write] = self.space.loop(calls, range(self.T - 1, -1, -1))
+        return self.programs[write]
 
     def _first(self, groups: list[list[Link]]) -> dict[int, tuple[str, int]]:
         """The groups that come first to a name's rows, each with its tail and lag: they may write where nothing joins."""
@@ -200,11 +203,13 @@ class _Sweep:
     def _obstacle(self, start: int, stop: int) -> int | None:
         """The last row at which something joins that is far larger than what comes from later steps, if there is one."""
         top, low = stop + self.lead, max(self.lead, start)
+        if stop <= low or not self.joins_anywhere[low - self.lead : stop - self.lead].any():
+            return None
         carried = np.full(self.B, _NOTHING)
         for rows in self.rows.values():
             m, e = np.frexp(np.abs(rows[stop:top]).max(axis=2))
             carried = np.maximum(carried, np.where(m == 0, _NOTHING, e + self.exponent[stop:top]).max(axis=0))
-        joining = self.joining[low - self.lead : stop - self.lead][::-1] if stop > low else self.joining[:0]
+        joining = self.joining[low - self.lead : stop - self.lead][::-1]
         before = np.maximum.accumulate(np.concatenate([carried[None], joining]), axis=0)[:-1]
         found = np.flatnonzero(((before != _NOTHING) & (joining > before + _JOINING)).any(axis=1))
         return stop - self.lead - 1 - int(found[0]) if len(found) else None
@@ -229,8 +234,8 @@ class _Sweep:
             tail not in self.joins or not self.joins[tail][max(0, start - lag) : max(0, stop - lag)].any()
             for tail, lag in self.first.values()
         )
-        if self.programs:
-            loop, lists, constants = self.programs[writes]
+        if self.carried:
+            loop, lists, constants = self._program(writes)
             loop([own[self.T - stop : self.T - start] for own in lists], constants)
         return start
 
