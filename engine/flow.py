@@ -33,14 +33,14 @@ def by_loss(run: Run, name: str) -> Array:
     """
     known(run, name)
     n = run.sizes[name]
-    _fits(run, f"by_loss of {name!r}", lambda T: 8 * T * run.B * n * (T + 8), "by_loss_norm needs less")
+    fits(run, f"by_loss of {name!r}", lambda T: 8 * T * run.B * n * (T + 8), "by_loss_norm needs less")
     result = np.zeros((run.T, run.T, run.B, n), run.dtype)
 
     def visit(t: int, rows: Array) -> None:
         result[t + 1 :, t] = rows[:, :, 0]
 
     with np.errstate(all="ignore"):
-        own = _each_row(run, of_losses(run), name, visit)
+        own = each_row(run, of_losses(run), name, visit)
     steps = np.arange(run.T)
     result[steps, steps] = own[:, :, 0]
     return _locked(result)
@@ -54,7 +54,7 @@ def by_loss_norm(run: Run, name: str) -> Array:
     """
     known(run, name)
     kept = _carried_units(run, run.cell.losses, name)
-    _fits(run, f"by_loss_norm of {name!r}", lambda T: 8 * T * run.B * (T + kept), "")
+    fits(run, f"by_loss_norm of {name!r}", lambda T: 8 * T * run.B * (T + kept), "")
     with np.errstate(all="ignore"):
         return _norms(run, of_losses(run), name, spectral=False)
 
@@ -71,14 +71,14 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
     m, n = run.sizes[of], run.sizes[wrt]
     kept = _carried_units(run, [of], wrt)
     remedy = "jacobian_norm needs less"
-    _fits(run, f"the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * m * (T * n + kept), remedy)
+    fits(run, f"the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * m * (T * n + kept), remedy)
     result = np.zeros((run.T, run.T, run.B, m, n), run.dtype)
 
     def visit(t: int, rows: Array) -> None:
         result[t + 1 :, t] = rows
 
     with np.errstate(all="ignore"):
-        own = _each_row(run, _of_units(run, of), wrt, visit)
+        own = each_row(run, _of_units(run, of), wrt, visit)
     steps = np.arange(run.T)
     result[steps, steps] = own
     return _locked(result)
@@ -98,7 +98,7 @@ def jacobian_norm(run: Run, of: str, wrt: str, kind: Literal["spectral", "fro"] 
     kept = _carried_units(run, [of], wrt)
     if kind == "spectral":
         kept += run.sizes[wrt] + min(m, run.sizes[wrt])
-    _fits(run, f"the norms of the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * (T + m * kept), "")
+    fits(run, f"the norms of the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * (T + m * kept), "")
     with np.errstate(all="ignore"):
         return _norms(run, _of_units(run, of), wrt, spectral=kind == "spectral")
 
@@ -111,7 +111,7 @@ def known(run: Run, name: str) -> None:
         raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
 
 
-def _fits(run: Run, what: str, needed: Callable[[int], int], remedy: str) -> None:
+def fits(run: Run, what: str, needed: Callable[[int], int], remedy: str) -> None:
     """Raises ValueError if T steps need too much memory; the message says how many would not."""
     if needed(run.T) <= MAX_BYTES:
         return
@@ -352,18 +352,19 @@ def _groups(links: Sequence[Link], dense: bool) -> list[list[Link]]:
     return result
 
 
-def _each_row(
+def each_row(
     run: Run,
     given: Mapping[str, Array],
     name: str,
     visit: Callable[[int, Array], None],
     exponents: Array | None = None,
     look: Callable[[int, int], None] | None = None,
+    until: int = 0,
 ) -> Array:
     """One sweep with the rows of all steps: row s joins at step s. Gives what each step's own row has at `name`.
 
     given      name -> (T, B, m, n), the gradients that start at each step
-    visit      called for t = T − 2 … 0 with the rows of later steps at `name`, (T − 1 − t, B, m, n); a view
+    visit      called for t = T − 2 … until with the rows of later steps at `name`, (T − 1 − t, B, m, n); a view
     exponents  (T, B) integers, if rows may be rescaled: a row's numbers are 2^exponent times what is given to `visit`;
                `look` is called with the first and last step (exclusive) of what was visited before they change
     """
@@ -373,7 +374,7 @@ def _each_row(
     carrier = _Carrier(links, run.T, run.B, m, run.T)
     looks = set(blocks(links, run.T, _LONGEST, _COMFORT)) if exponents is not None else set()
     stop = run.T
-    for t in range(run.T - 1, -1, -1):
+    for t in range(run.T - 1, until - 1, -1):
         if t + 1 < run.T:
             rows = carrier.wanted(t, t + 1)
             if rows is not None:
@@ -472,7 +473,7 @@ def _norms(run: Run, given: Mapping[str, Array], name: str, spectral: bool) -> A
         if exponents[start:].any():
             np.ldexp(part, exponents[start:], part)
 
-    own = _each_row(run, given, name, visit, exponents, look)
+    own = each_row(run, given, name, visit, exponents, look)
     size = np.abs(own).max(axis=(2, 3))  # these have not been brought near 1
     unit = np.where((size > 0) & np.isfinite(size), size, 1)
     steps = np.arange(run.T)

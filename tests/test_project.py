@@ -49,8 +49,8 @@ LAYERS = {
         tape
         run
         graph links
-        flow
-        magnitude
+        flow truncation
+        magnitude spectra expansion
         checks explain neurons
         __init__
     """,
