@@ -18,6 +18,8 @@ from engine.operations import Array
 
 _BY_KEYWORD = (np.maximum, np.minimum)  # numpy wants the output of these two by its name, and of no other
 Bound: TypeAlias = Callable[[], Any]  # a numpy call with its arguments
+#: Calls that go through the steps, and its arguments: lists with an entry for each step, and what is the same in all.
+Loop: TypeAlias = tuple[Callable[[list[Any], tuple[Any, ...]], None], list[Any], tuple[Any, ...]]
 
 
 @dataclass(eq=False)
@@ -150,6 +152,11 @@ class Space:
         """The calls, one step after the other, as one function that goes through the steps."""
         if not len(steps) or not calls:
             return []
+        function, lists, constants = self.loop(calls, steps, start)
+        return [partial(function, lists, constants)]
+
+    def loop(self, calls: Sequence[Call], steps: range, start: int = 0) -> Loop:
+        """The same, not bound yet: the lists can be cut to fewer steps."""
         lists: dict[Any, Iterable[Array]] = {}  # what changes from step to step
         constants: dict[Any, Any] = {}  # what does not: functions, matrices, scratch
 
@@ -180,8 +187,7 @@ class Space:
                 function = _known(constants, id(call.function), call.function, "k")
                 keyword = "out=" if call.function in _BY_KEYWORD else ""
                 lines.append(f"{function}({', '.join(inputs)}, {keyword}{out})")
-        run = _loop(len(lists), len(constants), tuple(lines))
-        return [partial(run, list(lists.values()), tuple(constants.values()))]
+        return _loop(len(lists), len(constants), tuple(lines)), list(lists.values()), tuple(constants.values())
 
     def steps(self, operand: Slot | Steps, steps: range, start: int) -> list[Array]:
         """The operand's values at each of the steps; `start` is the first step of the chunk."""

@@ -96,7 +96,9 @@ def slope(function: Function, a: Array) -> Array:
 
     **Holds:** slopes_are_right_in_every_digit (against mpmath, saturated units included).
     """
-    return apply(function.value + function.slope, "slope", a=a)
+    read = {operand for _, operands, _ in function.slope for operand in operands if not is_constant(operand)}
+    needs_the_value = not read <= {"a", "slope"}
+    return apply(function.value + function.slope if needs_the_value else function.slope, "slope", a=a)
 
 
 def _softplus(a: Array) -> Array:

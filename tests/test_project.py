@@ -40,7 +40,7 @@ def test_every_requirement_has_both_bounds(line):
 LAYERS = {
     "engine": """
         names operations
-        equations memory
+        equations memory wide
         notation
         cell
         catalogue initial data schedule interpreter
@@ -48,7 +48,9 @@ LAYERS = {
         recurrence
         tape
         run
-        graph flow
+        graph links
+        flow truncation
+        magnitude spectra expansion
         checks explain neurons
         __init__
     """,
