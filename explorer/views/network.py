@@ -11,11 +11,10 @@ import numpy as np
 import streamlit as st
 
 from engine import Run
-from engine.checks import Check, check
 from engine.names import latex, written
 from explorer import model as models
 from explorer import theme
-from explorer.controls import apply, choice, controls, current, entered, plain, put, show, tell_problems, write_link
+from explorer.controls import apply, choice, entered, plain, put, show, write_link
 from explorer.figures import gradients, graph
 from explorer.figures.text import number
 from explorer.live import live, strip
@@ -23,8 +22,8 @@ from explorer.model import Model
 from explorer.scene import LONG, Scene, folded, overview, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
 from explorer.views import cell, edit, files, knob, neurons, rolled
+from explorer.views.frame import begin, checked, computed, overflow
 from explorer.views.inspector import clicked, inspector, pick, walker
-from explorer.views.width import width
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
@@ -40,16 +39,9 @@ _CHECKED: Final = 20_000  # values of a run up to which the checks are made on t
 
 def page() -> None:
     """The page."""
-    with st.sidebar:
-        controls()
-    state, pixels, palette = current(), width(), st.context.theme.type or "light"
-    heading = st.container(horizontal=True, vertical_alignment="center")
-    with heading.container():
-        st.markdown("### Unrolled")
-        st.caption("A recurrent network, unrolled in time. Colour says how strongly the loss depends on each node.")
-    tell_problems()
-    run = computed(state.model)
-    heading.metric("Loss $L$", number(run.loss), width=130, help="The sum over the steps that count.")
+    state, run, palette, pixels = begin(
+        "Unrolled", "A recurrent network, unrolled in time. Colour says how strongly the loss depends on each node."
+    )
     lenses(state, run)
     overflow(run)
     picture = drawn(state, run)
@@ -73,18 +65,6 @@ def page() -> None:
     cell.editor(state, palette, pixels)
     files.home(state, run, picture, palette)
     write_link(state)
-
-
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
-def computed(model: Model) -> Run:
-    """The run of a model; nothing but the model decides on it."""
-    return models.run(model)
-
-
-@st.cache_resource(max_entries=12, show_spinner="Measuring …", hash_funcs={Model: repr})
-def checked(model: Model) -> tuple[Check, ...]:
-    """The laws, measured on the run of a model."""
-    return check(computed(model))
 
 
 # --- what the colour shows ---------------------------------------------------------------------------------------
@@ -273,18 +253,6 @@ def window(run: Run, picture: Scene) -> None:
 def windowed(state: State, steps: tuple[int, int]) -> State:
     """The state with another window of steps."""
     return of_view(state, window=steps)
-
-
-def overflow(run: Run) -> None:
-    """What went wrong in the numbers, in words."""
-    if run.overflow is None:
-        return
-    name, t, value = run.overflow.name, run.overflow.t, run.overflow.value
-    what = "not a number" if math.isnan(value) else "infinite"
-    st.warning(
-        f"The values leave the range of floating point: {plain(written(name))} at step {t} is the first that is {what}."
-        " What follows from it is marked in red."
-    )
 
 
 def legend(picture: Scene) -> None:

@@ -1,0 +1,66 @@
+"""What every page has: the controls at the side, a heading with the loss, the run, and what went wrong."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import streamlit as st
+
+from engine import Run
+from engine.checks import Check, check
+from engine.names import written
+from explorer import model as models
+from explorer.controls import controls, current, plain, tell_problems
+from explorer.figures.text import number
+from explorer.model import Model
+from explorer.state import State
+from explorer.views.width import width
+
+
+class Sheet(NamedTuple):
+    """What a page is made from: the state, its run, the page's palette ("light" or "dark") and its width in pixels."""
+
+    state: State
+    run: Run
+    palette: str
+    pixels: int
+
+
+def begin(title: str, words: str) -> Sheet:
+    """Side bar and heading of a page."""
+    with st.sidebar:
+        controls()
+    state, pixels, palette = current(), width(), st.context.theme.type or "light"
+    heading = st.container(horizontal=True, vertical_alignment="center")
+    with heading.container():
+        st.markdown(f"### {title}")
+        st.caption(words)
+    tell_problems()
+    run = computed(state.model)
+    heading.metric("Loss $L$", number(run.loss), width=130, help="The sum over the steps that count.")
+    return Sheet(state, run, palette, pixels)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+def computed(model: Model) -> Run:
+    """The run of a model; nothing but the model decides on it."""
+    return models.run(model)
+
+
+@st.cache_resource(max_entries=12, show_spinner="Measuring …", hash_funcs={Model: repr})
+def checked(model: Model) -> tuple[Check, ...]:
+    """The laws, measured on the run of a model."""
+    return check(computed(model))
+
+
+def overflow(run: Run) -> None:
+    """What went wrong in the numbers, in words."""
+    if run.overflow is None:
+        return
+    name, t, value = run.overflow.name, run.overflow.t, run.overflow.value
+    what = "not a number" if math.isnan(value) else "infinite"
+    st.warning(
+        f"The values leave the range of floating point: {plain(written(name))} at step {t} is the first that is {what}."
+        " What follows from it is marked in red."
+    )
