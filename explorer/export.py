@@ -127,7 +127,10 @@ def _finite(value: Any) -> Any:
 
 def page(figure: Any) -> str:
     """A plotly figure as a page of its own, which works without a network: plotly.js is in it."""
-    config = {"displaylogo": False, "responsive": True, "scrollZoom": True}
+    config = {
+        "displaylogo": False, "responsive": True, "scrollZoom": True,
+        "toImageButtonOptions": {"format": "svg", "filename": "unrolled"},
+    }  # fmt: skip
     return str(figure.to_html(include_plotlyjs=True, full_html=True, config=config))
 
 

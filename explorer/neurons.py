@@ -141,6 +141,7 @@ def neurons(
         chosen = np.array([key[:2] == selected for key in keys], bool)
     none = np.full((len(keys), 1), np.nan)
     return Neurons(
+        cell=run.cell,
         names=names,
         roles=tuple(run.cell.role(name) for name in names),
         symbols=tuple(written(run.cell, name) for name in names),
@@ -305,3 +306,21 @@ def _bends(points: Array, source: Array, target: Array, drawn: Array) -> Array:
             if free >= _CLEARANCE:
                 break
     return bend
+
+
+def table(picture: Neurons) -> dict[str, list[Any]]:
+    """The neurons as columns of a table, by step and flow; None where a neuron has no single such number."""
+    order = np.lexsort((picture.unit, picture.name, picture.t)).tolist()
+
+    def numbers(array: Array) -> list[float | None]:
+        return [None if np.isnan(value) else value for value in array[order].tolist()]
+
+    return {
+        "neuron": [picture.names[k] for k in picture.name[order].tolist()],
+        "step": picture.t[order].tolist(),
+        "unit": (picture.unit[order] + 1).tolist(),
+        "a": numbers(picture.a),
+        "z": numbers(picture.z),
+        "φ′(a)": numbers(picture.slope),
+        "δ": numbers(picture.delta),
+    }

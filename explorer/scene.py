@@ -47,6 +47,7 @@ class Mark(IntEnum):
 class Scene:
     """What the picture of the unrolled graph looks like, or (`folded`) of the rolled one; N nodes, E edges.
 
+    cell            whose graph it is
     names, roles    every name once, from the bottom up, and its role
     symbols         how each is written; a call inside a larger expression is written as its function
     name (N,)       index into names       t (N,)   step; 1 is the first, initial values stand at t ≤ 0, and at 0 the
@@ -68,6 +69,7 @@ class Scene:
     **Holds:** no_two_nodes_share_a_place, every_edge_of_the_graph_once, time_runs_to_the_right.
     """
 
+    cell: Cell
     names: tuple[str, ...]
     roles: tuple[str, ...]
     symbols: tuple[Symbol, ...]
@@ -243,6 +245,7 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
     }
     path, walked = _walked(run, view, places)
     return Scene(
+        cell=cell,
         names=names,
         roles=tuple(cell.role(n) for n in names),
         symbols=tuple(written(cell, n) for n in names),
@@ -330,6 +333,7 @@ def folded(source: Run | Cell, view: View | None = None) -> Scene:
         strength = np.where(norms[:, 0] < 0, -1, magnitudes(norms))
     now = min(max(view.selected[1], 1), steps) if view.selected else steps
     return Scene(
+        cell=cell,
         names=names,
         roles=tuple(cell.role(name) for name in names),
         symbols=tuple(written(cell, name) for name in names),

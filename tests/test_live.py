@@ -121,17 +121,30 @@ def test_no_node_before_what_it_reads_and_no_gradient_before_those_it_sums(cell,
         assert np.unique(ranks).tolist() == [*range(ranks.max() + 1)]
 
 
-def test_captions_say_what_a_node_is_made_of():
+def test_captions_are_the_equations():
     said = captions(scene(run_of(CATALOGUE["rnn"])))
-    assert said.forward["a"] == "a⁽{t}⁾ from h⁽{t-1}⁾ and x⁽{t}⁾"
-    assert said.backward["h"] == "∇h⁽{t}⁾ from ∇a⁽{t+1}⁾ and ∇o⁽{t}⁾"
+    assert said.forward["a"] == "a⁽{t}⁾ = b + W h⁽{t-1}⁾ + U x⁽{t}⁾"
+    assert said.forward["h"] == "h⁽{t}⁾ = tanh(a⁽{t}⁾)"
     assert said.forward["x"] == "x⁽{t}⁾ is given"
+    begin, terms = said.backward["h"]
+    assert begin == "∇h⁽{t}⁾ = "
+    assert terms == ((1, "(∂a⁽{t+1}⁾/∂h⁽{t}⁾)ᵀ ∇a⁽{t+1}⁾"), (0, "(∂o⁽{t}⁾/∂h⁽{t}⁾)ᵀ ∇o⁽{t}⁾"))
+    assert said.backward["L"] == ("∇L⁽{t}⁾ is the weight of this loss", ())
     copies = captions(scene(run_of(CATALOGUE["rnn"]), View(parameters="copies")))
-    assert copies.forward["o"] == "o⁽{t}⁾ from c⁽{t}⁾, V⁽{t}⁾ and h⁽{t}⁾"
-    assert (copies.forward["V"], copies.backward["V"]) == ("V⁽{t}⁾ is given", "∇V⁽{t}⁾ from ∇o⁽{t}⁾")
+    assert copies.forward["o"] == "o⁽{t}⁾ = c⁽{t}⁾ + V⁽{t}⁾ h⁽{t}⁾"
+    assert copies.forward["V"] == "V⁽{t}⁾ is given"
     shared = captions(scene(run_of(CATALOGUE["rnn"]), View(parameters="shared")))
-    assert shared.forward["o"] == "o⁽{t}⁾ from c, V and h⁽{t}⁾"
-    assert (shared.forward["V"], shared.backward["V"]) == ("V is given", "∇V from ∇o of every step")
+    assert shared.forward["o"] == "o⁽{t}⁾ = c + V h⁽{t}⁾"
+    assert shared.backward["V"] == ("∇V = Σₜ (∂o⁽ᵗ⁾/∂V)ᵀ ∇o⁽ᵗ⁾", ())
+
+
+def test_captions_put_brackets_where_they_are_needed():
+    cell = engine.parse("h = tanh(-(U @ x - (h[t-1] - 0.5 * h[t-2])) * sigmoid(h[t-1]))\nL = mse(V @ h, y)")
+    said = captions(scene(run_of(cell)))
+    lifted = "U x⁽{t}⁾ − (h⁽{t-1}⁾ − 0.5 h⁽{t-2}⁾)"
+    assert said.forward["h"] == f"h⁽{{t}}⁾ = tanh((−({lifted})) ⊙ σ(h⁽{{t-1}}⁾))"
+    (inner,) = set(cell.nodes) - {"h", "L"}
+    assert said.forward[inner] == "σ(h⁽{t-1}⁾)"
 
 
 def test_equal_scenes_have_equal_bytes_and_others_another_token():
@@ -554,7 +567,7 @@ def test_the_sweep_goes_by_steps_and_by_its_slider(open_picture):
     frames = int(picture.frames)
     picture.page.get_by_role("button", name="One step back").click()
     picture.until(f"+data.frame === {frames - 1}")
-    assert "∇h⁽⁰⁾ from ∇a⁽¹⁾" in picture.live.locator(".caption").inner_text()
+    assert "∇h⁽⁰⁾ = (∂a⁽¹⁾/∂h⁽⁰⁾)ᵀ ∇a⁽¹⁾" in picture.live.locator(".caption").inner_text()
     slider = picture.page.get_by_role("slider", name="Place in the sweep")
     slider.press("Home")
     picture.until("data.frame === '0'")

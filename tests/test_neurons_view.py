@@ -21,7 +21,7 @@ from explorer import model as models
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
 from explorer.model import Model
-from explorer.neurons import near, neurons, window
+from explorer.neurons import near, neurons, table, window
 from explorer.scene import Mark
 from explorer.state import View, from_query
 
@@ -323,3 +323,25 @@ def test_a_click_on_a_neuron_shows_its_numbers(new_page) -> None:
     written = page.locator(".st-key-neuron").inner_text()
     for value in (told.slope, told.total, *(term.product for term in told.terms)):
         assert number(value) in written
+
+
+def test_the_table_of_neurons_has_their_numbers():
+    run = models.run(Model())
+    rows = table(neurons(run))
+    at = [i for i, key in enumerate(zip(rows["neuron"], rows["step"], strict=True)) if key == ("h", 2)]
+    np.testing.assert_allclose([rows["z"][i] for i in at], run.value["h"][1, 0])
+    np.testing.assert_allclose([rows["δ"][i] for i in at], run.grad["a"][1, 0])
+    assert [rows["unit"][i] for i in at] == [*range(1, run.sizes["h"] + 1)]
+
+
+@pytest.mark.parametrize("graph", ["rolled", "neurons", "unrolled"])
+def test_the_table_is_that_of_the_picture(graph):
+    app = AppTest.from_file("../explorer/app.py", default_timeout=60)
+    app.query_params["graph"] = graph
+    app.run()
+    app.session_state["table"] = True
+    app.run()
+    assert not app.exception
+    columns = set(app.dataframe[0].value.columns)
+    assert ("δ" in columns) == (graph == "neurons")
+    assert len(app.dataframe[0].value) == {"rolled": 7, "unrolled": 29, "neurons": 4 * 17 + 8}[graph]

@@ -16,7 +16,8 @@ from typing import Final
 
 import streamlit as st
 
-from explorer.live.encode import Array, Captions, Knob, captions, encode, encode_strip, orders
+from explorer.live.captions import Captions, captions
+from explorer.live.encode import Array, Knob, encode, encode_strip, orders
 from explorer.scene import Scene
 
 __all__ = [

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -21,8 +21,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.names import Symbol, written
 from explorer import theme
+from explorer.live.captions import Captions, captions, drawn, plain
 from explorer.scene import Mark, Scene, marks, room
 from explorer.state import LENSES
 
@@ -61,17 +61,6 @@ class Knob:
             raise ValueError(f"{many} values of the knob, but {shapes}; each must have one for every value")
 
 
-@dataclass(frozen=True)
-class Captions:
-    """What the sweep says at each name, forward and backward, in plain text.
-
-    {t} gives way to the step, {t-1} and {t+2} to others; between ⁽ and ⁾ they are written as superscripts.
-    """
-
-    forward: Mapping[str, str]
-    backward: Mapping[str, str]
-
-
 def orders(scene: Scene) -> tuple[Array, Array]:
     """When each node becomes known: the rank of its value and of its gradient, both (N,); equal ranks together.
 
@@ -94,29 +83,6 @@ def orders(scene: Scene) -> tuple[Array, Array]:
 
 def _ranks(values: Array) -> Array:
     return np.unique(values, return_inverse=True)[1].astype(np.int32)
-
-
-def captions(scene: Scene) -> Captions:
-    """What every node is made of, from the wires of its cell: h⁽³⁾ from a⁽³⁾; ∇h⁽³⁾ from ∇o⁽³⁾ and ∇a⁽⁴⁾."""
-    signs = {name: _plain(parts) for name, parts in zip(scene.names, scene.symbols, strict=True)}
-    shared = scene.grid.shared
-    sources: dict[str, list[str]] = {name: [] for name in scene.names}
-    targets: dict[str, list[str]] = {name: [] for name in scene.names}
-    for wire in scene.grid.wires:
-        once = wire.source in shared
-        sources[wire.target].append(signs[wire.source] if once else _at(signs[wire.source], -wire.lag))
-        targets[wire.source].append("∇" + (signs[wire.target] if once else _at(signs[wire.target], wire.lag)))
-    made, known = {}, {}
-    for name, role in zip(scene.names, scene.roles, strict=True):
-        own = signs[name] if name in shared else _at(signs[name], 0)
-        made[name] = f"{own} from {_listed(sources[name])}" if sources[name] else f"{own} is given"
-        if role == "target":
-            known[name] = ""
-        else:
-            known[name] = (
-                f"∇{own} from {_listed(targets[name])}" if targets[name] else f"∇{own} is the weight of this loss"
-            ) + " of every step" * (name in shared)
-    return Captions(made, known)
 
 
 def encode(
@@ -161,8 +127,8 @@ def encode_strip(scene: Scene, magnitude: Array, event: int = 0) -> bytes:
     there = node is not None and node[0] in scene.names and 1 <= node[1] <= scene.T
     header = {
         "names": scene.names,
-        "symbols": [_drawn(parts) for parts in scene.symbols],
-        "written": [_plain(parts) for parts in scene.symbols],
+        "symbols": [drawn(parts) for parts in scene.symbols],
+        "written": [plain(parts) for parts in scene.symbols],
         "steps": scene.T,
         "first": scene.first,
         "last": scene.last,
@@ -191,8 +157,8 @@ def _header(scene: Scene, said: Captions, knob: Knob | None) -> dict[str, Any]:
         "names": scene.names,
         "roles": scene.roles,
         "shapes": [theme.SHAPES[role] for role in scene.roles],
-        "symbols": [_drawn(parts) for parts in scene.symbols],
-        "written": [_plain(parts) for parts in scene.symbols],
+        "symbols": [drawn(parts) for parts in scene.symbols],
+        "written": [plain(parts) for parts in scene.symbols],
         "smaller": [theme.SMALLER.get(role, 1) for role in scene.roles],
         "shared": [name in scene.grid.shared for name in scene.names],
         "rows": [scene.grid.row[name] for name in scene.names],
@@ -209,8 +175,9 @@ def _header(scene: Scene, said: Captions, knob: Knob | None) -> dict[str, Any]:
         "title": f"{LENSES[scene.view.lens].title}, {scene.view.quantity}",
         "selected": scene.selected,
         "walked": scene.walked,
+        "T": scene.T,
         "forward": [said.forward.get(name, "") for name in scene.names],
-        "backward": [said.backward.get(name, "") for name in scene.names],
+        "backward": [said.backward.get(name, ("", ())) for name in scene.names],
         "knob": knob and {"title": knob.title, "labels": knob.labels, "at": knob.at, "curve_title": knob.curve_title},
         "palettes": {name: palette(name, scene.view.scale) for name in theme.PALETTES},
         "scale": theme.SCALES[scene.view.scale],
@@ -334,28 +301,3 @@ def _filled(data: bytes) -> bytes:
 
 def _json(header: Mapping[str, Any]) -> bytes:
     return json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-
-
-# --- names -------------------------------------------------------------------------------------------------------
-
-
-def _drawn(parts: Symbol) -> tuple[str, bool, str]:
-    """A symbol as it is drawn: its letter with the accent, whether that is in italics, and its index."""
-    function = theme.FUNCTIONS.get(parts.letter)
-    letter = function or written(f"{parts.letter}_{parts.accent}" if parts.accent else parts.letter)
-    words = parts.index.split(",") if parts.index else []
-    return letter, function is None, ",".join(theme.FUNCTIONS.get(word) or written(word) for word in words)
-
-
-def _plain(parts: Symbol) -> str:
-    """A symbol as plain text: ŷ, σ, W_f, h₁."""
-    letter, _, index = _drawn(parts)
-    return letter + (written(f"x_{index}")[1:] if index.isdigit() else f"_{index}" if index else "")
-
-
-def _at(sign: str, lag: int) -> str:
-    return f"{sign}⁽{{t{lag:+d}}}⁾" if lag else f"{sign}⁽{{t}}⁾"
-
-
-def _listed(signs: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(signs[:-1]), signs[-1]]))

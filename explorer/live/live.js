@@ -866,17 +866,23 @@ function setFrame(live, frame) {
   ask(live, true);
 }
 
+/** A gradient's sum at a step, without what would come from beyond the last one. */
+function summed({ backward, T }, k, t) {
+  const [begin, terms] = backward[k], there = terms.filter(([lag]) => t + lag <= T).map(([, term]) => term);
+  return begin + (terms.length ? there.join(" + ") || "0" : "");
+}
+
 /** What this frame computes, in words. */
 function caption(live) {
   const { graph, frame, part } = live, { forwards, frames } = graph, forward = frame <= forwards;
-  const words = forward ? graph.forward : graph.backward;
+  const words = forward ? (k) => graph.forward[k] : (k, t) => summed(graph, k, t);
   live.now = [];
   for (let i = 0; i < graph.n && sweeping(live); i++) if (current(live, i)) live.now.push(i);
   track(live);
   const say = (...what) => part(".caption").replaceChildren(...what);
   if (!sweeping(live)) return say("Play to watch values go forward and gradients come back.");
   if (!frame) return say("Nothing is computed yet.");
-  const said = live.now.map((i) => filled(words[graph.name[i]], graph.t[i])).filter(Boolean);
+  const said = live.now.map((i) => filled(words(graph.name[i], graph.t[i]), graph.t[i])).filter(Boolean);
   const [done, all] = forward ? [frame, forwards] : [frame - forwards, frames - forwards - 1];
   const listed = said.slice(0, 4).join("; ") + (said.length > 4 ? "; …" : "");
   say(element("b", `${forward ? "Forward" : "Backward"} ${done}/${all}`), element("span", listed));

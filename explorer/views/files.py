@@ -60,7 +60,7 @@ def _exports(state: State, run: Run, picture: Scene, palette: str) -> None:
         )
         _offered(
             "Picture (HTML)", "unrolled.html", "text/html", lambda: export.page(graph(picture, palette, 1200)),
-            help="It works without a network, with its hover; from there as SVG or PNG.",
+            help="It works without a network, with its hover; its camera saves SVG.",
         )  # fmt: skip
         _offered("Equations (LaTeX)", "unrolled.tex", "text/plain", lambda: export.latex(run))
     st.markdown("##### The same run in a notebook")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import streamlit as st
 
@@ -16,6 +16,14 @@ from explorer.figures.text import number
 from explorer.model import Model
 from explorer.state import State
 from explorer.views.width import width
+
+#: How a picture of the graph is shown by plotly: with a button that saves it as SVG.
+FIGURE: Final = {
+    "displaylogo": False,
+    "scrollZoom": False,
+    "modeBarButtons": [["toImage"]],
+    "toImageButtonOptions": {"format": "svg", "filename": "unrolled"},
+}
 
 
 class Sheet(NamedTuple):

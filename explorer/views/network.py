@@ -22,7 +22,7 @@ from explorer.model import Model
 from explorer.scene import LONG, Scene, folded, overview, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
 from explorer.views import cell, edit, files, knob, neurons, rolled
-from explorer.views.frame import begin, checked, computed, overflow
+from explorer.views.frame import FIGURE, begin, checked, computed, overflow
 from explorer.views.inspector import clicked, inspector, pick, walker
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
@@ -59,7 +59,7 @@ def page() -> None:
     if state.view.graph == "neurons":
         neurons.neuron(state, run, pixels)
     inspector(state, run, palette, pixels)
-    twin(picture)
+    twin(state, run, picture, pixels)
     below(state, run, palette, pixels)
     edit.numbers(state)
     cell.editor(state, palette, pixels)
@@ -240,7 +240,7 @@ def show_picture(state: State, picture: Scene, run: Run, palette: str, pixels: i
         if picture.view.knob is not None:
             st.caption("The knob turns in the live picture only: choose it under Look.")
         st.plotly_chart(
-            graph(picture, palette, pixels), theme=None, key="figure", config=_CONFIG, alt=spoken(picture),
+            graph(picture, palette, pixels), theme=None, key="figure", config=FIGURE, alt=spoken(picture),
             on_select=partial(clicked, "figure", run), selection_mode="points",
         )  # fmt: skip
 
@@ -275,15 +275,25 @@ def spoken(picture: Scene) -> str:
     )
 
 
-def twin(picture: Scene) -> None:
+def twin(state: State, run: Run, picture: Scene, pixels: int) -> None:
     """The same as a table; made when it is opened."""
     place = st.expander("The picture as a table", key="table", on_change="rerun")
-    if place.open:
-        numbers = {
-            name: st.column_config.NumberColumn(name, format="%.4g") for name in ("‖value‖", "‖gradient‖", _SHOWN)
-        }
-        place.dataframe(table(picture), hide_index=True, column_config=numbers)
-        place.caption(f"{_SHOWN.capitalize()} {picture.view.quantity}. A click on a heading sorts.")
+    if not place.open:
+        return
+    match state.view.graph:
+        case "neurons":
+            rows = neurons.rows(state, run, pixels)
+        case "rolled":
+            rows = table(folded(run, state.view))
+        case _:
+            rows = table(picture)
+    numbers = {
+        name: st.column_config.NumberColumn(name, format="%.4g")
+        for name, column in rows.items()
+        if name not in ("step", "units", "unit") and not any(isinstance(entry, str) for entry in column)
+    }
+    place.dataframe(rows, hide_index=True, column_config=numbers)
+    place.caption(f"{_SHOWN.capitalize()} {picture.view.quantity}. A click on a heading sorts." * (_SHOWN in rows))
 
 
 # --- below the picture -------------------------------------------------------------------------------------------

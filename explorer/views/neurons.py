@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import streamlit as st
@@ -18,8 +18,8 @@ from explorer.controls import Change, apply, plain, put, show
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
 from explorer.state import State
+from explorer.views.frame import FIGURE
 
-_CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TERMS: Final = 12  # rows of a sum, each with its button; the smaller ones stand together in one more
 _WIDE: Final = 700  # pixels from which the numbers of a row stand under their heads
 _ROW: Final = (1.2, 1.3, 1.3, 1.3, 2.2)
@@ -43,7 +43,7 @@ def picture(
         "connections between them; the numbers of the selected one stand below."
     )
     st.plotly_chart(
-        figures.neurons(drawn, palette, pixels), theme=None, key="neurons", config=_CONFIG, alt=said,
+        figures.neurons(drawn, palette, pixels), theme=None, key="neurons", config=FIGURE, alt=said,
         on_select=clicked, selection_mode="points",
     )  # fmt: skip
     caption(drawn, run, state)
@@ -55,6 +55,14 @@ def magnitude(state: State, run: Run) -> NDArray[np.float64]:
         return np.asarray(layout.neurons(run, state.view).magnitude)
     except ValueError:
         return np.zeros(0)
+
+
+def rows(state: State, run: Run, pixels: int) -> dict[str, list[Any]]:
+    """The picture as columns of a table; nothing where there is none."""
+    try:
+        return layout.table(layout.neurons(run, state.view, pixels))
+    except ValueError:
+        return {}
 
 
 def clicked() -> None:

@@ -1,0 +1,126 @@
+"""What the sweep says of each node, in plain text: its equation, and its gradient as a sum over the edges that leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from engine.cell import Cell
+from engine.equations import Apply, Expression, Name, Number
+from engine.names import Symbol, written
+from engine.operations import LOSSES
+from explorer import theme
+from explorer.scene import Scene
+
+_SUM, _PRODUCT, _ATOM = 1, 2, 3  # how tightly an expression binds
+
+_At: TypeAlias = Callable[..., str]
+_Show: TypeAlias = Callable[[Name], "str | Expression"]
+
+#: What is said of a gradient: its begin, and the summands, each with the number of steps by which its node comes later.
+Sum: TypeAlias = tuple[str, tuple[tuple[int, str], ...]]
+
+
+@dataclass(frozen=True)
+class Captions:
+    """What the sweep says at each name, forward and backward.
+
+    {t} gives way to the step, {t-1} and {t+2} to others; between ⁽ and ⁾ they are written as superscripts. A summand whose
+    node would come after the last step is left out.
+    """
+
+    forward: Mapping[str, str]
+    backward: Mapping[str, Sum]
+
+
+def captions(scene: Scene) -> Captions:
+    """The equations: h⁽³⁾ = tanh(a⁽³⁾); ∇h⁽³⁾ = (∂a⁽⁴⁾/∂h⁽³⁾)ᵀ ∇a⁽⁴⁾ + (∂o⁽³⁾/∂h⁽³⁾)ᵀ ∇o⁽³⁾."""
+    cell, shared = scene.cell, scene.grid.shared
+    signs = {name: plain(parts) for name, parts in zip(scene.names, scene.symbols, strict=True)}
+
+    def at(name: str, lag: int = 0) -> str:
+        copied = name not in cell.parameters or (name in signs and name not in shared)
+        sign = signs.get(name) or written(name)
+        return sign + (f"⁽{{t{lag:+d}}}⁾" if lag else "⁽{t}⁾") * copied
+
+    def show(read: Name) -> str | Expression:
+        lifted = read.name in cell.equations and cell.equations[read.name].within is not None
+        return cell.equations[read.name].expression if lifted and not read.lag else at(read.name, -read.lag)
+
+    made: dict[str, str] = {}
+    known: dict[str, Sum] = {}
+    for name, role in zip(scene.names, scene.roles, strict=True):
+        if name in cell.equations:
+            left = "" if cell.equations[name].within is not None else f"{at(name)} = "
+            made[name] = left + _text(cell.equations[name].expression, show)
+        else:
+            made[name] = f"{at(name)} is given"
+        known[name] = ("", ()) if role == "target" else _gradient(cell, scene, name, at)
+    return Captions(made, known)
+
+
+def _gradient(cell: Cell, scene: Scene, name: str, at: _At) -> Sum:
+    wires = [
+        wire
+        for wire in scene.grid.wires
+        if wire.source == name and scene.roles[scene.names.index(wire.target)] != "target"
+    ]
+    if not wires:
+        return f"∇{at(name)} is the weight of this loss" if name in cell.losses else f"∇{at(name)} = 0", ()
+    terms = tuple((wire.lag, _term(at(wire.target, wire.lag), at(name))) for wire in wires)
+    if name not in scene.grid.shared:
+        return f"∇{at(name)} = ", terms
+    return f"∇{at(name)} = Σₜ " + " + ".join(term for _, term in terms).replace("{t}", "ᵗ"), ()
+
+
+def _term(target: str, source: str) -> str:
+    return f"(∂{target}/∂{source})ᵀ ∇{target}"
+
+
+def _text(expression: Expression, show: _Show, strength: int = 0) -> str:
+    """An expression in plain text; `strength` is how tightly what is around it binds."""
+    if isinstance(expression, Number):
+        return f"{expression.value:g}".replace("-", "−")
+    if isinstance(expression, Name):
+        shown = show(expression)
+        return shown if isinstance(shown, str) else _text(shown, show, strength)
+    text, own = _applied(expression, show)
+    return f"({text})" if own < strength else text
+
+
+def _applied(expression: Apply, show: _Show) -> tuple[str, int]:
+    operation, arguments = expression.operation, expression.arguments
+
+    def part(k: int, strength: int = 0) -> str:
+        return _text(arguments[k], show, strength)
+
+    match operation:
+        case "+":
+            return f"{part(0, _SUM)} + {part(1, _SUM)}", _SUM
+        case "-":
+            return f"{part(0, _SUM)} − {part(1, _PRODUCT)}", _SUM
+        case "neg":
+            return f"−{part(0, _PRODUCT)}", _SUM
+        case "*":
+            sign = " " if any(isinstance(argument, Number) for argument in arguments) else " ⊙ "
+            return f"{part(0, _PRODUCT)}{sign}{part(1, _PRODUCT)}", _PRODUCT
+        case "@":
+            return f"{part(0, _ATOM)} {part(1, _ATOM)}", _PRODUCT
+    if operation in LOSSES:
+        return f"{operation}({part(0)}, {part(1)})", _ATOM
+    return f"{theme.FUNCTIONS[operation]}({part(0)})", _ATOM
+
+
+def drawn(parts: Symbol) -> tuple[str, bool, str]:
+    """A symbol as it is drawn: its letter with the accent, whether that is in italics, and its index."""
+    function = theme.FUNCTIONS.get(parts.letter)
+    letter = function or written(f"{parts.letter}_{parts.accent}" if parts.accent else parts.letter)
+    words = parts.index.split(",") if parts.index else []
+    return letter, function is None, ",".join(theme.FUNCTIONS.get(word) or written(word) for word in words)
+
+
+def plain(parts: Symbol) -> str:
+    """A symbol as plain text: ŷ, σ, W_f, h₁."""
+    letter, _, index = drawn(parts)
+    return letter + (written(f"x_{index}")[1:] if index.isdigit() else f"_{index}" if index else "")
