@@ -90,7 +90,7 @@ def picture() -> None:
     words = dict.fromkeys(drawn.names, f"{said} {{t}}")
     event = live(
         drawn, key="picture", knob=knob, strength=said or "‖message‖",
-        said=Captions(words, words) if said else None, label="The graph of the test",
+        said=Captions(words, {name: (text, ()) for name, text in words.items()}) if said else None, label="The graph of the test",
         on_pick=lambda node: held.update(picked=node, picks=held.get("picks", 0) + 1),
         on_turn=lambda at: held.update(at=at),
     )  # fmt: skip
