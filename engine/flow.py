@@ -267,14 +267,15 @@ class _Carrier:
                 return lambda t, lo, rows, out: np.multiply(rows.flat(lo), link.scale, out.flat(lo))
             scale = list(link.scale[:, 0] if self.B == 1 else link.scale[:, :, None])
             return lambda t, lo, rows, out: np.multiply(rows.by_entry(lo), scale[t], out.by_entry(lo))
-        if self.dense and not all(isinstance(other.scale, float) for other in group):
+        parts = [other for other in group if other.matrix is not None]
+        if all(isinstance(other.scale, float) for other in group):
+            total = sum(other.scale * other.matrix for other in parts)
+            total = total + np.eye(*total.shape) * sum(other.scale for other in group if other.matrix is None)
+            return lambda t, lo, rows, out: rows.flat(lo).dot(total, out.flat(lo))
+        if self.dense:
             products = _Products(group, self.links)
             return lambda t, lo, rows, out: rows.flat(lo).dot(products[t], out.flat(lo))
-        parts = [other for other in group if other.matrix is not None]
-        matrix = np.concatenate([other.matrix for other in parts if other.matrix is not None])
-        if len(parts) == 1 and isinstance(link.scale, float):
-            matrix = matrix * link.scale
-            return lambda t, lo, rows, out: rows.flat(lo).dot(matrix, out.flat(lo))
+        matrix = np.concatenate([other.matrix for other in parts])
         n = len(matrix) // len(parts)
         work = _Rows(self.rows, self.B, self.m, n, len(parts))
         shape = (self.links.far.size, self.B, n)
@@ -399,7 +400,10 @@ def blocks(links: System, T: int, longest: int, room: float) -> list[int]:
         bits = np.zeros(T)
         if not isinstance(link.scale, float):
             size = np.abs(link.scale).reshape(T, -1)
-            for extreme in (size.max(axis=1), np.where(size == 0, np.inf, size).min(axis=1)):
+            smallest = size.min(axis=1)
+            if not smallest.all():
+                smallest = np.where(size == 0, np.inf, size).min(axis=1)
+            for extreme in (size.max(axis=1), smallest):
                 usable = (extreme > 0) & np.isfinite(extreme)
                 bits = np.maximum(bits, np.abs(np.log2(extreme, where=usable, out=np.zeros(T))))
         if link.matrix is not None:
