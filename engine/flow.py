@@ -224,7 +224,7 @@ class _Carrier:
         self.extra = {link.tail: memory(link.tail) for link in carried}
         self.written: set[Any] = set()
         self.dense = B == 1 and rows * m > 2 * max(links.units[link.head] for link in carried) if carried else False
-        self.program = [self.sender(group) for group in _groups(carried, self.dense)]
+        self.program = [self.sender(group) for group in _groups(carried, links.units, self.dense)]
         self.blank = [name for name, lag in links.lags.items() if (name, lag) not in self.written]
 
     def sender(self, group: list[Link]) -> Callable[[int, int], None]:
@@ -272,7 +272,7 @@ class _Carrier:
             total = sum(other.scale * other.matrix for other in parts)
             total = total + np.eye(*total.shape) * sum(other.scale for other in group if other.matrix is None)
             return lambda t, lo, rows, out: rows.flat(lo).dot(total, out.flat(lo))
-        if self.dense:
+        if self.dense and link.width in (None, self.links.units[link.head]):
             products = _Products(group, self.links)
             return lambda t, lo, rows, out: rows.flat(lo).dot(products[t], out.flat(lo))
         matrix = np.concatenate([other.matrix for other in parts])
@@ -340,11 +340,13 @@ class _Products:
         return np.asarray(self.made[t - self.first])
 
 
-def _groups(links: Sequence[Link], dense: bool) -> list[list[Link]]:
+def _groups(links: Sequence[Link], units: Mapping[str, int], dense: bool) -> list[list[Link]]:
     """Links whose products can be one: of one head and tail, by matrices; if `dense`, diagonal ones with them."""
     found: dict[Any, list[Link]] = {}
     for link in links:
         alike = link.matrix is not None or (dense and link.softmax is None and link.tail != WANTED)
+        if link.width not in (None, units[link.head]):  # of a loss, whose one unit becomes many
+            alike = False
         found.setdefault((link.head, link.tail, link.lag) if alike else id(link), []).append(link)
     result = []
     for group in found.values():

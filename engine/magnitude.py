@@ -121,7 +121,7 @@ class _Sweep:
         """Links whose products are one: from one head to one tail by matrices."""
         found: dict[Any, list[Link]] = {}
         for link in self.carried:
-            key = (link.head, link.tail, link.lag) if link.matrix is not None else id(link)
+            key = (link.head, link.tail, link.lag, link.width) if link.matrix is not None else id(link)
             found.setdefault(key, []).append(link)
         return list(found.values())
 

@@ -71,7 +71,7 @@ def test_flow_matches_the_reference_cases(path) -> None:
 def test_by_loss_sums_to_the_gradient_and_its_norms_are_right(text) -> None:
     for T, B, weights in ((1, 1, "ones"), (14, 1, "steps"), (4, 3, "samples")):
         run = Case(text, T, B, seed=T, initial="KBn", weights=weights).run()
-        for name in run.grad:
+        for name in run.grad if run.overflow is None else ():
             parts = engine.by_loss(run, name)
             assert close(parts.sum(axis=0), run.grad[name]), name
             assert not parts[~np.tri(T, dtype=bool)].any(), name  # no loss reaches a later node
@@ -123,6 +123,7 @@ def test_jacobians_match_the_complex_step(text) -> None:
 
 
 @given(cases(kinks=False))
+@example(Case("h = M @ L[t-1]\nL = mse(b + W @ h, y)", B=1))  # one unit becomes many
 @example(Case("v = p[t-1] + b\np = softmax(v + W @ v)\nL = nll(p, y)"))  # a sum and a product along one edge
 @settings(max_examples=15)
 def test_jacobians_of_any_cell_match_the_complex_step(case) -> None:
