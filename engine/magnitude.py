@@ -76,9 +76,8 @@ def _shifted(g: Any, lag: int) -> Any:
 
 
 def _up(array: Array, lag: int, fill: Any) -> Array:
-    result = np.empty_like(array)
-    result[: len(array) - lag] = array[lag:]
-    result[max(0, len(array) - lag) :] = fill
+    result, kept = np.full_like(array, fill), max(0, len(array) - lag)
+    result[:kept] = array[lag:]
     return result
 
 

@@ -394,3 +394,15 @@ def test_a_run_that_overflows_is_answered(value) -> None:
         assert not np.isfinite(array).all()
     assert not np.isfinite(engine.factors(run, "h").largest).all()
     assert engine.growth(run, "h") is not None
+
+
+def test_a_lag_may_be_longer_than_the_run() -> None:
+    run = Case("h = tanh(W @ h[t-3] + U @ x)\nk = h[t-3]\nL = mse(V @ h + k, y)", 2, 1, initial="KBn").run()
+    for name in run.grad:
+        with np.errstate(all="ignore"):
+            expected = np.log10(np.linalg.norm(run.grad[name], axis=-1))
+            for far in ((), (0,), (0, 1)):
+                links = flow.system(run, run.cell.losses, name)
+                links.far[list(far)] = True
+                np.testing.assert_allclose(_Sweep(run, links, name).log10_norm(), expected, atol=1e-12)
+        assert close(engine.by_loss(run, name).sum(axis=0), run.grad[name])
