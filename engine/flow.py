@@ -1,4 +1,4 @@
-"""Which loss reaches which node, and what a node does to a later one: gradients by loss, Jacobians, norms beyond floats.
+"""Which loss reaches which node, and what a node does to a later one: gradients by loss, Jacobians, norms.
 
 All of it is one sweep back over the linear system of a run (`links`): cotangents of all losses, or of all units of all
 steps, are carried at once as rows, each joining at its own step, so that a step costs a few products of matrices and no
@@ -53,7 +53,7 @@ def by_loss_norm(run: Run, name: str) -> Array:
     Raises ValueError as `by_loss`.
     """
     known(run, name)
-    kept = _carried_units(run, run.cell.losses, name)
+    kept = _carried_units(run, name)
     fits(run, f"by_loss_norm of {name!r}", lambda T: 8 * T * run.B * (T + kept), "")
     with np.errstate(all="ignore"):
         return _norms(run, of_losses(run), name, spectral=False)
@@ -69,7 +69,7 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
     known(run, of)
     known(run, wrt)
     m, n = run.sizes[of], run.sizes[wrt]
-    kept = _carried_units(run, [of], wrt)
+    kept = _carried_units(run, wrt)
     remedy = "jacobian_norm needs less"
     fits(run, f"the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * m * (T * n + kept), remedy)
     result = np.zeros((run.T, run.T, run.B, m, n), run.dtype)
@@ -95,7 +95,7 @@ def jacobian_norm(run: Run, of: str, wrt: str, kind: Literal["spectral", "fro"] 
     if kind not in ("spectral", "fro"):
         raise ValueError(f"kind is {kind!r}; 'spectral' or 'fro'")
     m = run.sizes[of]
-    kept = _carried_units(run, [of], wrt)
+    kept = _carried_units(run, wrt)
     if kind == "spectral":
         kept += run.sizes[wrt] + min(m, run.sizes[wrt])
     fits(run, f"the norms of the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * (T + m * kept), "")
@@ -107,6 +107,7 @@ def jacobian_norm(run: Run, of: str, wrt: str, kind: Literal["spectral", "fro"] 
 
 
 def known(run: Run, name: str) -> None:
+    """Raises ValueError unless the name has a gradient."""
     if name not in run.grad:
         raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
 
@@ -126,7 +127,7 @@ def fits(run: Run, what: str, needed: Callable[[int], int], remedy: str) -> None
     )
 
 
-def _carried_units(run: Run, sources: Sequence[str], name: str) -> int:
+def _carried_units(run: Run, name: str) -> int:
     """Numbers that a sweep keeps for each row and sample, about."""
     states = sum((run.cell.lags[state] + 1) * run.sizes[state] for state in run.cell.states)
     return states + 2 * sum(run.sizes[other] for other in run.cell.nodes) + run.sizes[name]
