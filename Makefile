@@ -10,7 +10,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 $(shell test -x $(PY) || rm -f $(VENV)/.stamp-*)
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12     makes the environment with another Python"
 	@echo "  PORT=8502 ARGS='...'  run: the port; run, test, bench: arguments passed on"
 	@echo "  TORCH='torch --index-url https://download.pytorch.org/whl/cpu'  bench: the small build, without CUDA"
@@ -33,6 +33,9 @@ format: $(VENV)/.stamp-lint  ## put the code into the form that lint asks for
 
 bench: $(VENV)/.stamp-bench  ## time the engine against PyTorch, which it installs (the CPU build suffices)
 	$(PY) bench/engine.py $(ARGS)
+
+bench-flow: $(VENV)/.stamp-bench  ## time gradients by loss and Jacobians against PyTorch
+	$(PY) bench/flow.py $(ARGS)
 
 clean:  ## remove the environment and all that was generated
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
@@ -61,4 +64,4 @@ $(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-run
 	$(PIP) -r requirements.txt -r $(VENV)/$*.txt
 	@touch $@
 
-.PHONY: help run test lint format bench clean
+.PHONY: help run test lint format bench bench-flow clean

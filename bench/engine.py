@@ -17,22 +17,14 @@ disagrees. A size is T, B, n_x, n_h, n_y.
 
 from __future__ import annotations
 
-import os
+from timing import timed  # before numpy: it sets one thread
 
-os.environ["OMP_NUM_THREADS"] = "1"  # all three are read when numpy and PyTorch are imported
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["MKL_NUM_THREADS"] = "1"
-
+# isort: split
 import argparse
-import gc
 import platform
 import sys
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import by_hand
 import numpy as np
@@ -95,32 +87,6 @@ def largest_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tu
         if difference > worst:
             worst, where = difference, name
     return worst, where
-
-
-def timed(runs: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, np.ndarray]:
-    """Seconds a call, interleaved: one entry a round for each."""
-    loops, cost = {}, 0.0
-    for name, run in runs.items():
-        run()
-        start = time.perf_counter()
-        run()
-        once = time.perf_counter() - start
-        loops[name] = max(1, int(0.02 / once))
-        cost += once * (loops[name] + 1)
-    rounds = int(min(60, max(5, seconds / cost)))
-    found: dict[str, list[float]] = {name: [] for name in runs}
-    names = list(runs)
-    for i in range(rounds):
-        for name in names if i % 2 == 0 else reversed(names):
-            gc.collect()
-            gc.disable()
-            runs[name]()  # not timed: pays for the caches that the runner before took
-            start = time.perf_counter()
-            for _ in range(loops[name]):
-                runs[name]()
-            found[name].append((time.perf_counter() - start) / loops[name])
-            gc.enable()
-    return {name: np.array(times) for name, times in found.items()}
 
 
 def main() -> int:

@@ -98,3 +98,65 @@ def fused(cell: str, params: Any, x: Any, y: Any, weights: Any) -> Maker:
         return grads
 
     return run
+
+
+def _unrolled_states(params: Any, x: Any, y: Any) -> tuple[list[Any], list[Any]]:
+    """h(t) and L(t) of an Elman network, each L(t) with a graph of its own step and those before."""
+    P, X, Y, _ = _tensors(params, x, y, np.ones(len(x)))
+    h, states, losses = X.new_zeros(1, len(params["b"])), [], []
+    inputs = (X @ P["U"].T + P["b"]).detach()
+    V, c, W = P["V"].detach(), P["c"].detach(), P["W"].detach()
+    for t in range(len(x)):
+        h = torch.tanh(inputs[t] + h @ W.T)
+        if not h.requires_grad:
+            h.requires_grad_()
+        states.append(h)
+        losses.append(torch.nn.functional.cross_entropy(h @ V.T + c, Y[t], reduction="sum"))
+    return states, losses
+
+
+def by_loss_norms(params: Any, x: Any, y: Any) -> Callable[[], Any] | None:
+    """‖∂L(s)/∂h(t)‖ for all s and t, (T, T): a loop of autograd.grad over the losses. The forward pass is not part of it."""
+    if torch is None:
+        return None
+    states, losses = _unrolled_states(params, x, y)
+    T = len(states)
+
+    def run() -> Any:
+        found = np.zeros((T, T))
+        for s in range(T):
+            grads = torch.autograd.grad(losses[s], states[: s + 1], retain_graph=True)
+            found[s, : s + 1] = torch.linalg.vector_norm(torch.cat(grads), dim=1).numpy()
+        return found
+
+    return run
+
+
+def jacobian_norms(params: Any, x: Any, y: Any, unbind: bool = False) -> Callable[[], Any] | None:
+    """‖∂h(t)/∂h(s)‖ (Frobenius) for all t and s, (T, T), by torch.func.jacrev with respect to a disturbance of each h(s).
+
+    With `unbind` the disturbance is taken apart once and not by an index at each step, whose way back is an array of all
+    steps: less natural to write, and several times quicker.
+    """
+    if torch is None:
+        return None
+    P, X, _, _ = _tensors(params, x, y, np.ones(len(x)))
+    inputs, W = (X[:, 0] @ P["U"].T + P["b"]).detach(), P["W"].detach()
+    T, n = inputs.shape
+
+    def states(disturbance: Any) -> Any:
+        h, found = inputs.new_zeros(n), []
+        moved = disturbance.unbind() if unbind else disturbance
+        for t in range(T):
+            h = torch.tanh(inputs[t] + W @ h) + moved[t]
+            found.append(h)
+        return torch.stack(found)
+
+    jacobian = torch.func.jacrev(states)
+
+    def run() -> Any:
+        with torch.no_grad():
+            J = jacobian(torch.zeros(T, n, dtype=inputs.dtype))
+            return torch.linalg.vector_norm(J, dim=(1, 3)).numpy()
+
+    return run

@@ -1,4 +1,4 @@
-"""Which loss reaches which node, and what a node does to a later one: gradients by loss, Jacobians, norms beyond floats.
+"""Which loss reaches which node, and what a node does to a later one: gradients by loss, Jacobians, norms.
 
 All of it is one sweep back over the linear system of a run (`links`): cotangents of all losses, or of all units of all
 steps, are carried at once as rows, each joining at its own step, so that a step costs a few products of matrices and no
@@ -53,7 +53,7 @@ def by_loss_norm(run: Run, name: str) -> Array:
     Raises ValueError as `by_loss`.
     """
     known(run, name)
-    kept = _carried_units(run, run.cell.losses, name)
+    kept = _carried_units(run, name)
     fits(run, f"by_loss_norm of {name!r}", lambda T: 8 * T * run.B * (T + kept), "")
     with np.errstate(all="ignore"):
         return _norms(run, of_losses(run), name, spectral=False)
@@ -69,7 +69,7 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
     known(run, of)
     known(run, wrt)
     m, n = run.sizes[of], run.sizes[wrt]
-    kept = _carried_units(run, [of], wrt)
+    kept = _carried_units(run, wrt)
     remedy = "jacobian_norm needs less"
     fits(run, f"the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * m * (T * n + kept), remedy)
     result = np.zeros((run.T, run.T, run.B, m, n), run.dtype)
@@ -95,7 +95,7 @@ def jacobian_norm(run: Run, of: str, wrt: str, kind: Literal["spectral", "fro"] 
     if kind not in ("spectral", "fro"):
         raise ValueError(f"kind is {kind!r}; 'spectral' or 'fro'")
     m = run.sizes[of]
-    kept = _carried_units(run, [of], wrt)
+    kept = _carried_units(run, wrt)
     if kind == "spectral":
         kept += run.sizes[wrt] + min(m, run.sizes[wrt])
     fits(run, f"the norms of the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * (T + m * kept), "")
@@ -107,6 +107,7 @@ def jacobian_norm(run: Run, of: str, wrt: str, kind: Literal["spectral", "fro"] 
 
 
 def known(run: Run, name: str) -> None:
+    """Raises ValueError unless the name has a gradient."""
     if name not in run.grad:
         raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
 
@@ -126,7 +127,7 @@ def fits(run: Run, what: str, needed: Callable[[int], int], remedy: str) -> None
     )
 
 
-def _carried_units(run: Run, sources: Sequence[str], name: str) -> int:
+def _carried_units(run: Run, name: str) -> int:
     """Numbers that a sweep keeps for each row and sample, about."""
     states = sum((run.cell.lags[state] + 1) * run.sizes[state] for state in run.cell.states)
     return states + 2 * sum(run.sizes[other] for other in run.cell.nodes) + run.sizes[name]
@@ -224,7 +225,7 @@ class _Carrier:
         self.extra = {link.tail: memory(link.tail) for link in carried}
         self.written: set[Any] = set()
         self.dense = B == 1 and rows * m > 2 * max(links.units[link.head] for link in carried) if carried else False
-        self.program = [self.sender(group) for group in _groups(carried, self.dense)]
+        self.program = [self.sender(group) for group in _groups(carried, links.units, self.dense)]
         self.blank = [name for name, lag in links.lags.items() if (name, lag) not in self.written]
 
     def sender(self, group: list[Link]) -> Callable[[int, int], None]:
@@ -267,14 +268,15 @@ class _Carrier:
                 return lambda t, lo, rows, out: np.multiply(rows.flat(lo), link.scale, out.flat(lo))
             scale = list(link.scale[:, 0] if self.B == 1 else link.scale[:, :, None])
             return lambda t, lo, rows, out: np.multiply(rows.by_entry(lo), scale[t], out.by_entry(lo))
-        if self.dense and not all(isinstance(other.scale, float) for other in group):
+        parts = [other for other in group if other.matrix is not None]
+        if all(isinstance(other.scale, float) for other in group):
+            total = sum(other.scale * other.matrix for other in parts)
+            total = total + np.eye(*total.shape) * sum(other.scale for other in group if other.matrix is None)
+            return lambda t, lo, rows, out: rows.flat(lo).dot(total, out.flat(lo))
+        if self.dense and link.width in (None, self.links.units[link.head]):
             products = _Products(group, self.links)
             return lambda t, lo, rows, out: rows.flat(lo).dot(products[t], out.flat(lo))
-        parts = [other for other in group if other.matrix is not None]
-        matrix = np.concatenate([other.matrix for other in parts if other.matrix is not None])
-        if len(parts) == 1 and isinstance(link.scale, float):
-            matrix = matrix * link.scale
-            return lambda t, lo, rows, out: rows.flat(lo).dot(matrix, out.flat(lo))
+        matrix = np.concatenate([other.matrix for other in parts])
         n = len(matrix) // len(parts)
         work = _Rows(self.rows, self.B, self.m, n, len(parts))
         shape = (self.links.far.size, self.B, n)
@@ -339,11 +341,13 @@ class _Products:
         return np.asarray(self.made[t - self.first])
 
 
-def _groups(links: Sequence[Link], dense: bool) -> list[list[Link]]:
+def _groups(links: Sequence[Link], units: Mapping[str, int], dense: bool) -> list[list[Link]]:
     """Links whose products can be one: of one head and tail, by matrices; if `dense`, diagonal ones with them."""
     found: dict[Any, list[Link]] = {}
     for link in links:
         alike = link.matrix is not None or (dense and link.softmax is None and link.tail != WANTED)
+        if link.width not in (None, units[link.head]):  # of a loss, whose one unit becomes many
+            alike = False
         found.setdefault((link.head, link.tail, link.lag) if alike else id(link), []).append(link)
     result = []
     for group in found.values():
@@ -399,7 +403,10 @@ def blocks(links: System, T: int, longest: int, room: float) -> list[int]:
         bits = np.zeros(T)
         if not isinstance(link.scale, float):
             size = np.abs(link.scale).reshape(T, -1)
-            for extreme in (size.max(axis=1), np.where(size == 0, np.inf, size).min(axis=1)):
+            smallest = size.min(axis=1)
+            if not smallest.all():
+                smallest = np.where(size == 0, np.inf, size).min(axis=1)
+            for extreme in (size.max(axis=1), smallest):
                 usable = (extreme > 0) & np.isfinite(extreme)
                 bits = np.maximum(bits, np.abs(np.log2(extreme, where=usable, out=np.zeros(T))))
         if link.matrix is not None:

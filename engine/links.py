@@ -48,6 +48,13 @@ class Link:
         return self.matrix is None and self.softmax is None
 
     @property
+    def width(self) -> int | None:
+        """Numbers of a row once it is scaled: more than the head's where a loss has many arguments. None: as many."""
+        if self.matrix is not None:
+            return len(self.matrix)
+        return None if isinstance(self.scale, float) else int(self.scale[0].shape[-1])
+
+    @property
     def is_identity(self) -> bool:
         """Whether what goes along stays as it is."""
         return self.is_diagonal and isinstance(self.scale, float) and self.scale == 1.0

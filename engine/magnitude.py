@@ -76,9 +76,8 @@ def _shifted(g: Any, lag: int) -> Any:
 
 
 def _up(array: Array, lag: int, fill: Any) -> Array:
-    result = np.empty_like(array)
-    result[: len(array) - lag] = array[lag:]
-    result[max(0, len(array) - lag) :] = fill
+    result, kept = np.full_like(array, fill), max(0, len(array) - lag)
+    result[:kept] = array[lag:]
     return result
 
 
@@ -95,17 +94,17 @@ class _Sweep:
         names = dict.fromkeys([*links.lags, *(link.tail for link in self.carried)])
         self.slots = {other: Buffer(lead=self.lead).take(links.units[other]) for other in names}
         self.rows = {other: slot.buffer.allocate(self.space) for other, slot in self.slots.items()}
-        for other, rows in self.rows.items():
-            if other in self.here:
-                rows[self.lead :] = np.where(links.far[:, None, None], 0, self.here[other])  # there it joins as Wide
-        self.exponent = np.zeros((self.lead + self.T, self.B), np.int64)
-        self.joins = {tail: (g != 0).any(axis=(1, 2)) | links.far for tail, g in self.here.items()}
-        self.joining = np.full((self.T, self.B), _NOTHING)  # the exponents of what joins
-        for other in self.rows:
-            if other in self.here:
-                m, e = np.frexp(np.abs(self.here[other]).max(axis=2))
+        self.joins: dict[str, Array] = {}  # name -> the steps at which something joins
+        self.joining = np.full((self.T, self.B), _NOTHING)  # the exponents of what joins in all
+        for other, g in self.here.items():
+            m, e = np.frexp(np.abs(g).max(axis=2))
+            self.joins[other] = (m != 0).any(axis=1) | links.far
+            if other in self.rows:
                 self.joining = np.maximum(self.joining, np.where(m == 0, _NOTHING, e))
-        self.joins_anywhere = (self.joining != _NOTHING).any(axis=1)
+                self.rows[other][self.lead :] = g
+                self.rows[other][self.lead :][links.far] = 0  # there it joins as Wide
+        self.joins_anywhere = (self.joining != _NOTHING).any(axis=1) | links.far
+        self.exponent = np.zeros((self.lead + self.T, self.B), np.int64)
         groups = self._groups()
         self.first = self._first(groups)
         self.groups = groups
@@ -121,7 +120,7 @@ class _Sweep:
         """Links whose products are one: from one head to one tail by matrices."""
         found: dict[Any, list[Link]] = {}
         for link in self.carried:
-            key = (link.head, link.tail, link.lag) if link.matrix is not None else id(link)
+            key = (link.head, link.tail, link.lag, link.width) if link.matrix is not None else id(link)
             found.setdefault(key, []).append(link)
         return list(found.values())
 
@@ -184,18 +183,23 @@ class _Sweep:
                 else:  # the steps that send something small to this row
                     stop = self._block(row + self.lead + 1, stop)
                     stop = self._far_steps(max(start, row + 1), stop)
-        sent = np.zeros((self.T, self.B, 1))
+        sent: Array | None = None
         for head, own in self.links.links.items():
             for link in own:
                 if link.tail == WANTED and head in self.rows:
-                    sent = sent + scaled(self.rows[head][self.lead :, :, None], link)[:, :, 0]
+                    more = scaled(self.rows[head][self.lead :, :, None], link)[:, :, 0]
+                    sent = more if sent is None else sent + more
+        if sent is None:
+            sent = np.zeros((self.T, self.B, 1))
         top = np.abs(sent).max(axis=-1)
         unit = np.where((top > 0) & np.isfinite(top), top, 1)
-        result = np.log10(np.linalg.norm(sent / unit[..., None], axis=-1)) + np.log10(unit)
+        near = sent / unit[..., None]
+        result = 0.5 * np.log10(np.einsum("tbi,tbi->tb", near, near)) + np.log10(unit)
         result += self.exponent[self.lead :] * wide.LOG10_2
         if WANTED in self.here:
-            t = self.joins[WANTED]
-            result[t] = (_lifted(sent[t], self.exponent[self.lead :][t]) + self.here[WANTED][t]).log10_norm()
+            there = self.joins[WANTED]
+            carried = _lifted(sent[there], self.exponent[self.lead :][there])
+            result[there] = (carried + self.here[WANTED][there]).log10_norm()
         for t, norms in self.far_norms.items():
             result[t] = norms
         return np.asarray(result)
@@ -219,17 +223,18 @@ class _Sweep:
         if start == stop:
             return start
         window = slice(start, stop + self.lead)  # the rows of the block, and those before it that it writes to
-        before = self.exponent[window]
+        joins = self.joins_anywhere[max(0, start - self.lead) : max(0, stop - self.lead)].any()
+        filled = window if joins else slice(stop, stop + self.lead)  # the others are zero
+        before = self.exponent[filled]
         e = np.full(self.B, _NOTHING)
         for rows in self.rows.values():
-            m, top = np.frexp(np.abs(rows[window]).max(axis=2))
+            m, top = np.frexp(np.abs(rows[filled]).max(axis=2))
             e = np.maximum(e, np.where(m == 0, _NOTHING, top + before).max(axis=0))
-        change = before - np.where(e == _NOTHING, before[-1], e)
-        if change.any():
-            change = _bits(change)[:, :, None]
-            for rows in self.rows.values():
-                np.ldexp(rows[window], change, rows[window])
-            self.exponent[window] = np.where(e == _NOTHING, before[-1], e)
+        e = np.where(e == _NOTHING, before[-1], e)
+        change = _bits(before - e)[:, :, None]
+        for rows in self.rows.values():
+            np.ldexp(rows[filled], change, rows[filled])
+        self.exponent[window] = e
         writes = all(
             tail not in self.joins or not self.joins[tail][max(0, start - lag) : max(0, stop - lag)].any()
             for tail, lag in self.first.values()
