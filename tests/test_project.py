@@ -61,7 +61,7 @@ LAYERS = {
         state
         scene session
         neurons
-        figures live export
+        figures live export sentence
         controls
         views
         app
