@@ -5,6 +5,7 @@ sample   counted from 1; 0 is all of them together, and then a norm is taken ove
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -169,3 +170,20 @@ def slopes(run: Run, name: str, sample: int = 0) -> Slopes:
     slope = run.slope(name)[:, samples(run, sample)].reshape(run.T, -1).astype(np.float64)
     with np.errstate(all="ignore"):
         return Slopes(np.quantile(slope, QUANTILES, axis=1), (np.abs(slope) < SATURATED).mean(axis=1))
+
+
+def norm(numbers: Array) -> float:
+    """The L2 norm of all numbers, right also where their squares would be no floats."""
+    largest = float(np.abs(numbers).max(initial=0))
+    if not 0 < largest < np.inf:
+        return largest
+    return largest * float(np.linalg.norm(np.ravel(numbers / largest)))
+
+
+def angle(grads: Mapping[str, Array], others: Mapping[str, Array]) -> float:
+    """The angle in degrees between gradients and others of the same parameters; 0 where one of them is 0."""
+    a, b = (np.concatenate([np.ravel(part[name]) for name in grads]).astype(np.float64) for part in (grads, others))
+    if not norm(a) * norm(b):
+        return 0.0
+    a, b = a / norm(a), b / norm(b)
+    return float(np.degrees(2 * np.arctan2(norm(a - b), norm(a + b))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -90,9 +91,9 @@ def triangle(
     return sheet.clickable(figure)
 
 
-def jacobian_norms(run: Run, name: str, of: str, sample: int = 0) -> Array:
-    """The largest singular value of ∂of(t)/∂name(s) of one sample, (T, T), [t, s], nan for s > t."""
-    return triangular(engine.jacobian_norm(alone(run, sample), of, name)[:, :, 0].astype(np.float64))
+def jacobian_norms(run: Run, name: str, of: str, sample: int = 0, told: Callable[[int], None] | None = None) -> Array:
+    """The largest singular value of ∂of(t)/∂name(s) of one sample, (T, T), [t, s], nan for s > t; `told` as the engine has it."""
+    return triangular(engine.jacobian_norm(alone(run, sample), of, name, told=told)[:, :, 0].astype(np.float64))
 
 
 def _signs(
