@@ -13,6 +13,8 @@ from explorer import theme
 from explorer.figures import sheet, text
 from explorer.vanishing import alone
 
+_PATTERNS = ("", "/", ".", "x")  # beyond as many routes as there are colours
+
 
 @np.errstate(all="ignore")
 def routes(run: Run, name: str, palette: str = "light", sample: int = 0, step: int | None = None) -> go.Figure:
@@ -25,13 +27,13 @@ def routes(run: Run, name: str, palette: str = "light", sample: int = 0, step: i
     first, last = drawn(run.T, step)
     rows = slice(first - 1, last)
     steps = np.arange(first, last + 1)
-    palette_ = (*colours.series, colours.plus, colours.minus, colours.muted, colours.line, colours.neutral)
     figure = go.Figure()
     for i, route in enumerate(engine.routes(alone(run, sample), name)):
         share = np.where(np.isfinite(route.share[rows, 0]), route.share[rows, 0], 0)
         figure.add_bar(
             x=steps, y=share, name=titled(name, route), hoverinfo="text",
-            marker={"color": palette_[i % len(palette_)], "line": {"width": 0}},
+            marker={"color": colours.series[i % len(colours.series)], "line": {"width": 0},
+                    "pattern": {"shape": _PATTERNS[i // len(colours.series) % len(_PATTERNS)], "size": 6}},
             hovertext=[
                 f"step {t}, {titled(name, route)}: {text.number(100 * part)} %, norm {text.number(norm)}"
                 for t, part, norm in zip(steps.tolist(), share.tolist(), route.norm[rows, 0].tolist(), strict=True)

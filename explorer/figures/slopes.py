@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from engine import Run
 from engine.names import symbol
+from engine.operations import FUNCTIONS
 from explorer import theme, vanishing
 from explorer.figures import sheet, text
 
@@ -40,10 +41,11 @@ def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.F
         ],
     )  # fmt: skip
     figure.add_hline(y=vanishing.SATURATED, line={"color": colours.muted, "width": 1, "dash": "dot"})
-    top = max(1.0, *sheet.finite(largest).tolist()) if len(here) else 1.0
+    bound = FUNCTIONS[run.cell.operation(name)].bound
+    top = bound or max(1.0, *sheet.finite(largest).tolist())
     bottom = min(0.0, *sheet.finite(least).tolist()) if len(here) else 0.0
     return sheet.lay_out(
         figure, colours, 220, showlegend=False, margin={"l": 12, "r": 12, "t": 12, "b": 44},
         xaxis=sheet.time(colours, run.T, range=[0.5, run.T + 0.5]),
-        yaxis=sheet.axis(colours, f"φ′ of {text.symbol(symbol(name))}", range=[bottom - 0.04, 1.04 * top]),
+        yaxis=sheet.axis(colours, f"φ′ of {text.symbol(symbol(name))}", range=[bottom - 0.04 * top, 1.04 * top]),
     )  # fmt: skip

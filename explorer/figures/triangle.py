@@ -71,6 +71,7 @@ def triangle(
         red = [[0, theme.ALARM], [1, theme.ALARM]]
         figure.add_heatmap(**both, z=np.where(alarm, 1.0, np.nan), colorscale=red, showscale=False, name="not finite")
     centres = (cells.edges[:-1] + cells.edges[1:] - 1) / 2
+    marked = bool(np.isin(kind, list(GLYPHS)).any())
     _signs(figure, kind, centres, pitch, colours, span, scale)
     _points(figure, cells, kind, centres, pitch, (text.symbol(symbol(name)), of and text.symbol(symbol(of))))
     shapes = []
@@ -82,7 +83,7 @@ def triangle(
     earlier = "step of the node <i>t</i>" if not of else "earlier step <i>s</i>"
     ends = [0.5, run.T + 0.5]
     sheet.lay_out(
-        figure, colours, height, shapes=shapes, margin={"l": 12, "r": 12, "t": 40, "b": 44},
+        figure, colours, height, shapes=shapes, margin={"l": 12, "r": 12, "t": 40 if marked else 12, "b": 44},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "itemclick": False,
                 "itemdoubleclick": False, "font": {"color": colours.muted, "size": 13}},
         xaxis=sheet.time(colours, run.T, earlier, range=ends), dragmode=False,
@@ -122,7 +123,7 @@ def _signs(
         shown = colours.muted if beyond or hollow else theme.ALARM
         figure.add_scatter(
             x=[None], y=[None], mode="markers", name=said,
-            marker={"symbol": "circle-open" if hollow else sign, "size": 10, "color": shown, "line": {"width": 1.5}},
+            marker={"symbol": "circle-open" if hollow else sign, "size": 10, "color": shown, "line": {"width": 1.5, "color": shown}},
         )  # fmt: skip
 
 

@@ -35,7 +35,6 @@ _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by sid
 _PATIENCE: Final = 0.7  # seconds of work that nobody needs to be asked about
 _MOST_PATIENCE: Final = 3.0  # seconds of work that cannot be stopped
 _FUNCTIONS: Final = 8  # diagrams of local derivatives, at most
-_MATRIX: Final = 8  # rows and columns of a matrix that is written out
 
 
 @np.errstate(all="ignore")  # what is not finite is said and marked
@@ -358,14 +357,14 @@ def _jacobians(state: State, run: Run, palette: str, name: str, pixels: int) -> 
         rf"$\sigma_{{\max}}$ = **{number(float(values[0]))}** and none by less than $\sigma_{{\min}}$ = "
         f"**{number(float(values[-1]))}**"
     )
-    small = max(matrix.shape) <= _MATRIX
-    left, right = st.columns(2, gap="large") if small and pixels >= _TWO_COLUMNS else (st.container(), st.container())
-    left.plotly_chart(
+    st.plotly_chart(
         figures.singular(one, name, name, t, s, palette), theme=None, key="vanish.singular", config=_CONFIG,
         alt="The singular values of the Jacobian, the largest first, on a logarithmic scale.",
     )  # fmt: skip
-    if small:
-        right.latex(rf"\frac{{\partial {at}^{{({t})}}}}{{\partial {at}^{{({s})}}}} = {notation.matrix(matrix)}")
+    if max(matrix.shape) <= notation.WIDE:
+        st.latex(rf"\frac{{\partial {at}^{{({t})}}}}{{\partial {at}^{{({s})}}}} = {notation.matrix(matrix)}")
+    else:
+        st.dataframe(matrix, height=260)
     with here:
         _jacobian_triangle(state, one, palette, name, (t, s), pixels, run.B)
 
