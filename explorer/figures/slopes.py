@@ -41,7 +41,7 @@ def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.F
         ],
     )  # fmt: skip
     figure.add_hline(y=vanishing.SATURATED, line={"color": colours.muted, "width": 1, "dash": "dot"})
-    bound = FUNCTIONS[run.cell.operation(name)].bound
+    bound = FUNCTIONS[run.cell.operation(name) or ""].bound
     top = bound or max(1.0, *sheet.finite(largest).tolist())
     bottom = min(0.0, *sheet.finite(least).tolist()) if len(here) else 0.0
     return sheet.lay_out(

@@ -123,7 +123,8 @@ def _signs(
         shown = colours.muted if beyond or hollow else theme.ALARM
         figure.add_scatter(
             x=[None], y=[None], mode="markers", name=said,
-            marker={"symbol": "circle-open" if hollow else sign, "size": 10, "color": shown, "line": {"width": 1.5, "color": shown}},
+            marker={"symbol": "circle-open" if hollow else sign, "size": 10, "color": shown,
+                    "line": {"width": 1.5, "color": shown}},
         )  # fmt: skip
 
 
