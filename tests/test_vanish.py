@@ -198,7 +198,7 @@ def test_the_triangle_is_on_the_absolute_scale_and_marks_what_that_cannot_show()
 
 
 def test_the_chosen_cell_is_outlined() -> None:
-    (shape,) = figures.triangle(run_of(steps=5), "h", chosen=(4, 2)).layout.shapes
+    (_, shape) = figures.triangle(run_of(steps=5), "h", chosen=(4, 2)).layout.shapes
     assert (shape.x0, shape.x1, shape.y0, shape.y1) == (1.5, 2.5, 3.5, 4.5)
     assert not figures.triangle(run_of(steps=5), "h", chosen=(9, 2)).layout.shapes
 

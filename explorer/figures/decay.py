@@ -77,7 +77,7 @@ def decay(
     for kind, floor in _FLOORS.items():
         if low < floor < high:
             figure.add_hline(
-                y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"},
+                y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"}, annotation_position="top left",
                 annotation={"text": f"{kind} loses digits below", "font": {"size": 12, "color": colours.muted}},
             )  # fmt: skip
     if selected is not None and 1 <= selected[1] <= run.T:

@@ -78,7 +78,8 @@ def triangle(
     if chosen is not None and 1 <= chosen[1] <= chosen[0] <= run.T:
         y, x = ((step - 1) // cells.size for step in chosen)
         corners = {"x0": edges[x], "x1": edges[x + 1], "y0": edges[y], "y1": edges[y + 1]}
-        shapes.append({"type": "rect", **corners, "line": {"color": colours.ink, "width": 2.5}})
+        for colour, thick in ((colours.paper, 5), (colours.ink, 2)):  # seen on any colour of the scale
+            shapes.append({"type": "rect", **corners, "line": {"color": colour, "width": thick}})
     later = "step of the loss <i>s</i>" if not of else "later step <i>t</i>"
     earlier = "step of the node <i>t</i>" if not of else "earlier step <i>s</i>"
     ends = [0.5, run.T + 0.5]

@@ -352,10 +352,11 @@ def _jacobians(state: State, run: Run, palette: str, name: str, pixels: int) -> 
     one = _alone(state.model, sample)
     matrix = engine.jacobian_at(one, name, name, t, s)[0]
     values = singular_values(matrix)
+    least = " (0 may also be a number too small for a float)" * bool((values == 0).any())
     st.markdown(
         rf"$\partial {at}^{{({t})}} / \partial {at}^{{({s})}}$ stretches no direction by more than "
         rf"$\sigma_{{\max}}$ = **{number(float(values[0]))}** and none by less than $\sigma_{{\min}}$ = "
-        f"**{number(float(values[-1]))}**"
+        f"**{number(float(values[-1]))}**{least}"
     )
     st.plotly_chart(
         figures.singular(one, name, name, t, s, palette), theme=None, key="vanish.singular", config=_CONFIG,
