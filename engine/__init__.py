@@ -13,7 +13,7 @@ from engine.cell import Cell, parse
 from engine.checks import Check, check
 from engine.equations import EquationError
 from engine.expansion import expand, routes
-from engine.flow import by_loss, by_loss_norm, jacobian, jacobian_norm
+from engine.flow import by_loss, by_loss_norm, jacobian, jacobian_at, jacobian_norm
 from engine.graph import roll, unroll
 from engine.initial import SCHEMES, Scheme, initialise
 from engine.magnitude import log_grad_norm
@@ -48,6 +48,7 @@ __all__ = [
     "growth",
     "initialise",
     "jacobian",
+    "jacobian_at",
     "jacobian_norm",
     "log_grad_norm",
     "neuron_network",

@@ -84,9 +84,44 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
     return _locked(result)
 
 
-def jacobian_norm(run: Run, of: str, wrt: str, kind: Literal["spectral", "fro"] = "spectral") -> Array:
+def jacobian_at(run: Run, of: str, wrt: str, t: int, s: int) -> Array:
+    """∂of(t)/∂wrt(s) by all paths, for one pair of steps (from 1): (B, n_of, n_wrt), without the large array.
+
+    **Holds:** one_jacobian_is_that_of_all.
+    Raises ValueError for an unknown name or step.
+    """
+    known(run, of)
+    known(run, wrt)
+    if not (1 <= t <= run.T and 1 <= s <= run.T):
+        raise ValueError(f"t is {t} and s is {s}; steps are 1 to {run.T}")
+    m, n = run.sizes[of], run.sizes[wrt]
+    found: Array | None = np.zeros((run.B, m, n))
+    with np.errstate(all="ignore"):
+        links = system(run, [of], wrt)
+        left, own = within_step(links, {of: np.broadcast_to(np.eye(m), (1, run.B, m, m))}, slice(t - 1, t))
+        if s == t and own is not None:
+            found = np.array(own[0], np.float64)
+        elif s < t and links.lags:
+            carrier = _Carrier(links, run.T, run.B, m, 1)
+            for (tail, lag), joining in left.items():
+                carrier.waiting[tail][lag - 1].whole[0] = joining[0]
+            for step in range(t - 2, s - 2, -1):
+                rows = carrier.wanted(step, 0)
+                found = None if rows is None else np.array(rows[0])
+                carrier.turn()
+    return _locked(np.zeros((run.B, m, n)) if found is None else found)
+
+
+def jacobian_norm(
+    run: Run,
+    of: str,
+    wrt: str,
+    kind: Literal["spectral", "fro"] = "spectral",
+    told: Callable[[int], None] | None = None,
+) -> Array:
     """The norms of `jacobian`, (T, T, B): the largest singular value ("spectral"), or the root of the sum of squares ("fro").
 
+    told   called with the index of each step that is reached, from T − 2 to 0; it may raise, and so end the work
     **Holds:** jacobian_norm_is_the_norm_of_the_jacobian.
     Raises ValueError for an unknown name or kind, or for more than MAX_BYTES, with the T that would fit.
     """
@@ -100,7 +135,7 @@ def jacobian_norm(run: Run, of: str, wrt: str, kind: Literal["spectral", "fro"] 
         kept += run.sizes[wrt] + min(m, run.sizes[wrt])
     fits(run, f"the norms of the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * (T + m * kept), "")
     with np.errstate(all="ignore"):
-        return _norms(run, _of_units(run, of), wrt, spectral=kind == "spectral")
+        return _norms(run, _of_units(run, of), wrt, spectral=kind == "spectral", told=told)
 
 
 # What is asked for ---------------------------------------------------------------------------------------------------
@@ -465,12 +500,16 @@ def spectral_norm(blocks: Array) -> Array:
     return np.asarray(np.where(good[..., 0, 0], found, largest[..., 0, 0] * 0))
 
 
-def _norms(run: Run, given: Mapping[str, Array], name: str, spectral: bool) -> Array:
+def _norms(
+    run: Run, given: Mapping[str, Array], name: str, spectral: bool, told: Callable[[int], None] | None = None
+) -> Array:
     """(T, T, B): norms of each step's row at `name` at each step; the node's step comes first in memory."""
     found = np.zeros((run.T, run.T, run.B))
     exponents = np.zeros((run.T, run.B), np.intc)
 
     def visit(t: int, rows: Array) -> None:
+        if told is not None:
+            told(t)
         found[t, t + 1 :].reshape(-1)[...] = spectral_norm(rows).reshape(-1) if spectral else _squares(rows)
 
     def look(start: int, stop: int) -> None:

@@ -9,7 +9,7 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
-from explorer.views import network  # noqa: E402
+from explorer.views import cliff, compare, network, vanish  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
@@ -25,7 +25,13 @@ def main() -> None:
     st.set_page_config(page_title="Unrolled", page_icon="🔁", layout="wide")
     st.html(_STYLE)
     load_tables()
-    st.navigation([st.Page(network.page, title="Network", url_path="network", default=True)], position="top").run()
+    pages = [
+        st.Page(network.page, title="Network", url_path="network", default=True),
+        st.Page(vanish.page, title="Why gradients vanish", url_path="vanish"),
+        st.Page(compare.page, title="Compare", url_path="compare"),
+        st.Page(cliff.page, title="The cliff", url_path="cliff"),
+    ]
+    st.navigation(pages, position="top").run()
 
 
 @st.cache_resource(show_spinner=False)

@@ -73,10 +73,24 @@ PARAMETERS: Final[Mapping[Parameters, str]] = {
     "copies": "a copy a step",
 }
 
+#: How the samples stand in the curve of the decay -> title.
+SPREADS: Final[Mapping[str, str]] = {"none": "as one line", "lines": "a line each", "band": "a band"}
+
+#: The parts of the page on vanishing gradients -> title.
+TABS: Final[Mapping[str, str]] = {
+    "losses": "Which loss reaches which step",
+    "jacobians": "Jacobians",
+    "shares": "Shares",
+    "matrices": "Matrices and derivatives",
+    "remedies": "Truncation and clipping",
+}
+
 #: How the unrolled graph is drawn -> its title.
 PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
 
 EXPONENT: Final = Setting("Power of ten", "int", "exponent", 0, -320, 308)
+CUT: Final = Setting("Steps k", "int", "cut", 5, 1, models.MAX_STEPS)
+CLIP: Final = Setting("Limit", "float", "clip", 1.0, 1e-12, 1e12)
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,13 @@ class View:
     knob            the number that is turned in the live picture, or None
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
+
+    Of the page on vanishing gradients:
+    state, parameter  the name of the state and of the parameter that are looked at; "" or one that is not there: the first
+    spread, tab     keys of `SPREADS` and `TABS`
+    pair            the later and the earlier step of the Jacobian that is taken apart, or None: the last and the first
+    cut             k of the truncations, steps
+    clip            the limit of the clippings
     """
 
     lens: str = "gradient"
@@ -112,6 +133,13 @@ class View:
     edges: str = "nothing"
     picture: str = "live"
     scale: str = "viridis"
+    state: str = ""
+    parameter: str = ""
+    spread: str = "none"
+    tab: str = "losses"
+    pair: tuple[int, int] | None = None
+    cut: int = 5
+    clip: float = 1.0
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -122,6 +150,8 @@ class View:
             (self.edges, EDGES),
             (self.picture, PICTURES),
             (self.scale, theme.SCALES),
+            (self.spread, SPREADS),
+            (self.tab, TABS),
         )
         for value, known in keys:
             if value not in known:
@@ -141,6 +171,14 @@ class View:
             raise ValueError(f"{shown(self.selected[0])} is no name of a node")
         if self.path is not None and not (0 <= self.path[0] <= models.MAX_STEPS and 1 <= self.path[1] <= MAX_PATH):
             raise ValueError(f"edge {self.path[1]} of the path from the loss at step {self.path[0]}; both count from 1")
+
+        for name in (self.state, self.parameter):
+            if name and not (name.isidentifier() and len(name) <= 60):
+                raise ValueError(f"{shown(name)} is no name")
+        if self.pair is not None and not 1 <= self.pair[1] <= self.pair[0] <= models.MAX_STEPS:
+            raise ValueError(f"steps {self.pair[0]} and {self.pair[1]}; the later comes first, and both count from 1")
+        CUT.checked(self.cut)
+        CLIP.checked(self.clip)
 
     @property
     def low(self) -> int:
@@ -393,6 +431,13 @@ _VIEW: Final = {
     "edges": _Field("edges"),
     "picture": _Field("picture"),
     "scale": _Field("scale"),
+    "state": _Field("state"),
+    "of": _Field("parameter"),
+    "spread": _Field("spread"),
+    "tab": _Field("tab"),
+    "pair": _Field("pair", _pair, lambda pair: _listed(pair or ())),
+    "cut": _Field("cut", _whole),
+    "clip": _Field("clip", _number, _short),
 }
 
 

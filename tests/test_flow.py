@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import mpmath
@@ -158,6 +159,32 @@ def test_jacobian_norm_is_the_norm_of_the_jacobian(name, B) -> None:
     for wrt in run.cell.states:
         parts = engine.by_loss(run, wrt)
         np.testing.assert_allclose(engine.by_loss_norm(run, wrt), np.linalg.norm(parts, axis=-1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "rnn_skip", "rnn_deep"])
+@pytest.mark.parametrize("B", [1, 3])
+def test_one_jacobian_is_that_of_all(name, B) -> None:
+    run = made(name, T=6, B=B, n=2)
+    for of, wrt in itertools.product(("x", *run.cell.states, "o"), repeat=2):
+        whole = engine.jacobian(run, of, wrt)
+        for t, s in itertools.product(range(1, 7), repeat=2):
+            np.testing.assert_allclose(
+                engine.jacobian_at(run, of, wrt, t, s), whole[t - 1, s - 1], rtol=1e-10, atol=1e-15
+            )
+    with pytest.raises(ValueError, match="steps are 1 to 6"):
+        engine.jacobian_at(run, "o", "o", 7, 1)
+
+
+def test_a_long_sweep_tells_where_it_is_and_can_be_ended() -> None:
+    run, told = made("rnn", T=6, B=1, n=2), []
+    engine.jacobian_norm(run, "h", "h", told=told.append)
+    assert told == [4, 3, 2, 1, 0]
+
+    def ended(t: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        engine.jacobian_norm(run, "h", "h", told=ended)
 
 
 def test_norms_whose_squares_are_no_floats_are_right() -> None:

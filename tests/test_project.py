@@ -59,9 +59,9 @@ LAYERS = {
         model theme grid
         knob
         state
-        scene session
+        scene session vanishing
         neurons
-        figures live export
+        figures live export sentence
         controls
         views
         app

@@ -28,6 +28,8 @@ from explorer.state import (
     PARAMETERS,
     PICTURES,
     PRESETS,
+    SPREADS,
+    TABS,
     State,
     View,
     from_query,
@@ -131,6 +133,13 @@ def states(draw):
         edges=draw(st.sampled_from(list(EDGES))),
         picture=draw(st.sampled_from(list(PICTURES))),
         scale=draw(st.sampled_from(list(SCALES))),
+        state=draw(st.sampled_from(["", "h", "s", "ŷ"])),
+        parameter=draw(st.sampled_from(["", "W", "U_f"])),
+        spread=draw(st.sampled_from(list(SPREADS))),
+        tab=draw(st.sampled_from(list(TABS))),
+        pair=draw(st.none() | st.tuples(st.integers(9, MAX_STEPS), st.integers(1, 9))),
+        cut=draw(st.integers(1, MAX_STEPS)),
+        clip=draw(st.floats(1e-12, 1e12)),
     ).with_range(draw(st.integers(-300, 0)), draw(st.integers(1, 300)))
     return State(model, replace(view, lens=draw(st.sampled_from(list(LENSES)))))
 
@@ -156,6 +165,7 @@ OWN_CELL = packed("h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll
 KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period",
         "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
         "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "range.value",
+        "state", "of", "spread", "tab", "pair", "cut", "clip",
         "range.", "n.", "<b>", "", "knob", "turn.W", "turn.b", "turn.x", "turn.",
         "__class__"]  # fmt: skip
 WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last", "3", "-1", "1e999", "nan", "999999999999",
@@ -302,7 +312,7 @@ def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
     names = {setting.name for entry in TASKS.values() for setting in entry.settings}
     own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
            "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "knob", "eq",
-           "edit"}  # fmt: skip
+           "edit", "state", "of", "spread", "tab", "pair", "cut", "clip"}  # fmt: skip
     assert not names & own
     assert not any("." in name for name in names)
 

@@ -31,7 +31,7 @@ _THIN = 0.6  # width of a parameter's edge beside that of others: there are many
 _LEVELS = 8  # of an edge's strength; a line of plotly has one colour and one width
 
 #: Mark -> its glyph in the node, and what it says in the legend.
-_GLYPHS = {
+GLYPHS = {
     Mark.ZERO: ("circle", "exactly 0"),
     Mark.BELOW: ("triangle-down", "below {low}"),
     Mark.ABOVE: ("triangle-up", "above {high}"),
@@ -378,7 +378,7 @@ class Drawing:
     def glyphs(self) -> Iterator[go.Scatter]:
         """What the colour cannot say, as a sign in the node and a word in the legend."""
         picture = self.picture
-        for mark, (symbol, words) in _GLYPHS.items():
+        for mark, (symbol, words) in GLYPHS.items():
             chosen = np.flatnonzero(picture.mark == mark)
             if not len(chosen):
                 continue

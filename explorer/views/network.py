@@ -170,7 +170,7 @@ def lenses(state: State, run: Run) -> None:
         )
 
 
-def of_view(state: State, **fields: object) -> State:
+def of_view(state: State, /, **fields: object) -> State:
     """The state with some fields of its view changed."""
     return replace(state, view=replace(state.view, **fields))  # type: ignore[arg-type]
 

@@ -1,0 +1,161 @@
+"""The decay of the gradient on its way back through time, as a plotly figure that reaches far beyond the range of floats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+import engine
+from engine import Run
+from engine.names import symbol
+from explorer import theme
+from explorer.figures import sheet, text
+from explorer.vanishing import log_bound, log_norm
+
+Array = NDArray[Any]
+
+#: The smallest numbers that floats of a kind hold with full precision, as powers of ten.
+_FLOORS = {"float32": float(np.log10(np.finfo(np.float32).tiny)), "float64": float(np.log10(np.finfo(np.float64).tiny))}
+_ROOM = 0.3  # of the height, by which a bound may lie above what is bounded, and still be seen
+_LINES = 40  # samples that have a line each, at most
+
+
+@np.errstate(all="ignore")
+def decay(
+    run: Run,
+    palette: str = "light",
+    sample: int = 0,
+    spread: str = "none",
+    selected: tuple[str, int] | None = None,
+    state: str = "",
+) -> go.Figure:
+    """log₁₀ ‖∇h(t)‖ against t, a line for each state, with the bound where it holds and the floors of the floats.
+
+    sample    counted from 1; 0 is all of them together
+    spread    "lines": every sample by itself, of the first 40; "band": from the smallest to the largest of them, and the
+              median; "none": the chosen one, or all together
+    selected  a node; its step is marked
+    state     the state whose bound is drawn; "" is the first
+
+    A gradient of exactly 0 stands as a ring at the lower edge, one that is not finite in red at the upper.
+    """
+    colours = theme.PALETTES[palette]
+    names = run.cell.states
+    logs = {name: log_norm(run, name, sample) for name in names}
+    each = {name: engine.log_grad_norm(run, name) for name in names} if spread != "none" and run.B > 1 else {}
+    usable = sheet.finite(
+        np.concatenate([array.ravel() for array in [*logs.values(), *each.values()]] or [np.zeros(1)])
+    )
+    low, high = (usable.min(), usable.max()) if len(usable) else (-1.0, 0.0)
+    bounded = (state if state in names else names[0]) if names else ""
+    bound = log_bound(run, bounded, sample) if bounded else None
+    if bound is not None and len(found := sheet.finite(bound)):
+        high = max(high, min(found.max(), high + max(_ROOM * (high - low), 1)))
+    low, high = np.floor(low - 0.3), np.ceil(high + 0.3)
+    margin = 0.04 * (high - low)
+    figure = go.Figure()
+    steps = np.arange(1, run.T + 1)
+    for i, name in enumerate(names):
+        colour, sign = colours.series[i % len(colours.series)], text.symbol(symbol(name))
+        if name in each and spread == "lines":
+            _lines(figure, each[name][:, :_LINES], colour)
+        elif name in each:
+            _band(figure, each[name], colour)
+        _curve(figure, name, sign, steps, logs[name], colour, low, high)
+    if bound is not None:
+        rate = engine.bound(run, bounded)
+        assert rate is not None
+        figure.add_scatter(
+            x=steps, y=np.where(np.isfinite(bound), bound, np.nan), mode="lines", name="bound",
+            line={"color": colours.muted, "width": 1.5, "dash": "dash"}, hoverinfo="text",
+            hovertext=[f"at most {sheet.power_of(value)}" for value in bound.tolist()],
+        )  # fmt: skip
+    for kind, floor in _FLOORS.items():
+        if low < floor < high:
+            figure.add_hline(
+                y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"}, annotation_position="top left",
+                annotation={"text": f"{kind} loses digits below", "font": {"size": 12, "color": colours.muted}},
+            )  # fmt: skip
+    if selected is not None and 1 <= selected[1] <= run.T:
+        figure.add_vline(x=selected[1], line={"color": colours.ink, "width": 1, "dash": "dot"})
+        if selected[0] in logs and np.isfinite(at := logs[selected[0]][selected[1] - 1]):
+            ring = {"symbol": "circle-open", "size": 14, "color": colours.ink, "line": {"width": 2}}
+            figure.add_scatter(
+                x=[selected[1]],
+                y=[at],
+                mode="markers",
+                marker=ring,
+                hoverinfo="skip",
+                showlegend=False,
+                name="selected",
+            )
+    sheet.lay_out(
+        figure, colours, 340, showlegend=len(names) > 1 or bound is not None,
+        xaxis=sheet.time(colours, run.T, range=[0.5, run.T + 0.5] if run.T <= 20 else [1 - 0.02 * run.T, 1.02 * run.T]),
+        yaxis=sheet.powers(colours, low - margin, high + margin),
+    )  # fmt: skip
+    return sheet.clickable(figure)
+
+
+def _curve(
+    figure: go.Figure, name: str, sign: str, steps: Array, log: Array, colour: str, low: float, high: float
+) -> None:
+    """A line; its points, or of many some, to be read and clicked; the signs of what it cannot show."""
+    finite = np.isfinite(log)
+    figure.add_scatter(
+        x=steps, y=np.where(finite, log, np.nan), mode="lines", name=f"‖∇{sign}‖", hoverinfo="skip",
+        line={"color": colour, "width": 2},
+    )  # fmt: skip
+    every = -(-len(steps) // sheet.MANY)
+    for chosen, at, symbol_, words, ink in (
+        (finite, log, "circle", "", colour),
+        (np.isneginf(log), np.full(len(log), low), "circle-open", "exactly 0", colour),
+        (np.isposinf(log), np.full(len(log), high), "asterisk-open", "infinite", theme.ALARM),
+        (np.isnan(log), np.full(len(log), high), "x-thin-open", "not a number", theme.ALARM),
+    ):
+        places = np.flatnonzero(chosen)
+        places = places[::every] if every > 1 else places
+        if len(places):
+            figure.add_scatter(
+                x=steps[places], y=at[places], mode="markers", showlegend=False, name="points", hoverinfo="text",
+                hovertext=[f"‖∇{text.at(sign, t)}‖ = {words or sheet.power_of(log[t - 1])}" for t in steps[places].tolist()],
+                customdata=_keys(name, steps[places].tolist()),
+                marker={"symbol": symbol_, "size": 7 if len(steps) <= 60 else 5, "color": ink,
+                        "line": {"width": 0 if symbol_ == "circle" else 2}},
+            )  # fmt: skip
+
+
+def _keys(name: str, steps: Sequence[int]) -> list[list[Any]]:
+    return [[name, t] for t in steps]
+
+
+def _lines(figure: go.Figure, logs: Array, colour: str) -> None:
+    """A thin line for each sample, all of them one trace."""
+    T, B = logs.shape
+    x = np.tile(np.append(np.arange(1.0, T + 1), np.nan), B)
+    y = np.concatenate([np.where(np.isfinite(logs), logs, np.nan), np.full((1, B), np.nan)]).T.ravel()
+    figure.add_scatter(
+        x=x, y=y, mode="lines", name="samples", showlegend=False, hoverinfo="skip", opacity=0.35,
+        line={"color": colour, "width": 1},
+    )  # fmt: skip
+
+
+def _band(figure: go.Figure, logs: Array, colour: str) -> None:
+    """From the smallest to the largest of the samples, and their median; a sample of exactly 0 is left out."""
+    usable = np.where(np.isfinite(logs), logs, np.nan)
+    here = np.flatnonzero(~np.isnan(usable).all(axis=1))
+    if not len(here):
+        return
+    low, middle, high = np.nanquantile(usable[here], (0, 0.5, 1), axis=1)
+    figure.add_scatter(
+        x=np.concatenate([here, here[::-1]]) + 1, y=np.concatenate([low, high[::-1]]), mode="lines", fill="toself",
+        fillcolor=colour, opacity=0.22, line={"width": 0}, name="band", showlegend=False, hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=here + 1, y=middle, mode="lines", line={"color": colour, "width": 1, "dash": "dot"}, name="median",
+        showlegend=False, hoverinfo="skip",
+    )  # fmt: skip

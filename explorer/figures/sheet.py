@@ -1,0 +1,76 @@
+"""What diagrams have in common: paper, font, axes, marks, and the ticks of a logarithmic axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from explorer import theme
+from explorer.figures import text
+from explorer.theme import Palette
+
+MANY = 200  # points or bars along time; more would be slow to draw, and nobody could click them
+
+
+def axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
+    """An axis."""
+    base = {"zeroline": False, "linecolor": colours.line, "gridcolor": colours.grid, "automargin": True}
+    return {**base, "tickfont": {"color": colours.muted}, "title": {"text": title}, **more}
+
+
+def time(colours: Palette, T: int, title: str = "step <i>t</i>", **more: Any) -> dict[str, Any]:
+    """The axis of time."""
+    return axis(colours, title, showgrid=False, dtick=1 if T <= 20 else None, **more)
+
+
+def powers(colours: Palette, low: float, high: float, **more: Any) -> dict[str, Any]:
+    """A vertical axis of log10 from `low` to `high`, with powers of ten written at it."""
+    steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+    every = next((step for step in steps if (high - low) / step <= 8), 10_000)
+    ticks = np.arange(np.ceil(low / every) * every, high + 1e-9, every)
+    return axis(
+        colours, range=[low, high], tickvals=ticks, ticktext=[text.power(int(exponent)) for exponent in ticks], **more
+    )
+
+
+def lay_out(figure: go.Figure, colours: Palette, height: int, **more: Any) -> go.Figure:
+    """Paper, font and margins of a diagram."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 12, "r": 12, "t": 34, "b": 44},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": theme.FONT, "color": colours.ink, "size": 14},
+        hovermode="closest",
+        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        dragmode="pan",
+    )
+    return figure.update_layout(**more)
+
+
+def clickable(figure: go.Figure) -> go.Figure:
+    """Leaves the points as they are when one of them is clicked: the page keeps the selection itself."""
+    for trace in figure.select_traces(selector=lambda trace: "markers" in (getattr(trace, "mode", None) or "")):
+        opacity = trace.marker.opacity if isinstance(trace.marker.opacity, int | float) else 1
+        trace.update(selected={"marker": {"opacity": opacity}}, unselected={"marker": {"opacity": opacity}})
+    return figure
+
+
+def power_of(log: float) -> str:
+    """A number that may be no float, from its log10: 3.2·10⁻⁹⁹⁹."""
+    if not np.isfinite(log):
+        return "0" if log < 0 else "∞" if log > 0 else "nan"
+    exponent = int(np.floor(log))
+    if abs(exponent) < 300:
+        return text.number(float(10.0**log))
+    return f"{10 ** (log - exponent):.2f}·{text.power(exponent)}"
+
+
+def finite(values: NDArray[Any]) -> NDArray[Any]:
+    """Those of the numbers that are finite."""
+    flat = np.asarray(values, float).ravel()
+    return np.asarray(flat[np.isfinite(flat)])

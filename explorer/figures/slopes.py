@@ -1,0 +1,51 @@
+"""The local derivatives φ'(a(t)) along time, as a plotly figure: how much a function lets through."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from engine import Run
+from engine.names import symbol
+from engine.operations import FUNCTIONS
+from explorer import theme, vanishing
+from explorer.figures import sheet, text
+
+
+def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.Figure:
+    """From the smallest to the largest over units and samples, the middle half, the median, and what counts as saturated.
+
+    sample   counted from 1; 0 is all of them
+    """
+    colours = theme.PALETTES[palette]
+    found = vanishing.slopes(run, name, sample)
+    colour = colours.series[0]
+    figure = go.Figure()
+    least, quarter, middle, most_of, largest = found.quantiles
+    here = np.flatnonzero(np.isfinite(found.quantiles).all(axis=0))
+    wide = 0.5 if run.T == 1 else 0.0  # a single step would be a line that nobody sees
+    for low, high, opacity, words in ((least, largest, 0.16, "all"), (quarter, most_of, 0.32, "middle half")):
+        x = np.array([1 - wide, 1 + wide]) if wide and len(here) else here + 1
+        below, above = (np.repeat(array[here], 2) if wide else array[here] for array in (low, high))
+        figure.add_scatter(
+            x=np.concatenate([x, x[::-1]]), y=np.concatenate([below, above[::-1]]), mode="lines", fill="toself",
+            fillcolor=colour, opacity=opacity, line={"width": 0}, name=words, hoverinfo="skip",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=here + 1, y=middle[here], mode="lines+markers" if run.T <= 60 else "lines", name="median",
+        line={"color": colour, "width": 2}, marker={"size": 5}, hoverinfo="text",
+        hovertext=[
+            f"step {t}: {text.number(a)} … {text.number(b)} … <b>{text.number(c)}</b> … {text.number(d)} … {text.number(e)}"
+            f"<br>saturated {100 * found.saturated[t - 1]:.0f} %"
+            for t, (a, b, c, d, e) in zip((here + 1).tolist(), found.quantiles[:, here].T.tolist(), strict=True)
+        ],
+    )  # fmt: skip
+    figure.add_hline(y=vanishing.SATURATED, line={"color": colours.muted, "width": 1, "dash": "dot"})
+    bound = FUNCTIONS[run.cell.operation(name) or ""].bound
+    top = bound or max(1.0, *sheet.finite(largest).tolist())
+    bottom = min(0.0, *sheet.finite(least).tolist()) if len(here) else 0.0
+    return sheet.lay_out(
+        figure, colours, 220, showlegend=False, margin={"l": 12, "r": 12, "t": 12, "b": 44},
+        xaxis=sheet.time(colours, run.T, range=[0.5, run.T + 0.5]),
+        yaxis=sheet.axis(colours, f"φ′ of {text.symbol(symbol(name))}", range=[bottom - 0.04 * top, 1.04 * top]),
+    )  # fmt: skip
