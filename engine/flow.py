@@ -403,7 +403,11 @@ def blocks(links: System, T: int, longest: int, room: float) -> list[int]:
                 usable = (extreme > 0) & np.isfinite(extreme)
                 bits = np.maximum(bits, np.abs(np.log2(extreme, where=usable, out=np.zeros(T))))
         if link.matrix is not None:
-            bits += max(0.0, float(np.log2(max(np.abs(link.matrix).sum(axis=0).max(), 1e-300))))
+            entries = np.abs(link.matrix)
+            grows, shrinks = entries.sum(axis=0).max(), entries.max(axis=1)
+            least = shrinks.min(where=shrinks > 0, initial=np.inf)
+            usable = (0 < grows < np.inf) and np.isfinite(least)
+            bits += max(0.0, float(np.log2(grows)), -float(np.log2(least))) if usable else 0.0
         worst = np.maximum(worst, bits)
     depth: dict[str, int] = {}  # links one after the other within a step, at most
     for link in links.carried:

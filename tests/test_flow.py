@@ -285,6 +285,7 @@ BEYOND = {
         300, 4, 0.5 * RANDOM, np.array([400.0, 0, -900, 1]), only(300, 100, -1), 1.0
     ),
     "slopes of all sizes": elman(600, 4, 40 * RANDOM, np.zeros(4), only(600, -1), 3.0),
+    "weights so small that each step takes two digits": elman(400, 4, 0.01 * RANDOM, np.zeros(4), only(400, -1), 0.1),
     "units that know nothing of each other": elman(
         900, 4, np.diag([0.9, 0.5, 1e-3, 0.2]), np.array([0.1, 0, 0, 30.0]), only(900, -1), 0.1
     ),
@@ -298,6 +299,25 @@ def test_log_grad_norm_is_right_where_floats_end(run) -> None:
         expected = by_mpmath(run, sample)
         np.testing.assert_allclose(found[:, sample], expected, rtol=0, atol=1e-9)
     assert found.min() < -100 or found.max() > 300
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_log_argument_grad_norm_is_that_of_the_argument_s_gradient(scale) -> None:
+    random, texts = np.random.default_rng(0), ("h = tanh(b + W @ h[t-1])", "a = b + W @ h[t-1]\nh = tanh(a)")
+    W, b, V = scale * random.normal(size=(3, 3)), random.normal(size=3), random.normal(size=(1, 3))
+    y, start = np.zeros((300, 2, 1)), {"h": random.normal(size=(2, 3))}
+    hidden, named = (
+        engine.run(engine.parse(f"{text}\nL = mse(V @ h, y)"), {"W": W, "b": b, "V": V}, None, y, start, only(300, -1))
+        for text in texts
+    )
+    found = engine.log_argument_grad_norm(hidden, "h")  # the argument has no name there
+    assert found.min() < -40
+    np.testing.assert_allclose(found, engine.log_grad_norm(named, "a"), atol=1e-9)
+    np.testing.assert_allclose(engine.log_argument_grad_norm(named, "h"), found, atol=1e-9)
+    direct = np.log10(np.linalg.norm(hidden.argument_grad("h")[-5:], axis=-1))
+    np.testing.assert_allclose(found[-5:], direct, atol=1e-9)
+    with pytest.raises(ValueError, match="no elementwise function"):
+        engine.log_argument_grad_norm(named, "a")
 
 
 def test_log_grad_norm_at_ten_to_the_plus_and_minus_5000_and_46613() -> None:
