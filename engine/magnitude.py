@@ -53,7 +53,9 @@ def log_argument_grad_norm(run: Run, name: str) -> Array:
         raise ValueError(f"{name!r} is no elementwise function of its argument; its gradient has no part by a slope")
     argument, lag = made.argument.name, min(made.argument.lag, run.T)
     if argument in run.parameters:
-        raise ValueError(f"the argument of {name!r} is the parameter {argument}; it has no gradient of its own at a step")
+        raise ValueError(
+            f"the argument of {name!r} is the parameter {argument}; it has no gradient of its own at a step"
+        )
     grad = run.grad[argument] if argument in run.grad else run.argument_grad(name)
     found = _log10_norm(run, argument, grad)
     return _locked(np.concatenate([np.full((lag, run.B), -np.inf), found[: run.T - lag]]))

@@ -12,9 +12,11 @@ from explorer.views.frame import begin, overflow
 def page() -> None:
     """The page."""
     state, run, _, _ = begin(
-        "Why gradients vanish", "What is left of the gradient on its way back through time, and what takes the rest."
+        "Why gradients vanish",
+        "What is left of the gradient on its way back through time, and what takes the rest.",
+        results=True,
     )
     overflow(run)
-    for part in sentence.sentences(run):
+    for part in sentence.sentences(run, state.view.sample):
         st.markdown(plain(part))
     write_link(state)
