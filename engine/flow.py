@@ -321,7 +321,8 @@ class _Products:
         n, m = (next(np.shape(link.matrix)[i] for link in group if link.matrix is not None) for i in (0, 1))
         self.first = links.far.size
         self.chunk = max(1, _CHUNK // (n * m))
-        self.made = np.empty((self.chunk, n, m))
+        self.single = links.units[group[0].head] == 1  # as a loss, of which a link's scale may make several
+        self.made = np.empty((self.chunk, 1 if self.single else n, m))
         self.diagonal = np.arange(n)
 
     def __getitem__(self, t: int) -> Array:
@@ -332,7 +333,16 @@ class _Products:
             made[...] = 0
             for link in self.group:
                 scale = link.scale if isinstance(link.scale, float) else link.scale[self.first : stop, 0]
-                if link.matrix is None:
+                if self.single:
+                    row = scale if isinstance(scale, float) else scale[:, None, :]
+                    made += (
+                        row
+                        if link.matrix is None
+                        else row * link.matrix
+                        if isinstance(row, float)
+                        else row @ link.matrix
+                    )
+                elif link.matrix is None:
                     made[:, self.diagonal, self.diagonal] += scale
                 else:
                     made += (scale if isinstance(scale, float) else scale[:, :, None]) * link.matrix

@@ -106,8 +106,9 @@ def _shifted(g: Any, lag: int) -> Any:
 
 def _up(array: Array, lag: int, fill: Any) -> Array:
     result = np.empty_like(array)
-    result[: len(array) - lag] = array[lag:]
-    result[max(0, len(array) - lag) :] = fill
+    stays = max(0, len(array) - lag)
+    result[:stays] = array[lag:]
+    result[stays:] = fill
     return result
 
 

@@ -502,7 +502,8 @@ def _in_depth(run: Run, found: Facts) -> Facts:
     """The same from layer to layer: nodes that are functions of a sum, on a way to the loss."""
     graph = _reads(run)
     above = set().union(*(nx.ancestors(graph, loss) for loss in run.cell.losses))
-    layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above]
+    ends = {run.cell.reads[loss][0].name for loss in run.cell.losses if _has_logits(run, loss)}
+    layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above - ends]
     logs = np.array([float(_together(engine.log_grad_norm(run, name).reshape(1, -1))[0]) for name in layers])
     found = replace(found, layers=True)
     if len(layers) < 2:
@@ -520,8 +521,10 @@ def _in_depth(run: Run, found: Facts) -> Facts:
     lost: dict[str, float] = {}
     flat: dict[str, list[float]] = {}
     for name, own in zip(layers[1:], logs[1:], strict=True):
-        argument = float(_together(engine.log_argument_grad_norm(run, name).reshape(1, -1))[0])
         function = str(run.cell.operation(name))
+        if function == "identity":
+            continue
+        argument = float(_together(engine.log_argument_grad_norm(run, name).reshape(1, -1))[0])
         lost[function] = lost.get(function, 0.0) + (argument - own) / found.steps
         flat.setdefault(function, []).append(_flat(run, name, slice(None)))
     parts = tuple(Part(function, float(10**own), float(np.mean(flat[function]))) for function, own in lost.items())
@@ -529,6 +532,12 @@ def _in_depth(run: Run, found: Facts) -> Facts:
         return found
     weights = float(10 ** (found.log_ratio / found.steps - sum(lost.values())))
     return replace(found, weights=weights, parts=parts)
+
+
+def _has_logits(run: Run, loss: str) -> bool:
+    """Whether a loss is computed from the argument of its softmax or sigmoid, which is then no layer."""
+    row = run.cell.loss(loss)
+    return row is not None and row.joint is not None and run.cell.logits(loss) is not None
 
 
 def _leads(readers: dict[str, set[str]], below: str, above: str) -> bool:
@@ -615,8 +624,9 @@ def _how(found: Facts) -> list[str]:
         whose = names.written(found.stretches[0].name) if len(found.stretches) == 1 else "the weights"
         parts = [f"{part.function} by {_short(part.factor)}{_flat_said(part)}" for part in found.parts]
         text += f": {_list([f'{whose} by {_short(found.weights)}', *parts])}"
-    elif found.weights is not None and found.stretches:
-        text += f", which is all due to {_list([names.written(stretch.name) for stretch in found.stretches])}"
+    elif found.weights is not None:
+        whose = _list([names.written(stretch.name) for stretch in found.stretches] or ["the weights"])
+        text += f", which is all due to {whose}"
     elif len(found.ways) == 1:
         text += f": all of it comes through {_way_said(found, found.ways[0]).removesuffix(',')}"
     elif found.ways:
@@ -634,8 +644,6 @@ def _how(found: Facts) -> list[str]:
 
 
 def _flat_said(part: Part) -> str:
-    if part.function == "identity":
-        return ""
     what = {"relu": "shut", "leaky_relu": "shut but for the leak"}.get(part.function, "saturated")
     return f" ({_percent(part.flat)} of its units are {what})"
 

@@ -251,9 +251,10 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "explodes": Preset(
         "Explosion",
         "No activation, and a spectral radius of 1.3: above 1 a linear network multiplies the gradient by about that at each"
-        " step. With a non-linearity a bound above 1 is only necessary for it.",
+        " step. With an activation a bound above 1 is necessary for that, not sufficient. Small inputs keep the output in"
+        " range.",
         State(Model(activation="identity", task="noise", count="last", settings=(("steps", 50),),
-                    scheme=Scheme("normal", radius=1.3))),
+                    scheme=Scheme("normal", radius=1.3), overrides=(("U", Scheme("normal", gain=1e-6)),))),
         "Pascanu, Mikolov & Bengio (2013), 2.1",
     ),
     "orthogonal": Preset(

@@ -320,6 +320,27 @@ def test_log_argument_grad_norm_is_that_of_the_argument_s_gradient(scale) -> Non
         engine.log_argument_grad_norm(named, "a")
 
 
+@pytest.mark.parametrize(
+    "text", ["k = M @ L[t-1]\nL = mse(b + W @ k, y)", "h = tanh(U @ x + M @ L[t-1])\nL = mse(V @ h, y)"]
+)
+def test_a_loss_that_later_steps_read_sends_its_gradient_on(text) -> None:
+    """A single number becomes several on its way back, also where a step's links are one matrix: one sample, many steps."""
+    run = Case(text, 20, 1, n_h=2, seed=1).run()
+    found = engine.by_loss(run, run.cell.nodes[0])
+    for s in range(run.T):
+        arguments = dict(x=run.x, y=run.y, initial=run.initial, weights=only(run.T, s))
+        alone = engine.run(run.cell, run.parameters, **arguments)
+        np.testing.assert_allclose(found[s], alone.grad[run.cell.nodes[0]], rtol=1e-9, atol=1e-14)
+
+
+def test_log_grad_norm_of_fewer_steps_than_a_loss_reads_back() -> None:
+    cell = engine.parse("h = W @ h[t-1] + x\nL = mse(h[t-3], y)\nM = mse(1e-200 * h, y)")
+    x = np.ones((2, 1, 1))
+    run = engine.run(cell, {"W": np.full((1, 1), 1e-100)}, x, x)
+    found = engine.log_grad_norm(run, "h")[:, 0]
+    np.testing.assert_allclose(found, np.log10(2) - 200 + np.array([0, 0]), atol=1e-9)
+
+
 def test_log_grad_norm_at_ten_to_the_plus_and_minus_5000_and_46613() -> None:
     cell = engine.parse("a = b + W @ h[t-1]\nh = tanh(a)\nL = mse(h, y)")
     zero = np.zeros((5000, 1, 1))

@@ -295,7 +295,7 @@ def test_a_knob_that_the_cell_does_not_have_waits_for_it() -> None:
 
 
 def test_checks_are_made_when_they_are_asked_for() -> None:
-    with patch("explorer.views.network.check", side_effect=AssertionError("too early")):
+    with patch("explorer.views.frame.check", side_effect=AssertionError("too early")):
         app = opened()
     app.session_state["checks"] = True
     fine(app.run())
