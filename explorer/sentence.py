@@ -64,7 +64,7 @@ class Way:
     """One of the edges by which the gradient comes from a later step.
 
     target, lag  the node that reads, and how many steps later
-    within       the line that the node is a call of, if it has none of its own
+    call, within the function that the node calls inside the line of another, and that line; empty if it has one of its own
     direct       whether it reads by a product entry by entry, straight into the same name
     gates        the names that it is multiplied by there
     median       the median of that factor, over steps, samples and units
@@ -73,7 +73,8 @@ class Way:
 
     target: str
     lag: int
-    within: str | None
+    call: str
+    within: str
     direct: bool
     gates: tuple[str, ...]
     median: float | None
@@ -459,8 +460,9 @@ def _ways(run: Run, found: Facts) -> tuple[Way, ...]:
         read = Operand(name, route.read.lag)
         direct = route.target == name == route.read.name and _is_direct(run, name, read)
         gates, median = _gate(run, name, read, vector, unit[usable], usable, steps) if direct else ((), None)
-        within = run.cell.equations[route.target].within
-        ways.append(Way(route.target, route.read.lag, within, direct, gates, median, found.rate * share))
+        within = run.cell.equations[route.target].within or ""
+        call = (run.cell.operation(route.target) or "") if within else ""
+        ways.append(Way(route.target, route.read.lag, call, within, direct, gates, median, found.rate * share))
     return tuple(sorted(ways, key=lambda way: -abs(way.passes)))
 
 
@@ -659,10 +661,8 @@ def _way_said(found: Facts, way: Way) -> str:
 
 
 def _target(way: Way) -> str:
-    if way.within is None:
-        return names.written(way.target) + _later(way)
-    call = way.target.removeprefix(f"{way.within}_")
-    return f"the {call} in {names.written(way.within)}{_later(way)}"
+    place = f"the {way.call} in {names.written(way.within)}" if way.call else names.written(way.target)
+    return place + _later(way)
 
 
 def _later(way: Way) -> str:
@@ -780,7 +780,8 @@ def _short(value: float) -> str:
 def _size(log: float, digits: int = 2) -> str:
     """A size from its log10: 0.031, 3.1·10⁻⁹, 1.2·10⁵⁰⁰⁰."""
     if -3 <= log < 4:
-        return f"{10**log:.{max(digits, 3)}g}".replace("e+03", "000")
+        text = f"{10**log:.{max(digits, 3)}g}"
+        return f"{float(text):,.0f}" if "e" in text else text
     exponent = int(np.floor(log))
     mantissa = float(f"{10 ** (log - exponent):.{digits}g}")
     if mantissa >= 10:

@@ -357,6 +357,17 @@ def the_numbers_are_facts(run: Run, found: Facts) -> None:
         assert any(log == other or abs(log - other) < 0.025 for other in known), (number, text, known)
 
 
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (-5000.3, "5·10⁻⁵⁰⁰¹"), (-3.001, "10⁻³"), (-3, "0.001"), (-1.5, "0.0316"), (0, "1"), (2.5, "316"), (3.7796, "6,020"),
+        (3.9999, "10,000"), (4, "10⁴"), (9.3, "2·10⁹"), (46613.5, "3.2·10⁴⁶⁶¹³"),
+    ],
+)  # fmt: skip
+def test_a_size_is_written_from_its_logarithm(log, words) -> None:
+    assert sentence._size(log).removeprefix("1·") == words
+
+
 @pytest.mark.parametrize("text", FEATURES.values(), ids=FEATURES)
 @pytest.mark.parametrize("weights", ["ones", "last", "samples"])
 def test_every_number_is_a_fact(text, weights) -> None:
