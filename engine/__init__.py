@@ -16,7 +16,7 @@ from engine.expansion import expand, routes
 from engine.flow import by_loss, by_loss_norm, jacobian, jacobian_at, jacobian_norm
 from engine.graph import roll, unroll
 from engine.initial import SCHEMES, Scheme, initialise
-from engine.magnitude import log_grad_norm
+from engine.magnitude import log_argument_grad_norm, log_grad_norm
 from engine.neurons import neurons
 from engine.run import Overflow, Run, run
 from engine.spectra import bound, factors, growth, recurrent_matrices
@@ -50,6 +50,7 @@ __all__ = [
     "jacobian",
     "jacobian_at",
     "jacobian_norm",
+    "log_argument_grad_norm",
     "log_grad_norm",
     "neuron_network",
     "neurons",

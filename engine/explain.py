@@ -176,7 +176,8 @@ def _edges(run: Run, name: str) -> list[tuple[str, Read, Array]]:
 def _messages(run: Run, t: int, sample: int, gradient: Array, edges: list[tuple[str, Read, Array]]) -> list[Message]:
     """The summands of a gradient at one step."""
     norm = float(np.linalg.norm(gradient))
-    direction = gradient / norm if norm else gradient
+    with np.errstate(invalid="ignore"):  # a gradient that is infinite has no direction, and no shares
+        direction = gradient / norm if norm else gradient
     found = []
     for target, read, message in edges:
         step = t + read.lag

@@ -358,7 +358,8 @@ class _Products:
         n, m = (next(np.shape(link.matrix)[i] for link in group if link.matrix is not None) for i in (0, 1))
         self.first = links.far.size
         self.chunk = max(1, _CHUNK // (n * m))
-        self.made = np.empty((self.chunk, n, m))
+        self.single = links.units[group[0].head] == 1  # as a loss, of which a link's scale may make several
+        self.made = np.empty((self.chunk, 1 if self.single else n, m))
         self.diagonal = np.arange(n)
 
     def __getitem__(self, t: int) -> Array:
@@ -369,7 +370,16 @@ class _Products:
             made[...] = 0
             for link in self.group:
                 scale = link.scale if isinstance(link.scale, float) else link.scale[self.first : stop, 0]
-                if link.matrix is None:
+                if self.single:
+                    row = scale if isinstance(scale, float) else scale[:, None, :]
+                    made += (
+                        row
+                        if link.matrix is None
+                        else row * link.matrix
+                        if isinstance(row, float)
+                        else row @ link.matrix
+                    )
+                elif link.matrix is None:
                     made[:, self.diagonal, self.diagonal] += scale
                 else:
                     made += (scale if isinstance(scale, float) else scale[:, :, None]) * link.matrix
@@ -445,7 +455,11 @@ def blocks(links: System, T: int, longest: int, room: float) -> list[int]:
                 usable = (extreme > 0) & np.isfinite(extreme)
                 bits = np.maximum(bits, np.abs(np.log2(extreme, where=usable, out=np.zeros(T))))
         if link.matrix is not None:
-            bits += max(0.0, float(np.log2(max(np.abs(link.matrix).sum(axis=0).max(), 1e-300))))
+            entries = np.abs(link.matrix)
+            grows, shrinks = entries.sum(axis=0).max(), entries.max(axis=1)
+            least = shrinks.min(where=shrinks > 0, initial=np.inf)
+            usable = (0 < grows < np.inf) and np.isfinite(least)
+            bits += max(0.0, float(np.log2(grows)), -float(np.log2(least))) if usable else 0.0
         worst = np.maximum(worst, bits)
     depth: dict[str, int] = {}  # links one after the other within a step, at most
     for link in links.carried:

@@ -18,6 +18,7 @@ from engine.links import WANTED, Link, System, system
 from engine.memory import Buffer, Call, Loop, Product, Slot, Space, Steps
 from engine.operations import SOFTMAX, Array
 from engine.run import Run
+from engine.schedule import Elementwise, schedule
 from engine.wide import Wide
 
 _ROOM = 600  # powers of two that a row may grow or shrink by within a block
@@ -36,14 +37,42 @@ def log_grad_norm(run: Run, name: str) -> Array:
     Raises ValueError for an unknown name.
     """
     known(run, name)
+    return _log10_norm(run, name, run.grad[name])
+
+
+def log_argument_grad_norm(run: Run, name: str) -> Array:
+    """The same at the argument of a node h = φ(a), (T, B): φ'(a(t)) ∘ ∇h(t), also where a has no name of its own.
+
+    An argument that other nodes read as well is taken with what it gets from them; row t is the argument that h(t) reads,
+    and where that is a value of an earlier step, of which the first have none in the run, −∞ stands in their rows.
+    **Holds:** log_argument_grad_norm_is_that_of_the_argument_s_gradient.
+    Raises ValueError for a node that is no elementwise function of its argument.
+    """
+    made = next((i for stage in schedule(run.cell).stages for i in stage.instructions if i.out == name), None)
+    if not isinstance(made, Elementwise):
+        raise ValueError(f"{name!r} is no elementwise function of its argument; its gradient has no part by a slope")
+    argument, lag = made.argument.name, min(made.argument.lag, run.T)
+    if argument in run.parameters:
+        raise ValueError(
+            f"the argument of {name!r} is the parameter {argument}; it has no gradient of its own at a step"
+        )
+    grad = run.grad[argument] if argument in run.grad else run.argument_grad(name)
+    found = _log10_norm(run, argument, grad)
+    return _locked(np.concatenate([np.full((lag, run.B), -np.inf), found[: run.T - lag]]))
+
+
+def _log10_norm(run: Run, name: str, grad: Array) -> Array:
+    """log10 of the norm of a gradient, which as floats is `grad`; of any name of the schedule."""
     with np.errstate(all="ignore"):
         links = system(run, run.cell.losses, name)
-        if not links.far.any() and all(_in_range(run.grad[other]) for other in {*links.lags, name}):
-            result = np.asarray(np.log10(np.linalg.norm(np.asarray(run.grad[name], np.float64), axis=-1)))
-        else:
-            result = _Sweep(run, links, name).log10_norm()
-    result.flags.writeable = False
-    return result
+        if not links.far.any() and all(_in_range(own) for own in (grad, *(run.grad[other] for other in links.lags))):
+            return _locked(np.asarray(np.log10(np.linalg.norm(np.asarray(grad, np.float64), axis=-1))))
+        return _locked(_Sweep(run, links, name).log10_norm())
+
+
+def _locked(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
 
 
 def _in_range(grad: Array) -> bool:
@@ -335,4 +364,4 @@ def _through_softmax(g: Array, scale: Array, S: Array, out: Array) -> None:
     out[...] = SOFTMAX.pull(g * scale, S)
 
 
-__all__ = ["log_grad_norm"]
+__all__ = ["log_argument_grad_norm", "log_grad_norm"]

@@ -177,10 +177,10 @@ def fixed(label: str, value: int, key: str, hint: str) -> None:
 # --- the side bar ------------------------------------------------------------------------------------------------
 
 
-def controls() -> None:
-    """All controls of what is computed."""
+def controls(results: bool = False) -> None:
+    """All controls of what is computed; `results` shows the known results at once."""
     model = current().model
-    start_from(model)
+    start_from(model, results)
     network(model)
     data(model)
     losses(model)
@@ -197,16 +197,29 @@ def _same(value: Any) -> Any:
     return value
 
 
-def start_from(model: Model) -> None:
-    """The ready screens."""
-    show("preset", next((name for name, preset in PRESETS.items() if preset.state.model == model), None))
+def start_from(model: Model, results: bool = False) -> None:
+    """The ready screens: plain ones, and known results with their sources; `results` opens these at first."""
+    chosen = next((name for name, preset in PRESETS.items() if preset.state.model == model), None)
+    _ready("Start from", "preset", [name for name, preset in PRESETS.items() if not preset.source], chosen)
+    known = [name for name, preset in PRESETS.items() if preset.source]
+    with st.expander("Known results", expanded=results or chosen in known):
+        _ready("Known results", "result", known, chosen)
+        if chosen in known:
+            preset = PRESETS[chosen]
+            st.caption(f"{plain(preset.help)}\n\n*{plain(preset.source)}*")
+
+
+def _ready(label: str, key: str, names: list[str], chosen: str | None) -> None:
+    """Some of the ready screens."""
+    show(key, chosen if chosen in names else None)
     st.pills(
-        "Start from",
-        list(PRESETS),
+        label,
+        names,
         format_func=lambda name: PRESETS[name].title,
-        key="preset",
+        key=key,
         on_change=apply,
-        args=("preset", lambda state, name: replace(PRESETS[name].state, view=state.view) if name else state),
+        args=(key, lambda state, name: replace(PRESETS[name].state, view=state.view) if name else state),
+        label_visibility="visible" if key == "preset" else "collapsed",
     )
 
 

@@ -322,6 +322,7 @@ BEYOND = {
         300, 4, 0.5 * RANDOM, np.array([400.0, 0, -900, 1]), only(300, 100, -1), 1.0
     ),
     "slopes of all sizes": elman(600, 4, 40 * RANDOM, np.zeros(4), only(600, -1), 3.0),
+    "weights so small that each step takes two digits": elman(400, 4, 0.01 * RANDOM, np.zeros(4), only(400, -1), 0.1),
     "units that know nothing of each other": elman(
         900, 4, np.diag([0.9, 0.5, 1e-3, 0.2]), np.array([0.1, 0, 0, 30.0]), only(900, -1), 0.1
     ),
@@ -335,6 +336,46 @@ def test_log_grad_norm_is_right_where_floats_end(run) -> None:
         expected = by_mpmath(run, sample)
         np.testing.assert_allclose(found[:, sample], expected, rtol=0, atol=1e-9)
     assert found.min() < -100 or found.max() > 300
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_log_argument_grad_norm_is_that_of_the_argument_s_gradient(scale) -> None:
+    random, texts = np.random.default_rng(0), ("h = tanh(b + W @ h[t-1])", "a = b + W @ h[t-1]\nh = tanh(a)")
+    W, b, V = scale * random.normal(size=(3, 3)), random.normal(size=3), random.normal(size=(1, 3))
+    y, start = np.zeros((300, 2, 1)), {"h": random.normal(size=(2, 3))}
+    hidden, named = (
+        engine.run(engine.parse(f"{text}\nL = mse(V @ h, y)"), {"W": W, "b": b, "V": V}, None, y, start, only(300, -1))
+        for text in texts
+    )
+    found = engine.log_argument_grad_norm(hidden, "h")  # the argument has no name there
+    assert found.min() < -40
+    np.testing.assert_allclose(found, engine.log_grad_norm(named, "a"), atol=1e-9)
+    np.testing.assert_allclose(engine.log_argument_grad_norm(named, "h"), found, atol=1e-9)
+    direct = np.log10(np.linalg.norm(hidden.argument_grad("h")[-5:], axis=-1))
+    np.testing.assert_allclose(found[-5:], direct, atol=1e-9)
+    with pytest.raises(ValueError, match="no elementwise function"):
+        engine.log_argument_grad_norm(named, "a")
+
+
+@pytest.mark.parametrize(
+    "text", ["k = M @ L[t-1]\nL = mse(b + W @ k, y)", "h = tanh(U @ x + M @ L[t-1])\nL = mse(V @ h, y)"]
+)
+def test_a_loss_that_later_steps_read_sends_its_gradient_on(text) -> None:
+    """A single number becomes several on its way back, also where a step's links are one matrix: one sample, many steps."""
+    run = Case(text, 20, 1, n_h=2, seed=1).run()
+    found = engine.by_loss(run, run.cell.nodes[0])
+    for s in range(run.T):
+        arguments = dict(x=run.x, y=run.y, initial=run.initial, weights=only(run.T, s))
+        alone = engine.run(run.cell, run.parameters, **arguments)
+        np.testing.assert_allclose(found[s], alone.grad[run.cell.nodes[0]], rtol=1e-9, atol=1e-14)
+
+
+def test_log_grad_norm_of_fewer_steps_than_a_loss_reads_back() -> None:
+    cell = engine.parse("h = W @ h[t-1] + x\nL = mse(h[t-3], y)\nM = mse(1e-200 * h, y)")
+    x = np.ones((2, 1, 1))
+    run = engine.run(cell, {"W": np.full((1, 1), 1e-100)}, x, x)
+    found = engine.log_grad_norm(run, "h")[:, 0]
+    np.testing.assert_allclose(found, np.log10(2) - 200 + np.array([0, 0]), atol=1e-9)
 
 
 def test_log_grad_norm_at_ten_to_the_plus_and_minus_5000_and_46613() -> None:

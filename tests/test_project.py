@@ -61,7 +61,8 @@ LAYERS = {
         state
         scene session vanishing
         neurons
-        figures live export sentence
+        figures live export
+        sentence
         controls
         views
         app

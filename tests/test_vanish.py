@@ -13,7 +13,7 @@ from test_figures import points, run_of, traces
 
 import engine
 from engine import CATALOGUE
-from explorer import figures, theme, vanishing
+from explorer import figures, sentence, theme, vanishing
 from explorer import model as models
 from explorer.model import Model
 from explorer.scene import Mark, marks
@@ -377,6 +377,7 @@ def test_only_the_open_tab_is_computed(monkeypatch) -> None:
 
     for name in ("by_loss_norm", "jacobian_norm", "expand", "cut", "window"):
         monkeypatch.setattr(engine, name, never)
+    monkeypatch.setattr(sentence, "sentences", lambda *_: ())  # which measures for itself
     opened(tab="matrices", task="noise")
 
 

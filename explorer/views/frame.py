@@ -35,10 +35,10 @@ class Sheet(NamedTuple):
     pixels: int
 
 
-def begin(title: str, words: str) -> Sheet:
-    """Side bar and heading of a page."""
+def begin(title: str, words: str, results: bool = False) -> Sheet:
+    """Side bar and heading of a page; `results` opens the known results there."""
     with st.sidebar:
-        controls()
+        controls(results)
     state, pixels, palette = current(), width(), st.context.theme.type or "light"
     heading = st.container(horizontal=True, vertical_alignment="center")
     with heading.container():

@@ -41,12 +41,14 @@ _FUNCTIONS: Final = 8  # diagrams of local derivatives, at most
 def page() -> None:
     """The page."""
     state, run, palette, pixels = begin(
-        "Why gradients vanish", "What is left of the gradient on its way back through time, and what takes the rest."
+        "Why gradients vanish",
+        "What is left of the gradient on its way back through time, and what takes the rest.",
+        results=True,
     )
     overflow(run)
-    for said in sentence.sentences(run, sample_of(state, run)):
-        st.markdown(plain(said))
     name = looked_at(state, run)
+    for said in sentences(state.model, sample_of(state, run), name):
+        st.markdown(plain(said))
     _choices(state, run, name)
     _curve(state, run, palette, name)
     write_link(state)  # before what may take long
@@ -63,6 +65,12 @@ def page() -> None:
         if place.open:
             with place:
                 part(state, run, palette, name, pixels)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Model: repr})
+def sentences(model: Model, sample: int, name: str) -> tuple[str, ...]:
+    """What happens to the gradient, in words."""
+    return sentence.sentences(computed(model), sample, name or None)
 
 
 def looked_at(state: State, run: Run) -> str:
