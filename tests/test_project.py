@@ -59,7 +59,7 @@ LAYERS = {
         model theme grid
         knob
         state
-        scene session
+        scene session comparison
         neurons
         figures live export sentence
         controls
