@@ -3,10 +3,11 @@
 explorer.figures.graph(run).show()
 """
 
+from explorer.figures.compared import curves, strip
 from explorer.figures.copies import copies
 from explorer.figures.gradients import gradients
 from explorer.figures.graph import graph
 from explorer.figures.neurons import neurons
 from explorer.figures.rolled import rolled
 
-__all__ = ["copies", "gradients", "graph", "neurons", "rolled"]
+__all__ = ["copies", "curves", "gradients", "graph", "neurons", "rolled", "strip"]
