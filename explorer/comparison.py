@@ -47,12 +47,14 @@ class Column:
     text    what it is made from
     model   what is run; None if it cannot be
     cut     after how many steps the recurrence is cut for the gradient; 0 is never
+    whole   whether the text is all of a network, which does not follow the side bar
     fault   why there is no model
     """
 
     text: str
     model: Model | None
     cut: int = 0
+    whole: bool = False
     fault: str = ""
 
 
@@ -114,8 +116,8 @@ def column(model: Model, text: str) -> Column:
         if state.view != View():
             raise ValueError("how a run is looked at is the same in all columns")
     except ValueError as error:
-        return Column(text, None, 0, str(error))
-    return Column(text, state.model, int(cut))
+        return Column(text, None, fault=str(error))
+    return Column(text, state.model, int(cut), whole == "1")
 
 
 def comparison(state: State) -> Comparison:
@@ -223,6 +225,14 @@ def recurrent(model: Model) -> tuple[str, ...]:
     shape = models.structure(model)
     pairs = ((name, shape.dimensions[name]) for name in shape.parameters)
     return tuple(name for name, classes in pairs if len(classes) == 2 and classes[0] == classes[1])
+
+
+def varied(column: Column, base: Column) -> list[str]:
+    """The aspects that the entries of a column are of; of one that follows nothing, those in which it is not as `base`."""
+    if not column.whole:
+        return [name for name, aspect in ASPECTS.items() if aspect.of(column.text)]
+    both = {name: row for name, row in ASPECTS.items() if row.setting(column) and row.setting(base)}
+    return [name for name, aspect in both.items() if aspect.value(column) != aspect.value(base)]
 
 
 def _model(column: Column) -> Model:
@@ -489,7 +499,9 @@ def _facts(model: Model, compared: Sequence[Model]) -> dict[str, tuple[Hashable,
     for setting in models.entry(model).settings:
         if setting.name not in ("steps", "inputs", "outputs"):
             facts[f"task.{model.task}.{setting.name}"] = (chosen[setting.name], _set(setting, chosen[setting.name]))
-    facts["count"] = ((model.count, model.weights), f"loss: {models.COUNTS[model.count]}")
+    few = 0 < len(model.weights) <= _FEW
+    counts = "weights " + ", ".join(f"{weight:g}" for weight in model.weights) if few else models.COUNTS[model.count]
+    facts["count"] = ((model.count, model.weights), f"loss: {counts}")
     if samples > 1:
         facts["reduction"] = (model.reduction, f"{model.reduction} over the samples")
     if models.uses_own(model):
@@ -506,8 +518,18 @@ def _facts(model: Model, compared: Sequence[Model]) -> dict[str, tuple[Hashable,
         if name in shape.parameters or name == "x":
             factor, more = models.turned(model, name)
             facts[f"turn.{name}"] = ((factor, more), f"{written(name)} × {factor:g}" + (f" {more:+g}" if more else ""))
-    facts["edits"] = (model.edits, _counted(len(model.edits), "number") + " changed by hand")
+    facts["edits"] = (model.edits, _edits(model, compared))
     return facts
+
+
+def _edits(model: Model, compared: Sequence[Model]) -> str:
+    """The numbers changed by hand that not all have: a few as they are, places counted from 1; else how many."""
+    own = [edit for edit in model.edits if not all(edit in other.edits for other in compared)]
+    if not 0 < len(own) <= 2:
+        return _counted(len(own), "number") + " changed by hand"
+    return ", ".join(
+        f"{written(name)}[{','.join(str(i + 1) for i in index)}] = {value:g}" for (name, index), value in own
+    )
 
 
 def _cell(model: Model, compared: Sequence[Model]) -> str:
@@ -541,6 +563,7 @@ def _scheme(scheme: Scheme) -> str:
     return ", ".join([SCHEMES[scheme.name].title.lower(), *own])
 
 
+_FEW: Final = 6  # weights of losses that are all said
 _WORDS: Final = {"radius": "spectral radius", "norm": "largest singular value"}
 
 

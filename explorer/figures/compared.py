@@ -70,7 +70,7 @@ def curves(runs: Sequence[tuple[str, Mapping[str, Array]]], palette: str = "ligh
         hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
         showlegend=True,
-        xaxis={**axis, "showgrid": False, "automargin": True,
+        xaxis={**axis, "showgrid": False, "automargin": True, "dtick": 1 if max(lengths, default=0) <= 20 else None,
                "title": {"text": steps if named else "place in the flow, the input first"}},
         yaxis={**axis, "range": [low - 0.25, high + 0.25], "tickvals": ticks, "automargin": True,
                "ticktext": [text.power(int(e)) for e in ticks]},

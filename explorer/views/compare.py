@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import engine
 from engine import Run
-from engine.names import written
+from engine.names import latex, written
 from engine.truncation import Truncated
 from explorer import comparison as compare
-from explorer import sentence
+from explorer import sentence, theme
 from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
 from explorer.controls import Change, apply, entered, plain, put, show, write_link
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
 from explorer.model import Model
-from explorer.scene import LONG, scene
+from explorer.scene import LONG, overview, scene
 from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.frame import begin, computed, overflow
 from explorer.views.network import of_range, of_view, said, sample_of
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _COLUMN: Final = 260  # pixels from which a column has room beside others
-_STEP: Final = 14  # pixels that a step of the graph needs, at least
+_ROUNDING: Final = 1e-12  # a share of a gradient below which there is no difference but rounding
+_STEP: Final = 12  # pixels that a step of the graph needs, at least
 
 
 def page() -> None:
@@ -58,7 +61,7 @@ def page() -> None:
         with place:
             words(state, columns[i], runs[i])
     together = [
-        (headings[i] or f"Column {i + 1}", numbers(column.model, column.cut, state.view.sample))
+        (_titled(i, headings[i], len(columns)), numbers(column.model, column.cut, state.view.sample))
         for i, column in enumerate(columns)
         if column.model is not None and runs[i] is not None
     ]
@@ -67,6 +70,11 @@ def page() -> None:
         table(together)
     same(columns)
     write_link(state)
+
+
+def _titled(i: int, words: str, columns: int) -> str:
+    """What a column is called below the pictures."""
+    return " · ".join([f"{i + 1}", *[words] * bool(words)]) if columns > 1 else "this network"
 
 
 # --- runs --------------------------------------------------------------------------------------------------------
@@ -144,9 +152,23 @@ def tools(state: State) -> None:
         entered(EXPONENT, "low", view.low, lambda state, low: of_range(state, low, state.view.high), "Lowest, 10ⁿ")
     with row.container(width=105):
         entered(EXPONENT, "high", view.high, lambda state, high: of_range(state, state.view.low, high), "Highest, 10ⁿ")
+    row.button(
+        "Fit", key="fit", on_click=put, args=("fit", fitted), help="Fit the scale to all columns; it then stays."
+    )
     for key in ("compare.keep", "compare.add"):
         if key in st.session_state.faults:
             st.error(plain(st.session_state.faults[key]))
+
+
+def fitted(state: State, _: None) -> State:
+    """The state with the scale fitted to all columns."""
+    runs = [run for column in compare.comparison(state).columns if (run := ran(column)) is not None]
+    found = np.concatenate([overview(run, state.view).ravel() for run in runs] or [np.zeros(0)])
+    usable = np.log10(found[np.isfinite(found) & (found > 0)])
+    if not len(usable):
+        return state
+    low, high = math.floor(usable.min()), math.ceil(usable.max())
+    return of_range(state, low, max(high, low + 1))
 
 
 def _added(state: State, name: str | None) -> State:
@@ -161,7 +183,7 @@ def heading(state: State, i: int, column: Column, words: str, present: bool) -> 
     """What the column has that the others have not, and the controls for it."""
     alone = not state.view.columns
     title = words or ("The present network" if alone else "The same as the others")
-    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    row = st.container(horizontal=True, vertical_alignment="top", gap="small")
     with row.container():
         st.markdown(f"##### {i + 1} · {plain(title)}" if not alone else f"##### {plain(title)}")
     if alone:
@@ -180,14 +202,13 @@ def heading(state: State, i: int, column: Column, words: str, present: bool) -> 
 
 def editor(state: State, i: int, column: Column) -> None:
     """The settings in which a column differs; and which these are."""
-    kept = "whole=1" in column.text
-    chosen = [name for name, aspect in ASPECTS.items() if aspect.of(column.text)]
-    if kept:
-        st.caption("A network that was kept: it does not follow the side bar.")
-    elif column.model is not None:
-        differs(i, column, chosen)
-    if column.model is None or kept:
+    if column.model is None:
         return
+    chosen = compare.varied(column, compare.column(state.model, ""))
+    if column.whole:
+        st.caption("A network that was kept: it does not follow the side bar.")
+    else:
+        differs(i, column, chosen)
     for name in chosen:
         aspect = ASPECTS[name]
         if (setting := aspect.setting(column)) is not None:
@@ -250,7 +271,8 @@ def picture(state: State, i: int, column: Column, title: str, run: Run | None, p
     if column.cut and drawn.upwards:
         for t in range(column.cut, run.T, column.cut):
             if drawn.first <= t < drawn.last:
-                figure.add_vline(x=(t - 0.5) * drawn.grid.pitch, line={"width": 1, "dash": "dot"}, layer="below")
+                ink = theme.PALETTES[palette].ink
+                figure.add_vline(x=(t - 0.5) * drawn.grid.pitch, line={"color": ink, "width": 1, "dash": "dot"})
     alt = (
         f"The unrolled graph of column {i + 1}, {title or 'the present network'}: steps {drawn.first} to {drawn.last}."
     )
@@ -299,7 +321,7 @@ def table(found: Sequence[tuple[str, Measured]]) -> None:
     st.markdown(
         "\n".join(
             [
-                "| | " + " | ".join(f"{i}\\. {plain(title)}" for i, (title, _) in enumerate(found, 1)) + " |",
+                "| | " + " | ".join(plain(title) for title, _ in found) + " |",
                 "|---" * (len(found) + 1) + "|",
                 *(f"| {label} | {' | '.join(cell or '–' for cell in cells)} |" for label, cells in rows),
             ]
@@ -310,28 +332,29 @@ def table(found: Sequence[tuple[str, Measured]]) -> None:
 def measures(found: Sequence[Measured]) -> list[tuple[str, list[str]]]:
     """The rows of the table: a label and a text for each column, empty where there is no such number."""
 
-    def named(one: Measured) -> str:
-        return f" (of {plain(written(one.state))})" if len({other.state for other in found}) > 1 else ""
+    several = len({one.state for one in found}) > 1
+    state = f"of ${latex(found[0].state)}$" if not several else "of the state"
 
-    def of_matrices(one: Measured, measure: str) -> str:
-        numbers = [(m.name, getattr(m, measure)) for m in one.matrices if getattr(m, measure) is not None]
-        return ", ".join(f"{plain(written(name))} {number(float(f'{value:.3g}'))}" for name, value in numbers)
+    def listed(numbers: Iterable[tuple[str, float | None]]) -> str:
+        return ", ".join(
+            f"${latex(name)}$ {number(float(f'{value:.3g}'))}" for name, value in numbers if value is not None
+        )
 
-    state = plain(written(found[0].state)) if len({one.state for one in found}) == 1 else "state"
     return [
         ("Loss", [number(one.loss) for one in found]),
-        (f"‖∇{state}‖ at the first step", [from_exponent(one.first) + named(one) for one in found]),
+        (f"Gradient {state} at the first step",
+         [from_exponent(one.first) + f" (${latex(one.state)}$)" * several for one in found]),
         ("What a step back leaves of it, on average", [from_exponent(one.rate) * (one.rate == one.rate) for one in found]),
-        ("Spectral radius of the recurrent matrices", [of_matrices(one, "radius") for one in found]),
-        ("Their largest singular value", [of_matrices(one, "largest") for one in found]),
+        ("Spectral radius of the recurrent matrices", [listed((m.name, m.radius) for m in one.matrices) for one in found]),
+        ("Their largest singular value", [listed((m.name, m.largest) for m in one.matrices) for one in found]),
         ("Slopes below a tenth of the largest possible",
          [f"{100 * one.saturated:.3g} %" * (one.saturated == one.saturated) for one in found]),
         ("Steps back that float32 reaches",
          [f"{'all ' * (one.reached == one.steps)}{one.reached:,}" + f" of {one.steps:,}" * (one.reached < one.steps)
           for one in found]),
-        ("Missing of the gradient by the cut, ‖cut − whole‖ / ‖whole‖",
-         [", ".join(f"{plain(written(name))} {number(float(f'{value:.3g}'))}" for name, value in one.error.items())
-          for one in found]),
+        ("What the cut leaves out of the gradients, as a share",
+         [listed((name, share) for name, share in one.error.items() if not share < _ROUNDING)
+          or "nothing" * bool(one.error) for one in found]),
     ]  # fmt: skip
 
 
