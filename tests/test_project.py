@@ -59,8 +59,8 @@ LAYERS = {
         model theme grid
         knob
         state
-        scene session comparison
-        neurons
+        scene session
+        neurons comparison
         figures live export sentence
         controls
         views

@@ -16,16 +16,17 @@ from engine import Run
 from engine.names import latex, written
 from engine.truncation import Truncated
 from explorer import comparison as compare
-from explorer import sentence, theme
+from explorer import live, sentence, theme
 from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
 from explorer.controls import Change, apply, entered, plain, put, show, write_link
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
 from explorer.model import Model
-from explorer.scene import LONG, overview, scene
+from explorer.scene import LONG, Scene, overview, scene
 from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.frame import begin, computed, overflow
-from explorer.views.network import of_range, of_view, said, sample_of
+from explorer.views.inspector import pick
+from explorer.views.network import of_range, of_view, said, sample_of, windowed
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _COLUMN: Final = 260  # pixels from which a column has room beside others
@@ -267,19 +268,33 @@ def picture(state: State, i: int, column: Column, title: str, run: Run | None, p
     overflow(run)
     view = shown(state.view, run, pixels)
     drawn = scene(run, view, *said(replace(state, model=column.model), run))
-    figure = graph(drawn, palette, pixels)
-    if column.cut and drawn.upwards:
-        for t in range(column.cut, run.T, column.cut):
-            if drawn.first <= t < drawn.last:
-                ink = theme.PALETTES[palette].ink
-                figure.add_vline(x=(t - 0.5) * drawn.grid.pitch, line={"color": ink, "width": 1, "dash": "dot"})
     alt = (
         f"The unrolled graph of column {i + 1}, {title or 'the present network'}: steps {drawn.first} to {drawn.last}."
     )
-    st.plotly_chart(figure, theme=None, key=f"compare.{i}.graph", config=_CONFIG, alt=alt)
-    if (drawn.first, drawn.last) != (1, run.T):
+    on_canvas = view.picture == "live"
+    if on_canvas:
+        chosen = lambda node: put("live", pick(run, node))  # noqa: E731
+        live.live(drawn, key=f"compare.{i}.live", label=alt, on_pick=chosen)
+    else:
+        figure = graph(drawn, palette, pixels)
+        if drawn.upwards:
+            for t in cuts(column, run, drawn):
+                ink = theme.PALETTES[palette].ink
+                figure.add_vline(x=(t - 0.5) * drawn.grid.pitch, line={"color": ink, "width": 1, "dash": "dot"})
+        st.plotly_chart(figure, theme=None, key=f"compare.{i}.graph", config=_CONFIG, alt=alt)
+    if (drawn.first, drawn.last) == (1, run.T):
+        return
+    if on_canvas:
+        moved = lambda steps: put("strip", windowed, steps)  # noqa: E731
+        live.strip(drawn, overview(run, drawn.view), key=f"compare.{i}.strip", on_window=moved)
+    else:
         st.caption(f"Steps {drawn.first} to {drawn.last}; below all {run.T:,} of them, on the same scale.")
-        st.plotly_chart(strip(run, view, palette), theme=None, key=f"compare.{i}.strip", config=_CONFIG, alt=alt)
+        st.plotly_chart(strip(run, view, palette), theme=None, key=f"compare.{i}.all", config=_CONFIG, alt=alt)
+
+
+def cuts(column: Column, run: Run, drawn: Scene) -> list[int]:
+    """The drawn steps after which the recurrence is cut."""
+    return [t for t in range(column.cut, run.T, column.cut) if drawn.first <= t < drawn.last] if column.cut else []
 
 
 def words(state: State, column: Column, run: Run | None) -> None:
