@@ -23,13 +23,14 @@ _BATCH = 1 << 24  # numbers of a run of pieces, at most
 class Truncated:
     """Gradients of a run whose recurrence is cut, and how far they are from the whole.
 
-    grad, param_grad  as a run's
+    grad, param_grad, initial_grad  as a run's
     error    name of the parameter -> ‖truncated − whole‖ / ‖whole‖ (0 where both are 0)
     cosine   name of the parameter -> the cosine of the angle between the two (nan where one is 0)
     """
 
     grad: Mapping[str, Array]
     param_grad: Mapping[str, Array]
+    initial_grad: Mapping[str, Array]
     error: Mapping[str, float]
     cosine: Mapping[str, float]
 
@@ -99,6 +100,7 @@ def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
     """The sum of the gradients of pieces (first step index, steps, weights of all steps)."""
     grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.grad.items()}
     param_grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.param_grad.items()}
+    initial_grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.initial_grad.items()}
     with np.errstate(all="ignore"):
         for group, length in _batches(run, pieces):
             made = _together(run, group, length)
@@ -108,6 +110,11 @@ def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
                 parts = made.grad[name].reshape(length, len(group), run.B, -1)
                 for i, (start, _, _) in enumerate(group):
                     array[start : start + length] += parts[:, i]
+            for name, array in initial_grad.items():
+                parts = made.initial_grad[name].reshape(len(array), len(group), run.B, -1)
+                for i, (start, _, _) in enumerate(group):
+                    if start == 0:  # what the others start from is cut off
+                        array += parts[:, i]
     error, cosine = {}, {}
     for name, found in param_grad.items():
         whole = run.param_grad[name]
@@ -115,7 +122,7 @@ def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
         difference = float(np.linalg.norm(found - whole))
         error[name] = difference / size if size else (0.0 if not difference else np.inf)
         cosine[name] = float(np.sum(found * whole) / (size * other)) if size and other else np.nan
-    return Truncated(_locked(grad), _locked(param_grad), error, cosine)
+    return Truncated(_locked(grad), _locked(param_grad), _locked(initial_grad), error, cosine)
 
 
 def _batches(run: Run, pieces: list[tuple[int, int, Array]]) -> Iterator[tuple[list[tuple[int, int, Array]], int]]:

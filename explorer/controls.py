@@ -29,7 +29,8 @@ Change: TypeAlias = Callable[[State, Any], State]
 
 _REST: Final = "as the others"
 _MOST_STEPS: Final = 100  # that can be undone
-_IN_LINK: Final = {"eq": "the equations of your cell", "edit": "the numbers changed by hand", "cell": "your cell"}
+_IN_LINK: Final = {"eq": "the equations of your cell", "edit": "the numbers changed by hand", "cell": "your cell",
+             "compare": "the columns of the comparison"}  # fmt: skip
 
 
 # --- the session -------------------------------------------------------------------------------------------------

@@ -22,10 +22,10 @@ from engine.operations import FUNCTIONS
 from engine.run import Overflow
 from engine.schedule import Affine, Elementwise, Operand, schedule
 from explorer.figures.text import power
+from explorer.vanishing import threshold
 
 Array: TypeAlias = NDArray[np.float64]
 
-FLAT: Final = 0.1  # a unit is saturated where its slope is below this share of the largest that its function has
 FELT: Final = 0.01  # a loss is felt where it gives at least this share of what the strongest gives
 _GONE: Final = -3.0  # log10 of the ratio from which a gradient has vanished; its negative: exploded
 _LESS: Final = -1.0  # the same for a gradient that shrinks or grows
@@ -51,7 +51,7 @@ class Part:
     """What one function of the recurrence does to the gradient in a step.
 
     factor  the geometric mean over the steps of ‖φ'(a) ∘ ∇h‖ / ‖∇h‖
-    flat    the share of its units and steps whose slope is below FLAT times the largest that the function has
+    flat    the share of its units and steps that are saturated, as `vanishing.threshold` has it
     """
 
     function: str
@@ -437,8 +437,7 @@ def _readers(run: Run) -> dict[str, set[str]]:
 
 
 def _flat(run: Run, name: str, steps: slice) -> float:
-    largest = FUNCTIONS[str(run.cell.operation(name))].bound or 1.0
-    return float((np.abs(run.slope(name)[steps]) < FLAT * largest).mean())
+    return float((np.abs(run.slope(name)[steps]) < threshold(run, name)).mean())
 
 
 def _ways(run: Run, found: Facts) -> tuple[Way, ...]:

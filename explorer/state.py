@@ -26,6 +26,7 @@ from explorer.knob import Turn
 from explorer.model import OWN, Edits, Model, Value
 
 LONGEST_VALUE: Final = 2_000  # characters of one value in a link; longer texts and tables stay out of it
+MAX_COLUMN: Final = 200_000  # characters of a column of the comparison
 _MOST_KEYS: Final = 100
 
 
@@ -110,6 +111,7 @@ class View:
     knob            the number that is turned in the live picture, or None
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
+    columns         of a comparison: two or three texts, as `comparison.column` reads them; else empty
 
     Of the page on vanishing gradients:
     state, parameter  the name of the state and of the parameter that are looked at; "" or one that is not there: the first
@@ -140,6 +142,7 @@ class View:
     pair: tuple[int, int] | None = None
     cut: int = 5
     clip: float = 1.0
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -171,6 +174,13 @@ class View:
             raise ValueError(f"{shown(self.selected[0])} is no name of a node")
         if self.path is not None and not (0 <= self.path[0] <= models.MAX_STEPS and 1 <= self.path[1] <= MAX_PATH):
             raise ValueError(f"edge {self.path[1]} of the path from the loss at step {self.path[0]}; both count from 1")
+        if len(self.columns) not in (0, 2, 3):
+            raise ValueError("two or three columns are compared")
+        for column in self.columns:
+            if len(column) > MAX_COLUMN:
+                raise ValueError(f"a column of {len(column):,} characters; at most {MAX_COLUMN:,} are kept")
+            if not re.fullmatch(r"[\w.%=&+~*-]*", column, re.ASCII):
+                raise ValueError(f"{shown(column)} is no query, such as cell=lstm&steps=50")
 
         for name in (self.state, self.parameter):
             if name and not (name.isidentifier() and len(name) <= 60):
@@ -341,10 +351,16 @@ def left_out(state: State) -> list[str]:
 
 
 def from_query(
-    query: Mapping[str, str], longest: int = LONGEST_VALUE, origin: str = "the link"
+    query: Mapping[str, str],
+    longest: int = LONGEST_VALUE,
+    origin: str = "the link",
+    start: State = State(),
 ) -> tuple[State, list[str]]:
-    """The state that a link describes, and what is wrong with the link, in words; it never raises."""
-    reading = _Reading(query, longest, origin)
+    """The state that a link describes, and what is wrong with the link, in words; it never raises.
+
+    start   the state that the link changes; as the widgets do, a change of it keeps what still fits
+    """
+    reading = _Reading(query, longest, origin, start)
     return reading.state, reading.problems
 
 
@@ -503,6 +519,7 @@ _VIEW: Final = {
     "pair": _Field("pair", _pair, lambda pair: _listed(pair or ())),
     "cut": _Field("cut", _whole),
     "clip": _Field("clip", _number, _short),
+    "compare": _Field("columns", lambda text: tuple(text.split("|")), "|".join),
 }
 
 
@@ -531,8 +548,8 @@ def _written(state: State) -> Iterator[tuple[str, str]]:
 class _Reading:
     """A link on its way to a state: each change is made where it is allowed, and told where it is not."""
 
-    def __init__(self, query: Mapping[str, str], longest: int, origin: str) -> None:
-        self.state, self.problems, self.origin = State(), list[str](), origin
+    def __init__(self, query: Mapping[str, str], longest: int, origin: str, start: State) -> None:
+        self.state, self.problems, self.origin = start, list[str](), origin
         self.left = dict(query)
         for key in [k for k, value in query.items() if not _carried(k, longest) or not _carried(value, longest)][
             :_MOST_KEYS
@@ -593,7 +610,7 @@ class _Reading:
                 except ValueError as error:
                     self.tell(setting.name, text, error)
         try:
-            chosen = models.chosen_settings(self.state.model.task, values)
+            chosen = models.chosen_settings(self.state.model.task, dict(self.state.model.settings) | values)
             self.state = self.model(settings=chosen)
         except ValueError as error:
             self.tell(", ".join(values), ", ".join(map(str, values.values())), error)

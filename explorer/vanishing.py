@@ -18,9 +18,7 @@ from engine.operations import FUNCTIONS
 
 Array = NDArray[Any]
 
-#: A unit is called saturated where φ' is below this: ten such steps leave less than 10⁻¹⁰ of what comes back through
-#: them. tanh is there from |a| = 1.8 on and the sigmoid from |a| = 2.1, where both curves have visibly become flat.
-SATURATED: Final = 0.1
+SATURATED: Final = 0.1  # a unit is saturated where its slope is below this share of the largest that its function has
 QUANTILES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 MAX_CELLS: Final = 2**24  # numbers of a triangle with all samples, at most: 134 MB
 MOST: Final = 60  # cells along a side of a triangle that is drawn
@@ -156,10 +154,15 @@ def functions(run: Run) -> tuple[str, ...]:
     return tuple(name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS)
 
 
+def threshold(run: Run, name: str) -> float:
+    """The slope below which a unit of a node φ(a) is saturated; of a function with unbounded slope, as if that were 1."""
+    return SATURATED * (FUNCTIONS[str(run.cell.operation(name))].bound or 1.0)
+
+
 @dataclass(frozen=True)
 class Slopes:
     """φ'(a(t)) of all units, and of one sample or all: `QUANTILES` of it (5, T), nan where one is not a number; and the share
-    of the units that are saturated, (T,): |φ'| < `SATURATED`."""
+    of the units that are saturated, (T,)."""
 
     quantiles: Array
     saturated: Array
@@ -169,7 +172,7 @@ def slopes(run: Run, name: str, sample: int = 0) -> Slopes:
     """The local derivatives of a node φ(a) along time. Raises ValueError for any other node."""
     slope = run.slope(name)[:, samples(run, sample)].reshape(run.T, -1).astype(np.float64)
     with np.errstate(all="ignore"):
-        return Slopes(np.quantile(slope, QUANTILES, axis=1), (np.abs(slope) < SATURATED).mean(axis=1))
+        return Slopes(np.quantile(slope, QUANTILES, axis=1), (np.abs(slope) < threshold(run, name)).mean(axis=1))
 
 
 def norm(numbers: Array) -> float:

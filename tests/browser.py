@@ -139,7 +139,13 @@ def watch(context, url, faults):
         if re.match("(http|ws)s?:", address) and urlsplit(address).netloc != urlsplit(url).netloc:
             faults.append(f"request to another host: {address}")
 
-    context.on("console", lambda m: m.type == "error" and faults.append(f"console: {m.text} ({m.location.get('url')})"))
+    def complained(message):
+        # Below the address of a page Streamlit looks for its server first, and then where it is.
+        where = message.location.get("url", "")
+        if message.type == "error" and not re.search(r"/\w+/_stcore/(health|host-config)$", where):
+            faults.append(f"console: {message.text} ({where})")
+
+    context.on("console", complained)
     context.on("weberror", lambda e: faults.append(f"page error: {e.error}"))
     context.on("request", lambda r: request(r.url))
     context.on("page", lambda page: page.on("websocket", lambda socket: request(socket.url)))

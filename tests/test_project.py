@@ -60,7 +60,7 @@ LAYERS = {
         knob
         state
         scene session vanishing
-        neurons
+        neurons comparison
         figures live export
         sentence
         controls

@@ -240,11 +240,14 @@ def test_cut_gradients_are_those_of_cut_networks(name, every) -> None:
             for state in run.cell.states
         }
         seed = np.full((stop - start, run.B), 1 / run.B)
-        _, grads, param_grads, _ = interpreter.backpropagate(
+        _, grads, param_grads, early_grads = interpreter.backpropagate(
             run.cell, run.sizes, run.parameters, run.x[steps], run.y[steps], early, seed
         )
         for node in ("h", "x", "o"):
             np.testing.assert_allclose(found.grad[node][steps], grads[node], atol=1e-13)
+        if not start:
+            for state, grad in found.initial_grad.items():
+                np.testing.assert_allclose(grad, early_grads[state], atol=1e-13)
         for key, grad in param_grads.items():
             params[key] += grad
     for key, grad in params.items():

@@ -140,6 +140,9 @@ def states(draw):
         pair=draw(st.none() | st.tuples(st.integers(9, MAX_STEPS), st.integers(1, 9))),
         cut=draw(st.integers(1, MAX_STEPS)),
         clip=draw(st.floats(1e-12, 1e12)),
+        columns=draw(
+            st.sampled_from([(), ("", "cell=lstm"), ("cut=10", "", "whole=1&text=a+%7C%26"), ("zz", "=%", "")])
+        ),
     ).with_range(draw(st.integers(-300, 0)), draw(st.integers(1, 300)))
     return State(model, replace(view, lens=draw(st.sampled_from(list(LENSES)))))
 
@@ -166,12 +169,13 @@ KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "ste
         "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
         "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "range.value",
         "state", "of", "spread", "tab", "pair", "cut", "clip",
-        "range.", "n.", "<b>", "", "knob", "turn.W", "turn.b", "turn.x", "turn.",
+        "range.", "n.", "<b>", "", "knob", "compare", "turn.W", "turn.b", "turn.x", "turn.",
         "__class__"]  # fmt: skip
 WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last", "3", "-1", "1e999", "nan", "999999999999",
          "1,2", "h,3", "normal,gain:2", "normal,gain:", "orthogonal,radius:1,norm:1", "constant,value:nan", "identity",
          "<script>alert(1)</script>", "x1,y\n1,0", "", ",", ":", "\ud800", "0" * 5000, "٣", "1_0", "value",
          "gain,W,1", "entry,W,0.5,0,0", "step,,3", "gain,W", "-1.5", "0", "1e99,1e99", "1,0.5",
+         "|cell=lstm", "|", "||", "|||", "|<b>", "|cut=10|whole=1&cell=gru",
          "W[0,1]=0.5", "y[0,0]=1;W[0,0]=2", "W[0]=nan", "b[9]=1", OWN_CELL]  # fmt: skip
 
 
@@ -229,6 +233,9 @@ def test_many_entries_are_told_briefly() -> None:
         ({"edit": "y[0,0]=0.5"}, "edit", "a class is a whole number"),
         ({"edit": "W[0,0]=1e999"}, "edit", "must be finite"),
         ({"edit": "W[0,0]=1.0;W[0,0]=2.0"}, "edit", "each place once"),
+        ({"compare": "cell=lstm"}, "compare", "two or three columns"),
+        ({"compare": "|a|b|c"}, "compare", "two or three columns"),
+        ({"compare": "|<script>"}, "compare", "is no query"),
         ({"nonsense": "1"}, "nonsense", "mean nothing here"),
     ],
 )
@@ -312,7 +319,7 @@ def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
     names = {setting.name for entry in TASKS.values() for setting in entry.settings}
     own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
            "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "knob", "eq",
-           "edit", "state", "of", "spread", "tab", "pair", "cut", "clip"}  # fmt: skip
+           "edit", "state", "of", "spread", "tab", "pair", "cut", "clip", "compare"}  # fmt: skip
     assert not names & own
     assert not any("." in name for name in names)
 

@@ -3,6 +3,7 @@
 explorer.figures.graph(run).show()
 """
 
+from explorer.figures.compared import curves, strip
 from explorer.figures.copies import copies
 from explorer.figures.decay import decay
 from explorer.figures.eigenvalues import eigenvalues
@@ -18,6 +19,7 @@ from explorer.figures.triangle import triangle
 
 __all__ = [
     "copies",
+    "curves",
     "decay",
     "eigenvalues",
     "gradients",
@@ -28,5 +30,6 @@ __all__ = [
     "shares",
     "singular",
     "slopes",
+    "strip",
     "triangle",
 ]

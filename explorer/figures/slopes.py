@@ -40,7 +40,7 @@ def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.F
             for t, (a, b, c, d, e) in zip((here + 1).tolist(), found.quantiles[:, here].T.tolist(), strict=True)
         ],
     )  # fmt: skip
-    figure.add_hline(y=vanishing.SATURATED, line={"color": colours.muted, "width": 1, "dash": "dot"})
+    figure.add_hline(y=vanishing.threshold(run, name), line={"color": colours.muted, "width": 1, "dash": "dot"})
     bound = FUNCTIONS[run.cell.operation(name) or ""].bound
     top = bound or max(1.0, *sheet.finite(largest).tolist())
     bottom = min(0.0, *sheet.finite(least).tolist()) if len(here) else 0.0

@@ -50,6 +50,13 @@ def number(value: float) -> str:
     return f"{digits}·{power(int(exponent))}".replace("-", "−")
 
 
+def from_exponent(exponent: float) -> str:
+    """10 to any number to four digits, also where that is no float: 3.2·10⁻⁹, 10⁻⁵¹²."""
+    if not math.isfinite(exponent) or abs(exponent) < 300:
+        return "0" if exponent == -math.inf else number(10**exponent)
+    return power(round(exponent))
+
+
 def escaped(text: str) -> str:
     """Text that plotly shows as it stands."""
     return html.escape(text, quote=False)

@@ -11,6 +11,7 @@ from engine import Run
 from engine.checks import Check, check
 from engine.names import written
 from explorer import model as models
+from explorer import sentence
 from explorer.controls import controls, current, plain, tell_problems
 from explorer.figures.text import number
 from explorer.model import Model
@@ -60,6 +61,12 @@ def computed(model: Model) -> Run:
 def checked(model: Model) -> tuple[Check, ...]:
     """The laws, measured on the run of a model."""
     return check(computed(model))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Model: repr})
+def sentences(model: Model, sample: int = 0, name: str = "") -> tuple[str, ...]:
+    """What happens to the gradient of a model's run, in words; `name` is the state that they are about, or the first."""
+    return sentence.sentences(computed(model), sample, name or None)
 
 
 def overflow(run: Run) -> None:

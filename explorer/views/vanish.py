@@ -16,7 +16,7 @@ from engine import Run, notation
 from engine.expansion import Expansion
 from engine.names import latex, written
 from engine.truncation import Truncated
-from explorer import figures, sentence, vanishing
+from explorer import figures, vanishing
 from explorer.controls import Change, apply, choice, entered, plain, put, show, write_link
 from explorer.figures.routes import drawn
 from explorer.figures.singular import singular_values
@@ -26,7 +26,7 @@ from explorer.model import Model
 from explorer.scene import LONG, USUAL, Array, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views import network
-from explorer.views.frame import begin, computed, overflow
+from explorer.views.frame import begin, computed, overflow, sentences
 from explorer.views.inspector import clicked, select
 from explorer.views.network import of_view, sample_of
 
@@ -65,12 +65,6 @@ def page() -> None:
         if place.open:
             with place:
                 part(state, run, palette, name, pixels)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Model: repr})
-def sentences(model: Model, sample: int, name: str) -> tuple[str, ...]:
-    """What happens to the gradient, in words."""
-    return sentence.sentences(computed(model), sample, name or None)
 
 
 def looked_at(state: State, run: Run) -> str:
@@ -554,8 +548,8 @@ def _matrices(state: State, run: Run, palette: str, name: str, pixels: int) -> N
     rest *= len(names) > len(shown)
     st.caption(
         f"Over all units{' and samples' * (run.B > 1 and not sample)}: the median, the middle half (darker) and all (lighter). "
-        f"A unit counts as **saturated** where $|\\varphi'| < {vanishing.SATURATED:g}$, the dotted line: ten such steps leave "
-        f"less than $10^{{-10}}$ of what passes through them.{rest}"
+        f"A unit counts as **saturated** below the dotted line, where $|\\varphi'|$ is less than {vanishing.SATURATED:g} of the "
+        f"largest that its function has.{rest}"
     )
 
 
