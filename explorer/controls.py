@@ -206,8 +206,16 @@ def start_from(model: Model) -> None:
         format_func=lambda name: PRESETS[name].title,
         key="preset",
         on_change=apply,
-        args=("preset", lambda state, name: replace(PRESETS[name].state, view=state.view) if name else state),
+        args=("preset", started),
     )
+
+
+def started(state: State, name: str | None) -> State:
+    """The state with the network of a ready screen; it is looked at as before, but for the surface of its loss."""
+    if not name:
+        return state
+    preset = PRESETS[name].state
+    return replace(preset, view=replace(state.view, cliff=preset.view.cliff))
 
 
 def network(model: Model) -> None:

@@ -8,5 +8,6 @@ from explorer.figures.gradients import gradients
 from explorer.figures.graph import graph
 from explorer.figures.neurons import neurons
 from explorer.figures.rolled import rolled
+from explorer.figures.surface import cut, surface
 
-__all__ = ["copies", "gradients", "graph", "neurons", "rolled"]
+__all__ = ["copies", "cut", "gradients", "graph", "neurons", "rolled", "surface"]
