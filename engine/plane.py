@@ -55,6 +55,8 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
         raise ValueError(
             f"points has shape {points.shape} for {k} directions; it must be (N, k), with k from 1 to {_MOST}"
         )
+    if not all(directions):
+        raise ValueError("a direction names no array, so nothing would change along it")
     own = {**run.parameters, **({"x": run.x} if run.x is not None else {})}
     start = own | dict(origin or {})
     for name, array in [*(origin or {}).items(), *(pair for direction in directions for pair in direction.items())]:

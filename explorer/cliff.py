@@ -7,6 +7,7 @@ The surface depends on the two numbers' places and ranges, not on where they sta
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -29,7 +30,7 @@ NORMS: Final = {"two": "these two numbers", "all": "all weights"}
 
 FINE: Final = 41  # points along each side
 COARSE: Final = 11  # every fourth of them
-_PORTION: Final = 500_000  # numbers of one run of points: some ten milliseconds
+_PORTION: Final = 1_000_000  # numbers of one run of points: some ten milliseconds
 MAX_NUMBERS: Final = 300_000_000  # of all runs of a fine surface: some ten seconds
 _LINE: Final = 161  # points of a cut, before the steepest places get more
 _MORE, _ROUNDS = 40, 4
@@ -71,7 +72,9 @@ class Cliff:
             )
         for ends in (self.across_range, self.up_range):
             if ends is not None and not -MAX_FACTOR <= ends[0] < ends[1] <= MAX_FACTOR:
-                raise ValueError(f"a side from {ends[0]:g} to {ends[1]:g}; the first must be the smaller")
+                raise ValueError(
+                    f"a side from {ends[0]:g} to {ends[1]:g}; the first must be the smaller, and neither beyond {MAX_FACTOR:g}"
+                )
         for what, value in (("rate", self.rate), ("threshold", self.limit)):
             if not _SMALLEST <= value <= _LARGEST:
                 raise ValueError(f"a {what} of {value:g}; it is a number from {_SMALLEST:g} to {_LARGEST:g}")
@@ -128,11 +131,9 @@ def settled(model: Model, cliff: Cliff) -> Cliff:
     Raises ValueError if the model has not two numbers.
     """
     across, up = (turn if turn is not None and there(model, turn) else None for turn in (cliff.across, cliff.up))
-    across_range, up_range = (
-        ends if turn is not None else None for turn, ends in ((across, cliff.across_range), (up, cliff.up_range))
-    )
-    across = across or _first(model, matrices=True, beside=up)
-    up = up or _first(model, matrices=False, beside=across)
+    across_range = cliff.across_range if across is not None else None
+    up_range = cliff.up_range if up is not None else None
+    across, up = _pair(model, across, up)
     return replace(
         cliff,
         across=across,
@@ -142,22 +143,31 @@ def settled(model: Model, cliff: Cliff) -> Cliff:
     )
 
 
-def _first(model: Model, matrices: bool, beside: Turn | None) -> Turn:
-    """What a side is at first: of a square matrix the spectral radius, of a vector the value; of one number that number."""
+def _pair(model: Model, across: Turn | None, up: Turn | None) -> tuple[Turn, Turn]:
+    """Two numbers, those that are given among them unless nothing goes with them."""
+    firsts = [across] if across is not None else _likely(model, matrices=True)
+    seconds = [up] if up is not None else _likely(model, matrices=False)
+    for one, other in product(firsts, seconds):
+        if not clash(one, other):
+            return one, other
+    if across is None and up is None:
+        raise ValueError("there are not two numbers here over which the loss could be drawn")
+    return _pair(model, None, None)
+
+
+def _likely(model: Model, matrices: bool) -> list[Turn]:
+    """What a side may be, the likeliest first: of a square matrix the spectral radius, of a vector what is added."""
     made = models.structure(model)
 
-    def rank(turn: Turn) -> tuple[bool, bool, bool]:
-        axes = made.dimensions[turn.of] if turn.of != "x" else ()
-        single = knob.base(model, turn.of).size == 1
+    def rank(turn: Turn) -> tuple[bool, ...]:
+        array, axes = knob.base(model, turn.of), made.dimensions[turn.of] if turn.of != "x" else ()
         square = len(axes) == 2 and axes[0] == axes[1]
-        wanted = square if matrices else len(axes) == 1
-        kind = "entry" if single else "radius" if square else "added" if len(axes) == 1 else "gain"
-        return (not wanted, turn.kind != kind, turn.of == "x")
+        kind = "entry" if array.size == 1 else "radius" if square else "added" if len(axes) == 1 else "gain"
+        return (any(turn.index), not (square if matrices else len(axes) == 1), turn.kind != kind, turn.of == "x")
 
-    for turn in sorted(numbers(model), key=rank):
-        if beside is None or not clash(turn, beside):
-            return turn
-    raise ValueError("there are not two numbers here over which the loss could be drawn")
+    known = numbers(model)
+    last = [replace(t, index=tuple(n - 1 for n in knob.base(model, t.of).shape)) for t in known if t.kind == "entry"]
+    return sorted([*known, *last], key=rank)
 
 
 def sides(cliff: Cliff) -> tuple[Turn, Turn]:
@@ -249,6 +259,9 @@ def span(model: Model, cliff: Cliff) -> Span:
         else:
             way = np.ones(array.shape) if turn.kind == "added" else array / knob.size(model, turn)
         directions.append({turn.of: way})
+    if not models.structure(model).states:  # its steps are the samples of one
+        for arrays in (origin, *directions):
+            arrays |= {name: array.reshape(1, -1, array.shape[2]) for name, array in arrays.items() if name == "x"}
     return Span(origin, (directions[0], directions[1]))
 
 
@@ -290,7 +303,8 @@ class Surface:
             rows, columns = np.unravel_index(left, self.done.shape)
             found = plane.look(run, np.stack([self.across[columns], self.up[rows]], axis=1))
             self.loss.flat[left] = found.loss
-            self.steep.flat[left] = np.linalg.norm(found.slope, axis=1)
+            with np.errstate(all="ignore"):
+                self.steep.flat[left] = np.hypot(found.slope[:, 0], found.slope[:, 1])
             self.done.flat[left] = True
         return not self.done.all()
 
@@ -396,6 +410,8 @@ def descent(model: Model, cliff: Cliff, run: Run) -> Descent:
     _, factor = engine.clip_by_norm(bounded, cliff.limit)
     moves = [-cliff.rate * gradient, -cliff.rate * factor * gradient]
     ends = [np.array(place) + move for move in moves]
+    if not np.isfinite(ends).all():
+        raise ValueError("the step leads beyond the range of floating point; take a smaller learning rate")
     losses = plane.look(run, np.stack(ends)).loss
     plain, clipped = (
         Step((float(end[0]), float(end[1])), float(np.hypot(*move)), float(loss))

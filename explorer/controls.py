@@ -117,9 +117,15 @@ def plain(text: str) -> str:
 
 
 def show(key: str, value: Any) -> None:
-    """Set a widget's value from the state, unless what it holds was refused and is still being worked on."""
+    """Set a widget's value from the state, unless what it holds was refused and is still being worked on.
+
+    On another page it is another widget, which knows nothing of the value that the session still has under its key.
+    """
     session = st.session_state
-    if key not in session.faults and (key not in session or session[key] != value):
+    page = session.get("page", "")
+    elsewhere = session.setdefault("shown", {}).get(key, page) != page
+    session.shown[key] = page
+    if elsewhere or (key not in session.faults and (key not in session or session[key] != value)):
         session[key] = value
 
 

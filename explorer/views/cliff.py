@@ -243,7 +243,11 @@ def across(state: State, chosen: Cliff, run: Run, palette: str) -> None:
     side = list(CUTS)[::-1].index(chosen.cut)
     turns, place = cliff.sides(chosen), cliff.here(state.model, chosen)
     names = [cliff.title(state.model, turn) for turn in turns]
-    found = _cut(state.model, Cliff(*turns, *cliff.ranges(chosen), cut=chosen.cut), run)
+    try:
+        found = _cut(state.model, Cliff(*turns, *cliff.ranges(chosen), cut=chosen.cut), run)
+    except ValueError as error:
+        st.info(plain(f"The cut cannot be drawn: {error}."))
+        return
     st.plotly_chart(
         figures.cut(found, names[side], place[side], palette), theme=None, key="cut", config=_CONFIG,
         alt=f"The loss along {names[side]}, and the size of its derivative on a logarithmic scale.",
@@ -273,8 +277,6 @@ def fill(
     picture, progress, said = places
     model = state.model
     titles = (cliff.title(model, cliff.sides(chosen)[0]), cliff.title(model, cliff.sides(chosen)[1]))
-    common = cliff.same(model, chosen)
-    stopped = st.session_state.get("cliff.stopped") == common
     fine = cliff.fits(model)
     grids = [FINE] if fine and cliff.portion(model) >= FINE**2 else [COARSE, FINE] if fine else [COARSE]
 
@@ -286,7 +288,8 @@ def fill(
         )  # fmt: skip
 
     try:
-        plane, drawn = cliff.span(model, chosen), None
+        common, plane, drawn = cliff.same(model, chosen), cliff.span(model, chosen), None
+        stopped = st.session_state.get("cliff.stopped") == common
         found = _surface(*common, grids[-1])
         if found.done.all():
             grids = grids[-1:]
@@ -310,7 +313,7 @@ def fill(
 def _grow(
     found: Surface, run: Run, plane: cliff.Span, many: int, progress: DeltaGenerator, side: int, common: object
 ) -> None:
-    """Compute what is missing of a surface, with a bar and a button to stop where it takes more than one portion."""
+    """Compute what is missing of a surface, with a bar and a button to end it where it takes more than one portion."""
     bar = None
     while found.grow(run, plane, many):
         share = float(found.done.mean())
@@ -318,7 +321,7 @@ def _grow(
             with progress.container(horizontal=True, vertical_alignment="center"):
                 bar = st.progress(share)
                 if side == FINE:
-                    st.button("Stop", key="cliff.stop", on_click=_stop, args=(common,))
+                    st.button("Coarse is enough", key="cliff.stop", on_click=_stop, args=(common,))
         bar.progress(share, f"{side} × {side} points, {share:.0%}")
 
 
