@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 _DECADES: Final = 1.5  # powers of ten that a linear scale still shows
 _ARROW: Final = 0.13  # length of the gradient's arrow, as a share of the picture
-_STEPS: Final = (("plain", "step", "diamond", 1), ("clipped", "clipped step", "square", 0))
+_STEPS: Final = (("plain", "step", "diamond", 1), ("clipped", "clipped", "square", 0))
 
 
 def surface(
@@ -53,12 +53,12 @@ def surface(
     )
     figure.update_layout(
         height=470,
-        margin={"l": 12, "r": 12, "t": 56, "b": 44},
+        margin={"l": 12, "r": 12, "t": 44, "b": 44},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": theme.FONT, "color": colours.ink, "size": 14},
         hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 1, "yanchor": "top"},
     )
     return figure
 
@@ -157,13 +157,13 @@ def _said(found: Surface, names: tuple[str, ...]) -> list[list[str]]:
 def _points(here: Pair, descent: Descent | None) -> list[tuple[str, str, int | None, Pair, float | None]]:
     """What is marked: its name, its symbol, which colour of the series (None: ink), its place, its loss."""
     if descent is None:
-        return [("you are here", "circle", None, here, None)]
+        return [("here", "circle", None, here, None)]
     steps = [
         (title, sign, colour, step.to, step.loss)
         for key, title, sign, colour in _STEPS
         for step in [descent.plain if key == "plain" else descent.clipped]
     ]
-    return [*steps, ("you are here", "circle", None, here, descent.loss)]
+    return [*steps, ("here", "circle", None, here, descent.loss)]
 
 
 def _ends(found: Surface) -> tuple[Pair, Pair]:
@@ -222,7 +222,7 @@ def _map(
             shown, mark, size = place, sign, 13
         elif _within(here, ends) and np.isfinite(place).all():
             shown, mark, size = _edge(here, place, ends), f"{sign}-open", 15
-            title = f"{title}, beyond the picture"
+            title = f"{title} (beyond)"
         else:
             continue
         ink = colours.ink if colour is None else colours.series[colour]
@@ -305,7 +305,7 @@ def _relief(
             "xaxis": {**axis, "title": {"text": names[0]}},
             "yaxis": {**axis, "title": {"text": names[1]}},
             "zaxis": {**axis, "title": {"text": "loss"}, **ticks},
-            "camera": {"eye": {"x": -1.5, "y": -1.5, "z": 0.9}},
+            "camera": {"eye": {"x": -1.8, "y": -1.8, "z": 1.1}, "center": {"x": 0, "y": 0, "z": -0.12}},
             "aspectmode": "manual",
             "aspectratio": {"x": 1.25, "y": 1.25, "z": 0.8},
         }

@@ -117,7 +117,7 @@ def sides(state: State, chosen: Cliff) -> None:
             keys.append(key := f"cliff.{name}.{word}")
             show(key, ends[end])
             row.number_input(
-                word, step=None, format="%g", key=key, on_change=apply, args=(key, _end(name, end)), width=120
+                word, step=None, format="%g", key=key, on_change=apply, args=(key, _end(name, end)), width=95
             )
     for key in keys:
         if key in st.session_state.faults:
