@@ -18,6 +18,7 @@ from engine.graph import roll, unroll
 from engine.initial import SCHEMES, Scheme, initialise
 from engine.magnitude import log_argument_grad_norm, log_grad_norm
 from engine.neurons import neurons
+from engine.plane import Plane, along, plane
 from engine.run import Overflow, Run, run
 from engine.spectra import bound, factors, growth, recurrent_matrices
 from engine.tasks import TASKS, Task
@@ -32,9 +33,11 @@ __all__ = [
     "Check",
     "EquationError",
     "Overflow",
+    "Plane",
     "Run",
     "Scheme",
     "Task",
+    "along",
     "bound",
     "by_loss",
     "by_loss_norm",
@@ -55,6 +58,7 @@ __all__ = [
     "neuron_network",
     "neurons",
     "parse",
+    "plane",
     "recurrent_matrices",
     "rnn",
     "roll",

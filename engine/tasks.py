@@ -399,6 +399,29 @@ def sine(
     )
 
 
+@_task("A number to be reached")
+def reach(
+    steps: Steps = 50,
+    target: Annotated[
+        float, Setting("Target", "float", lower=-1e6, upper=1e6, help="The number that is wanted at the end.")
+    ] = 0.7,
+) -> Task:
+    """Be at a given number after the last step, with nothing coming in: all is up to the weights and the first state.
+
+    x (T, 1, 1) of zeros, y (T, 1, 1) the same target at each step; weights 0, …, 0, 1.
+    Source: Pascanu, Mikolov & Bengio (2013), 50 steps and 0.7. **Holds:** longer_begins_with_shorter.
+    """
+    return Task(
+        x=np.zeros((steps, 1, 1)),
+        y=np.full((steps, 1, 1), float(target)),
+        weights=_last_step(steps),
+        labels=_step_numbers(steps),
+        sentence=f"Be at {target:g} after step {steps}, with nothing coming in.",
+        source="Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks",
+        inputs=("nothing",),
+    )
+
+
 # --- tests of memory ---------------------------------------------------------------------------------------------
 
 

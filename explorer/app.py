@@ -31,7 +31,9 @@ def main() -> None:
         st.Page(compare.page, title="Compare", url_path="compare"),
         st.Page(cliff.page, title="The cliff", url_path="cliff"),
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    st.session_state.page = page.url_path  # of which widgets must know, see controls.show
+    page.run()
 
 
 @st.cache_resource(show_spinner=False)

@@ -118,9 +118,15 @@ def plain(text: str) -> str:
 
 
 def show(key: str, value: Any) -> None:
-    """Set a widget's value from the state, unless what it holds was refused and is still being worked on."""
+    """Set a widget's value from the state, unless what it holds was refused and is still being worked on.
+
+    On another page it is another widget, which knows nothing of the value that the session still has under its key.
+    """
     session = st.session_state
-    if key not in session.faults and (key not in session or session[key] != value):
+    page = session.get("page", "")
+    elsewhere = session.setdefault("shown", {}).get(key, page) != page
+    session.shown[key] = page
+    if elsewhere or (key not in session.faults and (key not in session or session[key] != value)):
         session[key] = value
 
 
@@ -219,9 +225,17 @@ def _ready(label: str, key: str, names: list[str], chosen: str | None) -> None:
         format_func=lambda name: PRESETS[name].title,
         key=key,
         on_change=apply,
-        args=(key, lambda state, name: replace(PRESETS[name].state, view=state.view) if name else state),
+        args=(key, started),
         label_visibility="visible" if key == "preset" else "collapsed",
     )
+
+
+def started(state: State, name: str | None) -> State:
+    """The state with the network of a ready screen; it is looked at as before, but for the surface of its loss."""
+    if not name:
+        return state
+    preset = PRESETS[name].state
+    return replace(preset, view=replace(state.view, cliff=preset.view.cliff))
 
 
 def network(model: Model) -> None:

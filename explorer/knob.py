@@ -79,11 +79,11 @@ def kinds(model: Model, of: str) -> tuple[str, ...]:
         raise ValueError(f"there is no {shown(of) or 'step'} to be turned here")
     if not of:
         return ("step",)
-    shape = _base(model, of).shape
+    shape = base(model, of).shape
     if of == "x":
         return ("gain",)
     if len(shape) == 1:
-        return ("added", *["gain"] * bool(_base(model, of).any()), "entry")
+        return ("added", *["gain"] * bool(base(model, of).any()), "entry")
     return ("gain", *["radius"] * (shape[0] == shape[1]), "norm", "entry")
 
 
@@ -127,11 +127,11 @@ def values(model: Model, turn: Turn) -> tuple[float, ...]:
         reach = 2.0 * max(1.0, 10.0 ** np.floor(np.log10(abs(turn.centre) or 1)))
         return tuple((turn.centre + reach * away).tolist())
     found = turn.centre * _WIDEST**away
-    size = _size(_without(model, turn.of), turn.of, turn.kind)
-    if turn.kind != "gain" and _WIDEST**-1 < abs(turn.centre) * size < _WIDEST:
-        nearest = int(np.argmin(np.abs(np.log(np.abs(found) * size))))
+    one = size(model, turn)
+    if turn.kind != "gain" and _WIDEST**-1 < abs(turn.centre) * one < _WIDEST:
+        nearest = int(np.argmin(np.abs(np.log(np.abs(found) * one))))
         if nearest != _MIDDLE:
-            found[nearest] = np.sign(turn.centre) / size
+            found[nearest] = np.sign(turn.centre) / one
     return tuple(found.tolist())
 
 
@@ -161,7 +161,7 @@ def labels(model: Model, turn: Turn) -> tuple[str, ...]:
     """The values as they are written: radius and norm as such; of a vector that is the same throughout, its entries."""
     found, sign = np.array(values(model, turn)), ""
     if turn.kind in ("radius", "norm"):
-        found = np.abs(found) * _size(_without(model, turn.of), turn.of, turn.kind)
+        found = np.abs(found) * size(model, turn)
     if turn.kind == "added":
         common = _common(model, turn.of)
         sign = "+" if common is None else ""
@@ -215,26 +215,29 @@ def check_size(model: Model) -> None:
         )
 
 
+def base(model: Model, of: str) -> Array:
+    """The array as it is before it is turned as a whole."""
+    plain = _without(model, of)
+    return models.task(plain).x if of == "x" else models.parameters(plain)[of]
+
+
+def size(model: Model, turn: Turn) -> float:
+    """What a value of 1 stands for: the spectral radius or the largest singular value of the array, and 1 for the rest."""
+    return _size(_without(model, turn.of), turn.of, turn.kind) if turn.kind in ("radius", "norm") else 1.0
+
+
 def _without(model: Model, of: str) -> Model:
     """The model with the array as it is before it is turned as a whole."""
     return models.with_turn(model, of, 1.0) if models.turned(model, of) != (1, 0) else model
 
 
-def _base(model: Model, of: str) -> Array:
-    plain = _without(model, of)
-    return models.task(plain).x if of == "x" else models.parameters(plain)[of]
-
-
 @lru_cache(maxsize=64)
 def _size(plain: Model, of: str, kind: str) -> float:
-    """What a factor of 1 stands for: the spectral radius or the largest singular value of the array; 1 for a gain."""
-    if kind == "gain":
-        return 1.0
-    array = _base(plain, of)
+    array = base(plain, of)
     return float(np.abs(np.linalg.eigvals(array)).max() if kind == "radius" else np.linalg.norm(array, 2))
 
 
 def _common(model: Model, of: str) -> float | None:
     """The one number that all entries of a vector are, before it is turned."""
-    base = _base(model, of)
-    return float(base[0]) if (base == base[0]).all() else None
+    array = base(model, of)
+    return float(array[0]) if (array == array[0]).all() else None

@@ -22,6 +22,7 @@ from engine.graph import Parameters
 from engine.initial import SCHEMES, Scheme, Setting, shown
 from explorer import model as models
 from explorer import theme
+from explorer.cliff import Cliff
 from explorer.knob import Turn
 from explorer.model import OWN, Edits, Model, Value
 
@@ -112,6 +113,7 @@ class View:
     edges, picture  keys of `EDGES` and `PICTURES`
     scale           key of `theme.SCALES`
     columns         of a comparison: two or three texts, as `comparison.column` reads them; else empty
+    cliff           the surface of the loss over two numbers, and the descent on it
 
     Of the page on vanishing gradients:
     state, parameter  the name of the state and of the parameter that are looked at; "" or one that is not there: the first
@@ -143,6 +145,7 @@ class View:
     cut: int = 5
     clip: float = 1.0
     columns: tuple[str, ...] = ()
+    cliff: Cliff = field(default_factory=Cliff)
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -334,6 +337,17 @@ PRESETS: Final[Mapping[str, Preset]] = {
         )
         for bias in (0, 1)
     },
+    "cliff": Preset(
+        "The cliff",
+        "One unit, x(t) = w σ(x(t−1)) + b, over 50 steps, at the foot of a wall of its loss; the page The cliff draws it.",
+        State(
+            Model(cell="one_unit", task="reach",
+                  edits=((("W", (0, 0)), 5.0), (("b", (0,)), -2.6125), (("h", (0, 0, 0)), 0.5))),
+            View(cliff=Cliff(Turn("entry", "W", 1.0, (0, 0)), Turn("entry", "b", 1.0, (0,)), (4.0, 6.5), (-3.5, -1.0),
+                             rate=0.001, limit=100.0)),
+        ),
+        "Pascanu, Mikolov & Bengio (2013), 2.3 and figure 6",
+    ),
 }  # fmt: skip
 
 
@@ -417,6 +431,22 @@ def _knob(text: str) -> Turn:
 
 def _knob_written(turn: Turn | None) -> str:
     return ",".join([turn.kind, turn.of, _short(turn.centre), *map(str, turn.index)]) if turn else ""
+
+
+def _side(text: str) -> Turn:
+    kind, of, *index = [*text.split(","), ""][: max(text.count(",") + 1, 2)]
+    return Turn(kind, of, 1.0, tuple(map(_whole, index)))
+
+
+def _side_written(turn: Turn | None) -> str:
+    return ",".join([turn.kind, turn.of, *map(str, turn.index)]) if turn else ""
+
+
+def _ends(text: str) -> tuple[float, float]:
+    if text.count(",") != 1:
+        raise ValueError("two numbers with a comma are needed")
+    low, high = map(_number, text.split(","))
+    return low, high
 
 
 def packed(text: str) -> str:
@@ -517,9 +547,20 @@ _VIEW: Final = {
     "spread": _Field("spread"),
     "tab": _Field("tab"),
     "pair": _Field("pair", _pair, lambda pair: _listed(pair or ())),
-    "cut": _Field("cut", _whole),
+    "every": _Field("cut", _whole),
     "clip": _Field("clip", _number, _short),
     "compare": _Field("columns", lambda text: tuple(text.split("|")), "|".join),
+}
+_CLIFF: Final = {
+    "across": _Field("across", _side, _side_written),
+    "up": _Field("up", _side, _side_written),
+    "across_range": _Field("across_range", _ends, lambda ends: _listed(ends or ())),
+    "up_range": _Field("up_range", _ends, lambda ends: _listed(ends or ())),
+    "rate": _Field("rate", _number, _short),
+    "limit": _Field("limit", _number, _short),
+    "norm": _Field("norm"),
+    "surface": _Field("picture"),
+    "cut": _Field("cut"),
 }
 
 
@@ -542,6 +583,7 @@ def _written(state: State) -> Iterator[tuple[str, str]]:
     yield from fields(_EDITS, model, usual.model)
     yield from ((f"turn.{name}", _listed(row if row[1] else row[:1])) for name, *row in model.scaled)
     yield from fields(_VIEW, view, usual.view)
+    yield from fields(_CLIFF, view.cliff, usual.view.cliff)
     yield from ((f"range.{lens}", f"{low},{high}") for lens, low, high in view.ranges)
 
 
@@ -568,6 +610,7 @@ class _Reading:
         self.fields(_EDITS, self.model)
         self.group("turn.", lambda name, text: models.with_turn(self.state.model, name, *_factor(text)))
         self.fields(_VIEW, lambda **change: replace(self.state, view=replace(self.state.view, **change)))
+        self.fields(_CLIFF, self.cliff)
         self.group("range.", lambda lens, text: _with_range_of(self.state.view, lens, *_pair(text)))
         if self.left:
             names = ", ".join(shown(key) for key in list(self.left)[:5])
@@ -575,6 +618,10 @@ class _Reading:
 
     def model(self, **change: Any) -> State:
         return replace(self.state, model=models.changed(self.state.model, **change))
+
+    def cliff(self, **change: Any) -> State:
+        view = self.state.view
+        return replace(self.state, view=replace(view, cliff=replace(view.cliff, **change)))
 
     def fields(self, table: Mapping[str, _Field], change: Callable[..., State]) -> None:
         for key, row in table.items():

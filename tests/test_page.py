@@ -349,7 +349,7 @@ def test_every_cell_shows_its_parameters(cell, parameters) -> None:
     assert not app.error
     assert not app.warning
     fine(app.button_group(key="graph").set_value("rolled").run())
-    assert nodes(app) == len(CATALOGUE[cell].nodes) + len(CATALOGUE[cell].parameters) + 2
+    assert nodes(app) == len(CATALOGUE[cell].nodes) + len(CATALOGUE[cell].parameters) + 1 + CATALOGUE[cell].reads_x
 
 
 def test_the_rolled_graph_can_be_fitted() -> None:

@@ -49,7 +49,7 @@ LAYERS = {
         tape
         run
         graph links
-        flow truncation
+        flow truncation plane
         magnitude spectra expansion
         checks explain neurons
         __init__
@@ -58,6 +58,7 @@ LAYERS = {
         __init__
         model theme grid
         knob
+        cliff
         state
         scene session vanishing
         neurons comparison

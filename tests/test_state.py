@@ -16,7 +16,9 @@ from engine.catalogue import ACTIVATIONS
 from engine.equations import MAX_TEXT
 from engine.initial import SCHEMES, Scheme
 from engine.tasks import TASKS
+from explorer import cliff
 from explorer import model as models
+from explorer.cliff import Cliff
 from explorer.knob import Turn
 from explorer.model import COUNTS, MAX_STEPS, OWN, Model
 from explorer.state import (
@@ -86,6 +88,25 @@ def changes(draw, model):
 
 
 @st.composite
+def cliffs(draw, name):
+    """Any surface of the loss, over numbers of the parameter and of x."""
+    ends = st.none() | st.tuples(st.floats(-1e9, -1e-9), st.floats(0, 1e9))
+    return Cliff(
+        across=draw(st.none() | st.builds(Turn, st.sampled_from(["gain", "norm"]), st.just(name))),
+        up=draw(
+            st.none() | st.sampled_from([Turn("gain", "x"), Turn("added", name), Turn("entry", "zz", 1.0, (3, 4))])
+        ),
+        across_range=draw(ends),
+        up_range=draw(ends),
+        rate=draw(st.floats(1e-12, 1e12)),
+        limit=draw(st.floats(1e-12, 1e12)),
+        norm=draw(st.sampled_from(list(cliff.NORMS))),
+        picture=draw(st.sampled_from(list(cliff.PICTURES))),
+        cut=draw(st.sampled_from(list(cliff.CUTS))),
+    )
+
+
+@st.composite
 def states(draw):
     """Any state that the page can reach by its widgets."""
     model = models.changed(
@@ -143,6 +164,7 @@ def states(draw):
         columns=draw(
             st.sampled_from([(), ("", "cell=lstm"), ("cut=10", "", "whole=1&text=a+%7C%26"), ("zz", "=%", "")])
         ),
+        cliff=draw(cliffs(name)),
     ).with_range(draw(st.integers(-300, 0)), draw(st.integers(1, 300)))
     return State(model, replace(view, lens=draw(st.sampled_from(list(LENSES)))))
 
@@ -167,8 +189,9 @@ def test_presets_fit_into_a_link(preset) -> None:
 OWN_CELL = packed("h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll(y_hat, y)")
 KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period",
         "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
+        "across", "up", "across_range", "up_range", "rate", "limit", "norm", "surface", "cut",
         "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "range.value",
-        "state", "of", "spread", "tab", "pair", "cut", "clip",
+        "state", "of", "spread", "tab", "pair", "every", "clip",
         "range.", "n.", "<b>", "", "knob", "compare", "turn.W", "turn.b", "turn.x", "turn.",
         "__class__"]  # fmt: skip
 WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last", "3", "-1", "1e999", "nan", "999999999999",
@@ -176,6 +199,7 @@ WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last",
          "<script>alert(1)</script>", "x1,y\n1,0", "", ",", ":", "\ud800", "0" * 5000, "٣", "1_0", "value",
          "gain,W,1", "entry,W,0.5,0,0", "step,,3", "gain,W", "-1.5", "0", "1e99,1e99", "1,0.5",
          "|cell=lstm", "|", "||", "|||", "|<b>", "|cut=10|whole=1&cell=gru",
+         "entry,W,0,0", "gain,W,1e9", "added,b", "step,", "-2,3", "3,-2", "nan,1", "all", "relief",
          "W[0,1]=0.5", "y[0,0]=1;W[0,0]=2", "W[0]=nan", "b[9]=1", OWN_CELL]  # fmt: skip
 
 
@@ -318,8 +342,9 @@ def test_a_run_too_large_is_refused_before_it_is_made() -> None:
 def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
     names = {setting.name for entry in TASKS.values() for setting in entry.settings}
     own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
+           "across", "up", "across_range", "up_range", "rate", "limit", "norm", "surface", "cut", "every",
            "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "knob", "eq",
-           "edit", "state", "of", "spread", "tab", "pair", "cut", "clip", "compare"}  # fmt: skip
+           "edit", "state", "of", "spread", "tab", "pair", "clip", "compare"}  # fmt: skip
     assert not names & own
     assert not any("." in name for name in names)
 

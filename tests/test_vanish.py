@@ -363,7 +363,7 @@ def test_truncation_and_clipping_have_numbers() -> None:
     run = models.run(models.changed(Model(), task="noise"))
     assert f"{100 * engine.cut(run, 5).error['W']:.4g} %" in words(app)
     fine(app.number_input(key="vanish.cut").set_value(3).run())
-    assert query(app)["cut"] == "3"
+    assert query(app)["every"] == "3"
     assert f"{100 * engine.window(run, 3).error['W']:.4g} %" in words(app)
     fine(app.number_input(key="vanish.clip").set_value(0.5).run())
     assert f"multiplied by {engine.clip_by_norm(run.param_grad, 0.5)[1]:.4g}" in words(app)

@@ -15,11 +15,13 @@ from explorer.figures.routes import routes
 from explorer.figures.shares import shares
 from explorer.figures.singular import singular
 from explorer.figures.slopes import slopes
+from explorer.figures.surface import cut, surface
 from explorer.figures.triangle import triangle
 
 __all__ = [
     "copies",
     "curves",
+    "cut",
     "decay",
     "eigenvalues",
     "gradients",
@@ -31,5 +33,6 @@ __all__ = [
     "singular",
     "slopes",
     "strip",
+    "surface",
     "triangle",
 ]

@@ -44,8 +44,8 @@ def number(value: float) -> str:
         return "nan" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    if 1e-4 <= abs(value) < 1e5:
-        return f"{value:.4g}".replace("-", "−")
+    if abs(value) >= 1e-4 and "e" not in (plain := f"{value:.4g}"):
+        return plain.replace("-", "−")
     digits, exponent = f"{value:.2e}".split("e")
     return f"{digits}·{power(int(exponent))}".replace("-", "−")
 
