@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import streamlit as st
@@ -208,7 +208,12 @@ def _jacobian(run: Run, name: str, t: int, sample: int) -> None:
     if len(jacobian) <= notation.WIDE:
         st.latex(f"J = {notation.matrix(jacobian)}")
     else:
-        st.dataframe(jacobian, height=260)
+        st.dataframe(jacobian, height=260, column_config=columns(jacobian))
+
+
+def columns(matrix: Array) -> dict[str, Any]:
+    """How the columns of a matrix are written in a table: counted from 1, three digits."""
+    return {str(j): st.column_config.NumberColumn(str(j + 1), format="%.3g") for j in range(matrix.shape[1])}
 
 
 def _messages(run: Run, back: explain.Backward, own: str, pixels: int) -> None:

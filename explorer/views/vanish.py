@@ -27,7 +27,7 @@ from explorer.scene import LONG, USUAL, Array, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views import network
 from explorer.views.frame import begin, computed, overflow, sentences
-from explorer.views.inspector import clicked, select
+from explorer.views.inspector import clicked, columns, select
 from explorer.views.network import of_view, sample_of
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
@@ -367,7 +367,7 @@ def _jacobians(state: State, run: Run, palette: str, name: str, pixels: int) -> 
     if max(matrix.shape) <= notation.WIDE:
         st.latex(rf"\frac{{\partial {at}^{{({t})}}}}{{\partial {at}^{{({s})}}}} = {notation.matrix(matrix)}")
     else:
-        st.dataframe(matrix, height=260)
+        st.dataframe(matrix, height=260, column_config=columns(matrix))
     with here:
         _jacobian_triangle(state, one, palette, name, (t, s), pixels, run.B)
 
