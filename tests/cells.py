@@ -314,16 +314,18 @@ def cases(draw: Any, kinks: bool = True, large: bool = False) -> Case:
     )
 
 
-_SUM = "b + W @ h + R @ k"
+_P = "softmax(b + V @ c + W @ h)"
 #: Cases in which links have once been joined wrongly, or in which a gradient is no finite number though every value is.
 HARD = (
-    Case("k = -(k[t-3] + k[t-1]) * k[t-2]\nL = bce(sigmoid(b + W @ k), y)", 7, 1, initial="KBn", weights="last"),
+    Case(
+        "k = -(k[t-3] + k[t-1]) * k[t-2]\nL = bce(sigmoid(b + W @ k), y)", 7, 1, initial="KBn", weights="last", seed=7
+    ),
     Case("k = 1e3 * k[t-1]\np = sigmoid(b + W @ k)\nL = bce(p, y)\nM = 0.5 * L[t-1]", 4, 2, initial="KBn"),
-    Case(f"h = b_h\nk = b_k\np = softmax({_SUM})\nL = nll(p, y)\nM = mse(p[t-1] + V @ p, y)", 5, 1),
-    Case(f"h = b_h\nk = b_k\np = softmax({_SUM})\nL = nll(p, y)\nM = mse(p[t-2] * p, y) + L[t-1]", 5, 2),
-    Case("v = p[t-1] + b\np = softmax(v + W @ v)\nL = nll(p, y)"),  # a sum and a product along one edge
-    Case("h = M @ L[t-1]\nL = mse(b + W @ h, y)", B=1),  # one unit becomes many
-    Case("h = M @ L[t-1] + N @ L[t-2]\nL = mse(b + W @ h + W @ k[t-1], y)\nk = N_2 @ L", 5, 1),
+    Case(f"h = b_h\np = {_P}\nL = nll(p, y)\nM = mse(p[t-1] + V @ p, y)", 5, 1, n_y=2, n_h=1),
+    Case(f"h = b_h\np = {_P}\nL = nll(p, y)\nM = mse(p[t-2] * p, y) + L[t-1]", 7, 1, n_y=2, n_h=1),
+    Case("v = p[t-1] + b\np = softmax(v + W @ v)\nL = nll(p, y)", 5, 1, n_y=2),  # a sum and a product along one edge
+    Case("h = M @ L[t-1]\nL = mse(b + W @ h, y)", 5, 1, n_y=2, n_h=1),  # one unit becomes many
+    Case("h = M @ L[t-1] + N @ L[t-2]\nL = mse(b + W @ h + W @ k[t-1], y)\nk = N_2 @ L", 5, 1, n_y=2, n_h=1),
     Case("h = tanh(W @ h[t-3] + U @ x)\nk = h[t-3]\nL = mse(V @ h + k, y)", 2, 1, initial="KBn"),
 )
 

@@ -140,7 +140,7 @@ def test_jacobians_match_the_complex_step(text) -> None:
 @settings(max_examples=15)
 def test_jacobians_of_any_cell_match_the_complex_step(case) -> None:
     run = case.run()
-    if run.dtype == np.float64 and largest((*run.grad.values(), *run.value.values())) < 1e4:
+    if run.overflow is None and run.dtype == np.float64 and largest((*run.grad.values(), *run.value.values())) < 1e4:
         assert_jacobians_match(run)
 
 

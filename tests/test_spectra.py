@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cells import FEATURES, Case, agree, cases, hard, largest
+from cells import FEATURES, HARD, Case, agree, cases, hard, largest
 from hypothesis import given, settings
 
 import engine
@@ -324,6 +324,32 @@ def test_what_is_said_of_any_cell_agrees(case) -> None:
                 norms = engine.jacobian_norm(run, name, name, kind=kind)  # type: ignore[arg-type]
                 finite = np.where(np.isfinite(jacobian), jacobian, 0)
                 assert agree(norms, np.linalg.norm(finite, order, axis=(-2, -1)), 1e-10 * largest([jacobian], 1e-3))
+
+
+@pytest.mark.parametrize("case", HARD[:2], ids=["weight 0", "several samples"])
+def test_a_gradient_that_is_no_finite_number_is_none_in_any_account(case) -> None:
+    run = case.run()
+    assert run.overflow is None
+    assert not all(np.isfinite(grad).all() for grad in run.grad.values())
+    with np.errstate(all="ignore"):
+        whole = engine.cut(run, run.T), engine.window(run, run.T)
+        for name, grad in run.grad.items():
+            margin, parts = 1e-10 * largest(run.grad.values()), engine.by_loss(run, name)
+            by_hand = engine.jacobian(run, "L", name)[..., 0, :] * run.weights[:, None, :, None] / run.B
+            total = sum((route.vector for route in engine.routes(run, name)), np.zeros(grad.shape))
+            for found in (parts.sum(axis=0), by_hand.sum(axis=0), total, *(other.grad[name] for other in whole)):
+                assert agree(found, grad, margin), name
+            norms = np.linalg.norm(parts, axis=-1)
+            assert agree(engine.by_loss_norm(run, name), norms, margin), name
+
+
+@hard
+@given(cases(kinks=False))
+@settings(max_examples=20)
+def test_growth_of_any_cell_is_that_of_the_last_state_by_the_first(case) -> None:
+    run = replace(case, dtype="float64").run()
+    if run.overflow is None and largest((*run.grad.values(), *run.value.values())) < 1e4:
+        for name in run.grad:
             assert_growth_is_that_of_the_last_state_by_the_first(run, name)
 
 
