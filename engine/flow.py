@@ -28,7 +28,8 @@ def by_loss(run: Run, name: str) -> Array:
     """The gradient at a node, or at x, of each step's loss alone: (T, T, B, n), [t of the loss, t of the node].
 
     Zero where the node comes after the loss. The loss of step t is its weight in the total times L(t).
-    **Holds:** by_loss_sums_to_the_gradient (over the first axis, to run.grad[name]).
+    **Holds:** by_loss_sums_to_the_gradient: over the first axis, to run.grad[name] wherever that is finite. Where it is not
+    (∇ŷ = −y/ŷ at ŷ = 0, which the weight 0 turns into nan) the sum is not finite either.
     Raises ValueError for an unknown name, or for more than MAX_BYTES, with the T that would fit.
     """
     known(run, name)

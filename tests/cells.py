@@ -2,16 +2,18 @@
 
 `texts` gives any text of the language's grammar; `cases` adds sizes, steps, samples, weights, initial values, targets
 and precision. A `Case` prints as the call that makes it again, and shrinks to a short text, one step and one unit.
-`FEATURES` are texts that have, each, one thing that a schedule could get wrong.
+`FEATURES` are texts that have, each, one thing that a schedule could get wrong; `HARD` are cases for the linear system of links.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from hypothesis import example
 from hypothesis import strategies as st
 
 from engine import interpreter, parse, run
@@ -275,6 +277,19 @@ def exact(made: Run) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], di
         return interpreter.backpropagate(made.cell, made.sizes, wide, x, made.y, early, seed)
 
 
+def largest(arrays: Iterable[np.ndarray], floor: float = 1e-6) -> float:
+    """The largest finite magnitude, at least `floor`."""
+    return max([floor, *(float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in arrays)])
+
+
+def agree(found: np.ndarray, expected: np.ndarray, margin: float) -> bool:
+    """Whether arrays are finite at the same entries, and differ by no more than `margin` there."""
+    assert found.shape == expected.shape
+    finite = np.isfinite(expected)
+    same = np.array_equal(np.isfinite(found), finite)
+    return same and bool((np.abs(found[finite] - expected[finite]) <= margin).all())
+
+
 @st.composite
 def cases(draw: Any, kinks: bool = True, large: bool = False) -> Case:
     """Any case; `large` adds sizes at which a run goes other ways: many samples, many steps, wide vectors."""
@@ -297,3 +312,26 @@ def cases(draw: Any, kinks: bool = True, large: bool = False) -> Case:
         reduction=draw(st.sampled_from(["mean", "sum"])),
         dtype=draw(st.sampled_from(["float64", "float64", "float32"])),
     )
+
+
+_P = "softmax(b + V @ c + W @ h)"
+#: Cases in which links have once been joined wrongly, or in which a gradient is no finite number though every value is.
+HARD = (
+    Case(
+        "k = -(k[t-3] + k[t-1]) * k[t-2]\nL = bce(sigmoid(b + W @ k), y)", 7, 1, initial="KBn", weights="last", seed=7
+    ),
+    Case("k = 1e3 * k[t-1]\np = sigmoid(b + W @ k)\nL = bce(p, y)\nM = 0.5 * L[t-1]", 4, 2, initial="KBn"),
+    Case(f"h = b_h\np = {_P}\nL = nll(p, y)\nM = mse(p[t-1] + V @ p, y)", 5, 1, n_y=2, n_h=1),
+    Case(f"h = b_h\np = {_P}\nL = nll(p, y)\nM = mse(p[t-2] * p, y) + L[t-1]", 7, 1, n_y=2, n_h=1),
+    Case("v = p[t-1] + b\np = softmax(v + W @ v)\nL = nll(p, y)", 5, 1, n_y=2),  # a sum and a product along one edge
+    Case("h = M @ L[t-1]\nL = mse(b + W @ h, y)", 5, 1, n_y=2, n_h=1),  # one unit becomes many
+    Case("h = M @ L[t-1] + N @ L[t-2]\nL = mse(b + W @ h + W @ k[t-1], y)\nk = N_2 @ L", 5, 1, n_y=2, n_h=1),
+    Case("h = tanh(W @ h[t-3] + U @ x)\nk = h[t-3]\nL = mse(V @ h + k, y)", 2, 1, initial="KBn"),
+)
+
+
+def hard(test: Callable[..., None]) -> Callable[..., None]:
+    """A test of `cases` that is made of HARD first."""
+    for case in HARD:
+        test = example(case)(test)
+    return test

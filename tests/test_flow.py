@@ -8,8 +8,8 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
-from cells import FEATURES, Case, cases
-from hypothesis import example, given, settings
+from cells import FEATURES, Case, agree, cases, hard, largest
+from hypothesis import given, settings
 
 import engine
 from engine import CATALOGUE, flow, interpreter, wide
@@ -79,18 +79,31 @@ def test_by_loss_sums_to_the_gradient_and_its_norms_are_right(text) -> None:
             np.testing.assert_allclose(engine.by_loss_norm(run, name), np.linalg.norm(parts, axis=-1), rtol=1e-9)
 
 
+@hard
 @given(cases())
 @settings(max_examples=25)
 def test_by_loss_sums_to_the_gradient_of_any_cell(case) -> None:
     run = case.run()
-    if run.overflow is not None or max(np.abs(g).max() for g in run.grad.values()) > 1e6:
+    size, rounding = largest(run.grad.values()), 1e-10 if run.dtype == np.float64 else 1e-3
+    if run.overflow is not None or size > 1e6:
         return
-    for name in run.grad:
-        parts = engine.by_loss(run, name)
-        largest = max(np.abs(g).max() for g in run.grad.values())
-        assert np.abs(parts.sum(axis=0) - run.grad[name]).max() <= (1e-10 if run.dtype == np.float64 else 1e-3) * max(
-            largest, 1e-6
-        )
+    for name, grad in run.grad.items():
+        with np.errstate(all="ignore"):
+            parts = engine.by_loss(run, name)
+            assert agree(parts.sum(axis=0), grad, rounding * size), name
+            assert not parts[~np.tri(run.T, dtype=bool)].any(), name  # no loss reaches a later node
+            norms = np.linalg.norm(np.float64(parts), axis=-1)
+            assert agree(engine.by_loss_norm(run, name), norms, rounding * size), name
+            links = flow.system(run, run.cell.losses, name)
+            norms = np.linalg.norm(np.float64(grad), axis=-1)
+            assert agree(_linear(engine.log_grad_norm(run, name)), norms, rounding * size), name
+            for far in (False, True):
+                links.far[:] = far
+                assert agree(_linear(_Sweep(run, links, name).log10_norm()), norms, rounding * size), (name, far)
+
+
+def _linear(log10: np.ndarray) -> np.ndarray:
+    return np.where(np.isneginf(log10), 0, 10**log10)
 
 
 def stepped(run: Run, wrt: str, s: int, unit: int) -> dict[str, np.ndarray]:
@@ -123,14 +136,12 @@ def test_jacobians_match_the_complex_step(text) -> None:
         assert_jacobians_match(Case(text, 4, B, seed=2, initial="KBn").run())
 
 
+@hard
 @given(cases(kinks=False))
-@example(Case("h = M @ L[t-1]\nL = mse(b + W @ h, y)", B=1))  # one unit becomes many
-@example(Case("v = p[t-1] + b\np = softmax(v + W @ v)\nL = nll(p, y)"))  # a sum and a product along one edge
 @settings(max_examples=15)
 def test_jacobians_of_any_cell_match_the_complex_step(case) -> None:
     run = case.run()
-    largest = max(np.abs(g).max() for g in (*run.grad.values(), *run.value.values()))
-    if run.dtype == np.float64 and largest < 1e4:
+    if run.overflow is None and run.dtype == np.float64 and largest((*run.grad.values(), *run.value.values())) < 1e4:
         assert_jacobians_match(run)
 
 

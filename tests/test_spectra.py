@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from cells import FEATURES, Case
+from cells import FEATURES, HARD, Case, agree, cases, hard, largest
+from hypothesis import given, settings
 
 import engine
 from engine import CATALOGUE, interpreter, truncation
@@ -274,6 +277,101 @@ def test_windowed_gradients_are_partial_sums_of_by_loss(name, steps, monkeypatch
         assert max(found.error.values()) < 1e-12
     elif steps == 1:
         assert found.error["V"] < 1e-12 or name == "rnn_output"  # the output's weights need no later step
+
+
+def pieces_by_hand(run: Run, every: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Gradients of nodes and of parameters, from a run of its own for each piece."""
+    grads = {name: np.zeros_like(grad) for name, grad in run.grad.items()}
+    params = {name: np.zeros_like(grad) for name, grad in run.param_grad.items()}
+    for start in range(0, run.T, every):
+        steps = slice(start, start + every)
+        early = {
+            state: np.concatenate([run.initial[state], run.value[state]])[start : start + run.cell.lags[state]]
+            for state in run.cell.states
+        }
+        x = None if run.x is None else run.x[steps]
+        piece = engine.run(run.cell, run.parameters, x, run.y[steps], early, run.weights[steps], run.reduction)
+        for name, grad in grads.items():
+            grad[steps] = piece.grad[name]
+        for name, grad in params.items():
+            grad += piece.param_grad[name]
+    return grads, params
+
+
+@hard
+@given(cases())
+@settings(max_examples=20)
+def test_what_is_said_of_any_cell_agrees(case) -> None:
+    run = replace(case, dtype="float64").run()
+    margin = 1e-10 * largest(run.grad.values())
+    if run.overflow is not None or largest((*run.grad.values(), *run.value.values(), *run.param_grad.values())) > 1e4:
+        return
+    with np.errstate(all="ignore"):
+        cut, (grads, params), window = engine.cut(run, 2), pieces_by_hand(run, 2), engine.window(run, 2)
+        for name, grad in params.items():
+            assert agree(cut.param_grad[name], grad, 1e-10 * largest([*run.param_grad.values()])), name
+        for name, grad in run.grad.items():
+            assert agree(cut.grad[name], grads[name], margin), name
+            parts = engine.by_loss(run, name)
+            assert agree(window.grad[name], np.array([parts[t : t + 2, t].sum(0) for t in range(run.T)]), margin), name
+            total = sum((route.vector for route in engine.routes(run, name)), np.zeros(grad.shape))
+            assert agree(total, grad, margin), name
+            for t in {1, run.T}:
+                terms = engine.expand(run, name, t, run.B - 1).terms
+                assert agree(np.array([term.vector for term in terms]), parts[t - 1 :, t - 1, -1], margin), name
+        for name in run.grad:
+            jacobian = engine.jacobian(run, name, name)
+            each = np.array([jacobian[t + 1, t] for t in range(run.T - 1)]).reshape(-1, *jacobian.shape[2:])
+            assert agree(engine.factors(run, name).jacobian, each, 1e-10 * largest([each], 1e-3)), name
+            for kind, order in (("spectral", 2), ("fro", "fro")):
+                norms = engine.jacobian_norm(run, name, name, kind=kind)  # type: ignore[arg-type]
+                finite = np.where(np.isfinite(jacobian), jacobian, 0)
+                assert agree(norms, np.linalg.norm(finite, order, axis=(-2, -1)), 1e-10 * largest([jacobian], 1e-3))
+
+
+@pytest.mark.parametrize("case", HARD[:2], ids=["weight 0", "several samples"])
+def test_a_gradient_that_is_no_finite_number_is_none_in_any_account(case) -> None:
+    run = case.run()
+    assert run.overflow is None
+    assert not all(np.isfinite(grad).all() for grad in run.grad.values())
+    with np.errstate(all="ignore"):
+        whole = engine.cut(run, run.T), engine.window(run, run.T)
+        for name, grad in run.grad.items():
+            margin, parts = 1e-10 * largest(run.grad.values()), engine.by_loss(run, name)
+            by_hand = engine.jacobian(run, "L", name)[..., 0, :] * run.weights[:, None, :, None] / run.B
+            total = sum((route.vector for route in engine.routes(run, name)), np.zeros(grad.shape))
+            for found in (parts.sum(axis=0), by_hand.sum(axis=0), total, *(other.grad[name] for other in whole)):
+                assert agree(found, grad, margin), name
+            norms = np.linalg.norm(parts, axis=-1)
+            assert agree(engine.by_loss_norm(run, name), norms, margin), name
+
+
+@hard
+@given(cases(kinks=False))
+@settings(max_examples=20)
+def test_growth_of_any_cell_is_that_of_the_last_state_by_the_first(case) -> None:
+    run = replace(case, dtype="float64").run()
+    if run.overflow is None and largest((*run.grad.values(), *run.value.values())) < 1e4:
+        for name in run.grad:
+            assert_growth_is_that_of_the_last_state_by_the_first(run, name)
+
+
+def assert_growth_is_that_of_the_last_state_by_the_first(run: Run, name: str) -> None:
+    """The product of the Jacobians is the derivative of the last state by the initial one, by an imaginary step."""
+    found = engine.growth(run, name)
+    if found is None:
+        return
+    columns = []
+    for state, k in found.state:
+        for unit in range(run.sizes[state]):
+            early = {other: values.astype(complex) for other, values in run.initial.items()}
+            early[state][len(early[state]) - 1 - k, :, unit] += 1e-30j
+            values = interpreter.evaluate(run.cell, run.sizes, run.parameters, run.x, run.y, early, joint=False)
+            whole = {other: np.concatenate([early[other], values[other]]) for other in run.cell.states}
+            columns.append(np.concatenate([whole[other][-1 - j].imag / 1e-30 for other, j in found.state], axis=-1))
+    size = largest(columns, 1e-3)
+    norms = np.linalg.norm(np.stack(columns, axis=-1), 2, axis=(-2, -1))
+    assert agree(np.exp(found.log_norm[-1]), norms, 1e-9 * size), name
 
 
 def test_steps_and_limits_must_make_sense() -> None:
