@@ -1,7 +1,9 @@
 """Page set-up and navigation."""
 
 import importlib
+import math
 import sys
+import time
 from pathlib import Path
 
 # `streamlit run explorer/app.py` puts this folder on the path, not the root.
@@ -20,6 +22,9 @@ _STYLE = """<style>
 </style>"""
 
 
+_SENT = 0.1  # seconds after which all that a run has made has been sent
+
+
 def main() -> None:
     """The explorer: set-up, navigation, and the page that is asked for."""
     st.set_page_config(page_title="Unrolled", page_icon="🔁", layout="wide")
@@ -32,8 +37,11 @@ def main() -> None:
         st.Page(cliff.page, title="The cliff", url_path="cliff"),
     ]
     page = st.navigation(pages, position="top")
-    st.session_state.page = page.url_path  # of which widgets must know, see controls.show
+    session = st.session_state
+    # Of both, widgets must know: see controls.show. Streamlit sends some milliseconds after a run what it has to send.
+    session.page, session.arrived = page.url_path, time.monotonic() - session.pop("ended", math.inf) > _SENT
     page.run()
+    session.ended = time.monotonic()
 
 
 @st.cache_resource(show_spinner=False)

@@ -120,7 +120,9 @@ def plain(text: str) -> str:
 def show(key: str, value: Any) -> None:
     """Set a widget's value from the state, unless what it holds was refused and is still being worked on.
 
-    On another page it is another widget, which knows nothing of the value that the session still has under its key.
+    On another page it is another widget, which knows nothing of the value that the session still has under its key. And
+    what a run has sent that was stopped may never have arrived: the browser would then have a widget without its value, and
+    report the lowest as the user's.
     """
     session = st.session_state
     page = session.get("page", "")
@@ -128,6 +130,8 @@ def show(key: str, value: Any) -> None:
     session.shown[key] = page
     if elsewhere or (key not in session.faults and (key not in session or session[key] != value)):
         session[key] = value
+    elif not session.get("arrived", True):
+        session[key] = session[key]
 
 
 def _fault(key: str) -> None:
