@@ -48,10 +48,11 @@ LAYERS = {
         recurrence
         tape
         run
-        graph links
+        graph links formula
         flow truncation plane
         magnitude spectra expansion
         checks explain neurons
+        verdict
         __init__
     """,
     "explorer": """
