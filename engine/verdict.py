@@ -72,6 +72,7 @@ class Verdict:
     message     where shapes do not fit, or what cannot be compared: why
     others      the other networks
     circular    whether the formula reads the very thing that it is to give
+    place       line and column of the operation whose shapes do not fit
     """
 
     kind: Kind
@@ -84,6 +85,7 @@ class Verdict:
     message: str = ""
     others: tuple[Other, ...] = ()
     circular: bool = False
+    place: tuple[int, int] | None = None
 
 
 def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0) -> Verdict:
@@ -114,7 +116,8 @@ def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0) -> Verdict:
             others.append(Other(seed, _named_sizes(other), other.T, difference, of_other.kind == "right"))
         kind = "right" if all(row.agrees for row in others) else "here only"
     return Verdict(
-        kind, found.value, exact, numeric, found.difference, found.where, found.allowed, found.message, tuple(others), circular
+        kind, found.value, exact, numeric, found.difference, found.where, found.allowed, found.message, tuple(others),
+        circular, found.place,
     )  # fmt: skip
 
 
@@ -126,6 +129,7 @@ class _Compared:
     where: tuple[int, ...] = ()
     allowed: float = 0.0
     message: str = ""
+    place: tuple[int, int] | None = None
 
 
 def _compared(formula: Formula, run: Run, asked: Asked, sample: int, exact: Array) -> _Compared:
@@ -135,7 +139,7 @@ def _compared(formula: Formula, run: Run, asked: Asked, sample: int, exact: Arra
         shape = language.shape(formula, run, t)
         value, error = _found(formula, run, asked, sample)
     except Misfit as misfit:
-        return _Compared("misfit", None, message=str(misfit))
+        return _Compared("misfit", None, message=misfit.message, place=(misfit.line, misfit.column))
     wanted = _shape(run, asked, exact)
     plain = language.plain(value, shape)
     if shape != wanted and not (value.size == exact.size == 1):

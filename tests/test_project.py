@@ -59,7 +59,7 @@ LAYERS = {
         __init__
         model theme grid
         knob
-        cliff
+        cliff slips
         state
         scene session vanishing
         neurons comparison
