@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import streamlit as st
@@ -168,7 +170,7 @@ def badges(app) -> list[str]:
 
 @pytest.mark.parametrize("key", list(SLIPS))
 def test_every_slip_is_shown(key) -> None:
-    app = shown(slip=key)
+    app = shown(slip=key, task="worked")
     assert SLIPS[key].title in text(app)
     assert "your network" in text(app)
     assert "right" in badges(app)[1]
@@ -197,6 +199,10 @@ def test_a_formula_of_ones_own_is_judged() -> None:
         assert not app.exception
         assert word in badges(app)[2]
         assert not app.error
+        if word == "wrong]":
+            assert re.search(
+                r"off by up to \$[\d.]+\$, at entry \d: \$-?[\d.]+\$ where it should be \$-?[\d.]+\$\.", text(app)
+            )
     assert app.query_params["formula"]
     app.text_area(key="formula.text").set_value("V.T @\n g_oo").run()
     assert len(badges(app)) == 2
@@ -204,6 +210,14 @@ def test_a_formula_of_ones_own_is_judged() -> None:
     assert app.code[-1].value.endswith("\n ^")
     app.text_area(key="formula.text").set_value("V @ g_o").run()
     assert "shapes do not fit" in app.error[0].value
+
+
+def test_what_holds_here_only_says_where_it_does_not() -> None:
+    app = shown(ask="value,a,2", formula=packed("W @ h[t-1] + U @ x"))
+    assert "right at these numbers only" in badges(app)[2]
+    assert re.search(
+        r"on 3 of 3 random networks .* sizes x \d+, y \d+, h \d+ over \d+ steps, it is off by \$[\d.]+\$", text(app)
+    )
 
 
 def test_the_question_changes_with_its_kind() -> None:
@@ -237,12 +251,12 @@ def test_formulas_and_slips_in_the_browser(new_page) -> None:
     page = new_page("slips?ask=gradient,h,2")
     page.get_by_text("E5 Row or column").click()
     page.get_by_role("heading", name="Row or column").wait_for()
+    page.locator(".stMarkdownBadge", has_text="the shapes do not fit").wait_for()
     settle(page)
-    assert page.get_by_text("the shapes do not fit", exact=True).is_visible()
     assert "slip=E5" in page.url
     field = page.get_by_role("textbox", name="Formula")
     for formula, word in (("V.T @ g_o + W.T @ g_a[t+1]", "right"), ("V.T @ g_o + W @ g_a[t+1]", "wrong")):
         field.fill(formula)
         page.get_by_role("button", name="Test", exact=True).click()
-        page.locator(".st-key-own").get_by_text(word, exact=True).wait_for()
+        page.locator(".st-key-formula-own .stMarkdownBadge", has_text=re.compile(f"{word}$")).wait_for()
         settle(page)

@@ -26,6 +26,8 @@ from explorer.views.frame import begin, computed, overflow
 
 _LIST: Final = 1000  # pixels from which the list stands beside the slip
 _KEY: Final = "formula.text"
+_SHORT: Final = 40  # characters up to which two formulas have room side by side
+_LONG: Final = 230  # characters of LaTeX from which it is written smaller
 _WIDE: Final = 3  # columns up to which three arrays have room side by side
 
 #: What came of a formula -> in a word, its colour and its sign.
@@ -68,18 +70,19 @@ def page() -> None:
         " way.",
     )
     overflow(run)
-    if pixels >= _LIST:
+    wide = pixels >= _LIST
+    if wide:
         beside, place = st.columns([1, 3], gap="medium")
         with beside:
-            listed(state, st.radio)
+            listed(state, st.radio, "slip.list")
     else:
-        listed(state, st.selectbox)
+        listed(state, st.selectbox, "slip.box")
         place = st.container()
     with place:
-        slip(state, _case(state.model, state.view.slip, _sample(state, run)))
+        slip(state, _case(state.model, state.view.slip, _sample(state, run)), wide)
     st.divider()
-    with st.container(key="own"):
-        own(state, run)
+    with st.container(key="formula.own"):
+        own(state, run, wide)
     write_link(state)
 
 
@@ -101,16 +104,16 @@ def _case(model: Model, key: str, sample: int) -> Case:
 # --- the slips ---------------------------------------------------------------------------------------------------
 
 
-def listed(state: State, widget: Any) -> None:
-    """The list of the slips."""
-    show("slip", state.view.slip)
+def listed(state: State, widget: Any, key: str) -> None:
+    """The list of the slips, in one of two widgets."""
+    show(key, state.view.slip)
     widget(
-        "A slip", list(SLIPS), format_func=lambda key: f"{key}  {SLIPS[key].title}", key="slip", on_change=apply,
-        args=("slip", lambda state, key: replace(state, view=replace(state.view, slip=key))),
+        "A slip", list(SLIPS), format_func=lambda key: f"{key}  {SLIPS[key].title}", key=key, on_change=apply,
+        args=(key, lambda state, slip: replace(state, view=replace(state.view, slip=slip))),
     )  # fmt: skip
 
 
-def slip(state: State, found: Case) -> None:
+def slip(state: State, found: Case, wide: bool) -> None:
     """One slip: what is stated, the numbers, what holds, and why."""
     shown = SLIPS[state.view.slip]
     st.markdown(f"#### {shown.title}")
@@ -125,15 +128,16 @@ def slip(state: State, found: Case) -> None:
     st.caption(f"Tested on {network}, at $t = {found.asked.t}${sample}.")
     left = slips.left_side(found.run, found.asked)
     stated, right = found.stated_verdict, found.right_verdict
-    with st.container(horizontal=True, gap="medium"):
-        with st.container(width="stretch"):
-            st.markdown("**Stated**")
-            st.latex(f"{left} = {found.stated}", width="stretch")
-            badge(stated.kind)
-        with st.container(width="stretch"):
-            st.markdown("**Holds**")
-            st.latex(f"{left} = {found.right}", width="stretch")
-            badge(right.kind)
+    beside = wide and max(len(found.text), len(found.right_text)) <= _SHORT
+    places = st.columns(2) if beside else [st.container(), st.container()]
+    for place, title, latex, verdict in zip(
+        places, ("Stated", "Holds"), (found.stated, found.right), (stated, right), strict=True
+    ):
+        with place:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{title}**", width="content")
+                badge(verdict.kind)
+            equation(left, latex, wide)
     between = (
         ("numerical derivative", stated.measured)
         if found.asked.kind != "value"
@@ -154,6 +158,12 @@ def slip(state: State, found: Case) -> None:
                 f"{label} as my formula", key=f"slip.{key}", on_click=put,
                 args=(f"slip.{key}", _viewed(formula=text, asked=found.asked)),
             )  # fmt: skip
+
+
+def equation(left: str, right: str, wide: bool) -> None:
+    """An equation; a long one in smaller letters."""
+    size = r"\footnotesize " * (len(right) > (_LONG if wide else _LONG // 2))
+    st.latex(f"{size}{left} = {right}", width="stretch")
 
 
 def badge(kind: Kind) -> None:
@@ -183,32 +193,29 @@ def _outcome(verdict: Verdict) -> str:
     if kind in ("misfit", "unknown"):
         text = plain(verdict.message)
         return f"{text[:1].upper()}{text[1:]}."
-    entry = "".join(f", at entry {', '.join(str(i + 1) for i in verdict.where)}" * bool(verdict.where))
+    entry = f", at entry {', '.join(str(i + 1) for i in verdict.where)}" if verdict.where else ""
     if kind == "not finite":
         return f"It gives no finite number{entry}."
     difference = number(verdict.difference)
     if kind == "wrong":
         given = np.asarray(verdict.value).reshape(verdict.truth.shape)[verdict.where]
         right = verdict.truth[verdict.where]
-        return f"It is off by up to ${difference}${entry}: ${number(float(given), 4)}$ where it should be"
-        f" ${number(float(right), 4)}$."
+        numbers = f"${number(float(given), 4)}$ where it should be ${number(float(right), 4)}$"
+        return f"It is off by up to ${difference}${entry}: {numbers}."
     tried = len(verdict.others)
     if kind == "right":
-        also = (
-            f"on your network, and on {tried} random ones of the same cell with other sizes, weights and lengths"
-            if tried
-            else "here"
-        )
-        return f"It agrees {also}; the largest difference here is ${difference}$."
+        random = f", and on {tried} random ones of the same cell with other sizes, weights and lengths" if tried else ""
+        return f"It agrees on the network{random}; the largest difference here is ${difference}$."
     worst = max(
         (row for row in verdict.others if not row.agrees), key=lambda row: np.nan_to_num(row.difference, nan=np.inf)
     )
     sizes = ", ".join(f"{plain(written(name))} {size}" for name, size in worst.sizes.items())
-    off = f"it is off by ${number(worst.difference)}$" if np.isfinite(worst.difference) else "the shapes do not fit"
+    off = {np.inf: "the shapes do not fit"}.get(worst.difference, f"it is off by ${number(worst.difference)}$")
+    if np.isnan(worst.difference):
+        off = "it gives no finite number"
     failed = sum(not row.agrees for row in verdict.others)
     return (
-        f"It agrees at these numbers, by accident: on {failed} of {tried} random networks of the same cell it does"
-        f" not. On that with"
+        f"It agrees at these numbers, by accident: on {failed} of {tried} random networks of the same cell it does not. With"
         f" sizes {sizes} over {worst.T} steps, {off}."
     )
 
@@ -216,7 +223,7 @@ def _outcome(verdict: Verdict) -> str:
 # --- a formula of one's own --------------------------------------------------------------------------------------
 
 
-def own(state: State, run: Run) -> None:
+def own(state: State, run: Run, wide: bool) -> None:
     """Type a formula and have it tested."""
     st.markdown("#### Your own formula")
     asked = slips.settled(run, state.view.asked)
@@ -236,7 +243,7 @@ def own(state: State, run: Run) -> None:
     )
     text = state.view.formula
     if text.strip():
-        tested(state, run, asked, text)
+        tested(state, run, asked, text, wide)
     with st.expander("The language of formulas"):
         st.markdown(_LANGUAGE)
         st.caption(
@@ -302,7 +309,7 @@ def _asking(state: State, asked: Asked) -> State:
     return replace(state, view=replace(state.view, asked=asked))
 
 
-def tested(state: State, run: Run, asked: Asked, text: str) -> None:
+def tested(state: State, run: Run, asked: Asked, text: str, wide: bool) -> None:
     """The formula in LaTeX, what came of it, and its numbers beside the right ones."""
     try:
         found = language.parse(text, run.cell)
@@ -310,7 +317,7 @@ def tested(state: State, run: Run, asked: Asked, text: str) -> None:
         fault(text, error.message, error.line, error.column)
         return
     left = slips.left_side(run, asked)
-    st.latex(f"{left} = {found.latex()}", width="stretch")
+    equation(left, found.latex(), wide)
     verdict = _judged(state.model, text, asked, _sample(state, run), found)
     badge(verdict.kind)
     if verdict.place is not None:
