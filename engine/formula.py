@@ -31,7 +31,8 @@ from engine.run import Run
 
 MAX_FORMULA = 2_000  # characters
 _MAX_ENTRIES = 4_000_000  # of one array
-_MAX_WORK = 2e9  # multiplications of one evaluation
+_MAX_WORK = 2e8  # entries computed in one evaluation, which takes some seconds
+_PRODUCTS = 16  # multiplications of a product of matrices that take as long as one entry
 
 #: () a number, (n, 1) a column, (1, n) a row, (m, n) a matrix.
 Shape: TypeAlias = tuple[int, ...]
@@ -251,12 +252,14 @@ class _Reader:
 # --- shapes ------------------------------------------------------------------------------------------------------
 
 
-def shape(formula: Formula, run: Run, t: int | None = 1) -> Shape:
+def shape(formula: Formula, run: Run, t: int | None = 1, samples: int = 1) -> Shape:
     """The shape of what the formula gives for a run's sizes; t is None where it belongs to no step.
+
+    samples   for how many samples it will be evaluated
 
     Raises Misfit, which points at the operation and says what stands left and right of it.
     """
-    return _Shapes(run, t is not None).of(formula.part)
+    return _Shapes(run, t is not None, samples).of(formula.part)
 
 
 def said(found: Shape) -> str:
@@ -269,8 +272,8 @@ def said(found: Shape) -> str:
 class _Shapes:
     """Shapes from the inside out, and the work and memory that they cost, bounded before any of it is taken."""
 
-    def __init__(self, run: Run, stepped: bool) -> None:
-        self.run, self.stepped, self.many, self.work = run, stepped, 1, 0.0
+    def __init__(self, run: Run, stepped: bool, many: int = 1) -> None:
+        self.run, self.stepped, self.many, self.work = run, stepped, many, 0.0
 
     def of(self, part: Part) -> Shape:
         if isinstance(part, Number):
@@ -296,7 +299,7 @@ class _Shapes:
         operation = part.operation
         if operation == "sum_t":
             before = self.stepped, self.many
-            self.stepped, self.many = True, self.run.T
+            self.stepped, self.many = True, self.many * self.run.T
             found = self.of(part.arguments[0])
             self.stepped, self.many = before
             return found
@@ -321,7 +324,7 @@ class _Shapes:
                 raise self.misfit(
                     part, shapes, f"as many columns on the left as rows on the right are needed, {first[1]} ≠ {other[0]}"
                 )  # fmt: skip
-            self.work += first[0] * first[1] * other[1] * self.many
+            self.work += first[0] * first[1] * other[1] * self.many / _PRODUCTS
             return (first[0], other[1])
         if operation == "T":
             return first[::-1]
@@ -554,6 +557,9 @@ def _called(part: Call, cell: Cell) -> tuple[str, int]:
     if operation in ("+", "-"):
         right = of(arguments[1], _SUM if operation == "+" else _PRODUCT)
         return f"{of(arguments[0], _SUM)} {operation} {right}", _SUM
+    if operation in ("*", "/", "@") and isinstance(arguments[0], Call) and arguments[0].operation == "neg":
+        inner = Call(operation, (arguments[0].arguments[0], arguments[1]), part.place)  # (−u) v is written −u v
+        return f"-{_write(inner, cell, _PRODUCT)}", _SUM
     if operation == "neg":
         return f"-{of(arguments[0], _PRODUCT)}", _SUM
     if operation == "*":

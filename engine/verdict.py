@@ -88,17 +88,18 @@ class Verdict:
     place: tuple[int, int] | None = None
 
 
-def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0) -> Verdict:
+def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0, numeric: bool = True) -> Verdict:
     """Whether a formula is right. It is tried at the run's numbers and, if it agrees there, on other random networks of the
     same cell: other weights, sizes, inputs, initial values and, where the run's losses have factors, other factors.
 
     Two numbers agree if they differ by at most 1e-9 of the largest entry (1e-4 in float32), or by what rounding can have
-    done to the formula's own operations. Raises ValueError for what there is not.
+    done to the formula's own operations. Without `numeric` the numerical derivative is left out.
+    Raises ValueError for what there is not.
     **Holds:** right_formulas_are_right_for_every_cell, a_wrong_formula_is_wrong_on_every_network.
     """
     _check(run, asked, sample)
     exact = truth(run, asked, sample)
-    numeric = by_disturbance(run, asked, sample)
+    disturbed = by_disturbance(run, asked, sample) if numeric else None
     reads = [part for part in language.walk(formula.part) if isinstance(part, Name | Gradient)]
     circular = asked.kind != "jacobian" and any(
         (part.name, part.lag, isinstance(part, Gradient)) == (asked.name, 0, asked.kind == "gradient") for part in reads
@@ -116,7 +117,7 @@ def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0) -> Verdict:
             others.append(Other(seed, _named_sizes(other), other.T, difference, of_other.kind == "right"))
         kind = "right" if all(row.agrees for row in others) else "here only"
     return Verdict(
-        kind, found.value, exact, numeric, found.difference, found.where, found.allowed, found.message, tuple(others),
+        kind, found.value, exact, disturbed, found.difference, found.where, found.allowed, found.message, tuple(others),
         circular, found.place,
     )  # fmt: skip
 
@@ -136,7 +137,7 @@ def _compared(formula: Formula, run: Run, asked: Asked, sample: int, exact: Arra
     """A formula at the numbers of one run."""
     t = asked.t
     try:
-        shape = language.shape(formula, run, t)
+        shape = language.shape(formula, run, t, run.B if _shared(run, asked) else 1)
         value, error = _found(formula, run, asked, sample)
     except Misfit as misfit:
         return _Compared("misfit", None, message=misfit.message, place=(misfit.line, misfit.column))
@@ -169,13 +170,18 @@ def _compared(formula: Formula, run: Run, asked: Asked, sample: int, exact: Arra
 
 def _found(formula: Formula, run: Run, asked: Asked, sample: int) -> tuple[Array, Array]:
     """What the formula gives, and its rounding; for a parameter, which all samples share, their sum."""
-    if asked.name not in run.parameters or asked.kind != "gradient":
+    if not _shared(run, asked):
         return language.evaluated(formula, run, asked.t, sample)
     pairs = [language.evaluated(formula, run, asked.t, b) for b in range(run.B)]
     with np.errstate(all="ignore"):
         value = np.sum([value for value, _ in pairs], axis=0)
         error = np.sum([error + run.B * 2.3e-16 * np.abs(value) for value, error in pairs], axis=0)
     return value, error
+
+
+def _shared(run: Run, asked: Asked) -> bool:
+    """Whether what is asked is the gradient of a parameter, which all samples share."""
+    return asked.kind == "gradient" and asked.name in run.parameters
 
 
 def _shape(run: Run, asked: Asked, exact: Array) -> Shape:

@@ -6,7 +6,7 @@ A slip is tested on the user's own network if its right form holds there, else o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
@@ -308,13 +308,14 @@ def _tested(slip: Slip, form: Form, run: Run, sample: int, own: bool) -> Case | 
     stated = _parsed(form.stated, form, run, t, sample) if form.stated else None
     if right is None or (form.stated and stated is None):
         return None
-    right_verdict = judge(right, run, asked, sample)
+    right_verdict = judge(right, run, asked, sample, numeric=False)
     if right_verdict.kind != "right":
         return None
     if stated is None:
         latex, verdict = _cut_short(run, asked, sample)
     else:
         latex, verdict = stated.latex(), judge(stated, run, asked, sample)
+    right_verdict = replace(right_verdict, measured=verdict.measured)  # the same, and it may take a while
     remark = "" if verdict.value is None else slip.remark(run, asked, sample, verdict.value)
     text = "" if stated is None else stated.text
     return Case(run, own, asked, sample, text, right.text, latex, right.latex(), verdict, right_verdict, remark)

@@ -159,6 +159,23 @@ def test_latex_has_the_names_of_the_book() -> None:
     )
 
 
+def test_a_minus_stands_in_front_of_its_product() -> None:
+    assert parse("-y / y_hat", RNN).latex() == r"-y^{(t)} \oslash \hat{y}^{(t)}"
+    assert parse("W.T @ (-a)", RNN).latex() == r"{W}^\top\,\left(-a^{(t)}\right)"
+
+
+def test_names_of_a_cell_come_before_names_of_the_language() -> None:
+    cell = engine.parse("sum = tanh(diag @ sum[t-1] + U @ x)\ng_sum = V @ sum\nL = mse(g_sum, y)")
+    run = engine.run(
+        cell, engine.initialise(cell, {"x": 2, "sum": 3, "y": 2}, seed=0), np.ones((3, 2)), np.ones((3, 2))
+    )
+    found = verdict("V.T @ g_g_sum + diag.T @ (slope(tanh, diag @ sum + U @ x[t+1]) * g_sum)", run, "sum", 2)
+    assert found.kind == "misfit"  # g_sum is the node here
+    halved = "sum((g_sum - y) * (g_sum - y)) / 2"
+    assert verdict(halved, run, "L", 2, "value").kind == "here only"  # n is 2 here, and the loss the mean
+    assert verdict(halved.replace("2", "sum(one(y))"), run, "L", 2, "value").kind == "right"
+
+
 # --- right formulas -------------------------------------------------------------------------------------------------
 
 #: Rows of the sources: cell, what is asked, and its formula.

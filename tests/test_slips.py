@@ -238,6 +238,14 @@ def test_the_question_changes_with_its_kind() -> None:
     assert app.query_params["ask"] == "gradient,a,1"
 
 
+def test_where_there_is_no_numerical_derivative_it_is_said_why() -> None:
+    assert "No numerical derivative: one step" in text(shown(ask="gradient,W,2", formula=packed("outer(g_a, h[t-1])")))
+    assert "No numerical derivative: it would take too long" in text(
+        shown(task="noise", steps="1000", slip="E5", **{"n.h": "64"})
+    )
+    assert "No numerical" not in text(shown(ask="value,a,2", formula=packed("2"), slip="E1"))
+
+
 def test_a_slip_becomes_a_formula_of_ones_own() -> None:
     app = shown(slip="E11")
     app.button(key="slip.stated").click().run()

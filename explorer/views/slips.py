@@ -144,6 +144,7 @@ def slip(state: State, found: Case, wide: bool) -> None:
         else ("the network's value", right.truth)
     )
     arrays({"stated": stated.value, between[0]: between[1], "what holds gives": right.value})
+    unmeasured(found.run, found.asked, stated)
     outcome(stated)
     st.markdown(shown.why)
     if found.remark:
@@ -162,7 +163,8 @@ def slip(state: State, found: Case, wide: bool) -> None:
 
 def equation(left: str, right: str, wide: bool) -> None:
     """An equation; a long one in smaller letters."""
-    size = r"\footnotesize " * (len(right) > (_LONG if wide else _LONG // 2))
+    length = len(right) * (1 if wide else 2)
+    size = r"\scriptsize " if length > 2 * _LONG else r"\footnotesize " if length > _LONG else ""
     st.latex(f"{size}{left} = {right}", width="stretch")
 
 
@@ -181,6 +183,14 @@ def arrays(given: dict[str, Array | None]) -> None:
         with place:
             st.caption(title)
             st.latex(matrix(array), width="stretch")
+
+
+def unmeasured(run: Run, asked: Asked, verdict: Verdict) -> None:
+    """Why there is no numerical derivative, where there is none."""
+    if verdict.measured is None and asked.kind != "value":
+        copy = _kind(run, asked) == "copy"
+        why = "one step's copy of a parameter is not disturbed alone here" if copy else "it would take too long"
+        st.caption(f"No numerical derivative: {why}.")
 
 
 def outcome(verdict: Verdict) -> None:
@@ -336,6 +346,7 @@ def tested(state: State, run: Run, asked: Asked, text: str, wide: bool) -> None:
     if asked.kind == "value":
         given = {"yours": verdict.value, "the network's value": verdict.truth}
     arrays(given)
+    unmeasured(run, asked, verdict)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Testing …", hash_funcs={Model: repr, Asked: repr})
