@@ -175,7 +175,7 @@ def _line(text: str, number: int) -> Equation | None:
         )
     if not isinstance(target, ast.Name):
         raise place(target).error("the left of = is one name, such as h")
-    _check_name(target.id, place(target))
+    check_name(target.id, place(target))
     if target.id in RESERVED:
         meaning = {"x": "the input", "y": "the target", "t": "the step"}[target.id]
         raise place(target).error(f"{target.id!r} is {meaning} and cannot be defined; choose another name")
@@ -193,7 +193,8 @@ def _line(text: str, number: int) -> Equation | None:
     return Equation(target.id, expression, place(target))
 
 
-def _check_name(name: str, place: Place) -> None:
+def check_name(name: str, place: Place) -> None:
+    """Raises EquationError for what is no name of this language."""
     if len(name) > MAX_NAME:
         raise place.error(f"a name has at most {MAX_NAME} characters, this one has {len(name)}")
     if not name.replace("_", "a").isalnum() or name.startswith("_"):
@@ -213,21 +214,26 @@ _REFUSED: dict[type[ast.AST], str] = {
 }
 
 
+def constant(node: ast.Constant, here: Place) -> Number:
+    """A number as it stands in a text; raises EquationError for any other constant, and for what no float holds."""
+    if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+        raise here.error(f"{node.value!r} is not a number".replace("\n", " ")[:200])
+    try:
+        value = float(node.value)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise here.error("this number is too large for a float")
+    return Number(value, here)
+
+
 def _expression(node: ast.expr, place: object) -> Expression:
     assert callable(place)
     here: Place = place(node)
     if isinstance(node, ast.Constant):
-        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise here.error(f"{node.value!r} is not a number".replace("\n", " ")[:200])
-        try:
-            value = float(node.value)
-        except OverflowError:
-            value = math.inf
-        if not math.isfinite(value):
-            raise here.error("this number is too large for a float")
-        return Number(value, here)
+        return constant(node, here)
     if isinstance(node, ast.Name):
-        _check_name(node.id, here)
+        check_name(node.id, here)
         if node.id == "t":
             raise here.error("'t' is the step; it stands only in h[t-1]")
         if node.id in OPERATIONS:
@@ -267,7 +273,7 @@ def _lagged(node: ast.Subscript, here: Place) -> Name:
     if not isinstance(node.value, ast.Name):
         raise here.error("only a name can be read at an earlier step, as in h[t-1]")
     name, index = node.value.id, node.slice
-    _check_name(name, here)
+    check_name(name, here)
     if isinstance(index, ast.Name) and index.id == "t":
         raise here.error(f"{name}[t] is written {name}")
     if (

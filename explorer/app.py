@@ -11,7 +11,7 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
-from explorer.views import cliff, compare, network, vanish  # noqa: E402
+from explorer.views import cliff, compare, network, slips, vanish  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
@@ -35,6 +35,7 @@ def main() -> None:
         st.Page(vanish.page, title="Why gradients vanish", url_path="vanish"),
         st.Page(compare.page, title="Compare", url_path="compare"),
         st.Page(cliff.page, title="The cliff", url_path="cliff"),
+        st.Page(slips.page, title="Slips", url_path="slips"),
     ]
     page = st.navigation(pages, position="top")
     session = st.session_state

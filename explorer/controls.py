@@ -30,7 +30,7 @@ Change: TypeAlias = Callable[[State, Any], State]
 _REST: Final = "as the others"
 _MOST_STEPS: Final = 100  # that can be undone
 _IN_LINK: Final = {"eq": "the equations of your cell", "edit": "the numbers changed by hand", "cell": "your cell",
-             "compare": "the columns of the comparison"}  # fmt: skip
+             "compare": "the columns of the comparison", "formula": "your formula"}  # fmt: skip
 
 
 # --- the session -------------------------------------------------------------------------------------------------

@@ -18,13 +18,16 @@ import engine
 from engine.cell import MAX_SIZE
 from engine.equations import MAX_TEXT
 from engine.explain import MAX_PATH
+from engine.formula import MAX_FORMULA
 from engine.graph import Parameters
 from engine.initial import SCHEMES, Scheme, Setting, shown
+from engine.verdict import Asked
 from explorer import model as models
 from explorer import theme
 from explorer.cliff import Cliff
 from explorer.knob import Turn
 from explorer.model import OWN, Edits, Model, Value
+from explorer.slips import SLIPS
 
 LONGEST_VALUE: Final = 2_000  # characters of one value in a link; longer texts and tables stay out of it
 MAX_COLUMN: Final = 200_000  # characters of a column of the comparison
@@ -121,6 +124,10 @@ class View:
     pair            the later and the earlier step of the Jacobian that is taken apart, or None: the last and the first
     cut             k of the truncations, steps
     clip            the limit of the clippings
+
+    Of the page on slips:
+    slip            key of `SLIPS`
+    formula         what was typed as a formula of the reader's own, right or wrong, and what it is for; None: the first
     """
 
     lens: str = "gradient"
@@ -146,6 +153,9 @@ class View:
     clip: float = 1.0
     columns: tuple[str, ...] = ()
     cliff: Cliff = field(default_factory=Cliff)
+    slip: str = "E1"
+    formula: str = ""
+    asked: Asked | None = None
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -158,6 +168,7 @@ class View:
             (self.scale, theme.SCALES),
             (self.spread, SPREADS),
             (self.tab, TABS),
+            (self.slip, SLIPS),
         )
         for value, known in keys:
             if value not in known:
@@ -192,6 +203,10 @@ class View:
             raise ValueError(f"steps {self.pair[0]} and {self.pair[1]}; the later comes first, and both count from 1")
         CUT.checked(self.cut)
         CLIP.checked(self.clip)
+        if len(self.formula) > MAX_FORMULA or any(0xD800 <= ord(character) <= 0xDFFF for character in self.formula):
+            raise ValueError(f"a formula is a text of at most {MAX_FORMULA:,} characters")
+        if self.asked is not None:
+            _check_asked(self.asked)
 
     @property
     def low(self) -> int:
@@ -223,6 +238,17 @@ class View:
             self,
             ranges=tuple((lens, *others[lens]) for lens in LENSES if others.get(lens, _usual(lens)) != _usual(lens)),
         )
+
+
+def _check_asked(asked: Asked) -> None:
+    """Raises ValueError for what no formula is for; whether the network has it is seen there."""
+    if asked.kind not in ("gradient", "value", "jacobian"):
+        raise ValueError(f"{shown(asked.kind)} is not known; one of gradient, value, jacobian")
+    for name in (asked.name, *([asked.of] if asked.of or asked.kind == "jacobian" else [])):
+        if not (name.isidentifier() and len(name) <= 60):
+            raise ValueError(f"{shown(name)} is no name")
+    if asked.t is not None and abs(asked.t) > models.MAX_STEPS:
+        raise ValueError(f"step {asked.t}; there are at most {models.MAX_STEPS:,}")
 
 
 def _usual(lens: str) -> tuple[int, int]:
@@ -449,6 +475,18 @@ def _ends(text: str) -> tuple[float, float]:
     return low, high
 
 
+def _asked(text: str) -> Asked:
+    kind, name, step, of = [*text.split(","), "", ""][:4] if 2 <= text.count(",") <= 3 else ["", "", "", ""]
+    return Asked(kind, name, _whole(step) if step else None, of)  # type: ignore[arg-type]  # checked by the view
+
+
+def _asked_written(asked: Asked | None) -> str:
+    if asked is None:
+        return ""
+    parts = [asked.kind, asked.name, "" if asked.t is None else str(asked.t), *([asked.of] if asked.of else [])]
+    return ",".join(parts)
+
+
 def packed(text: str) -> str:
     """A text, compressed, in characters that a link carries as they are."""
     return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
@@ -550,6 +588,9 @@ _VIEW: Final = {
     "every": _Field("cut", _whole),
     "clip": _Field("clip", _number, _short),
     "compare": _Field("columns", lambda text: tuple(text.split("|")), "|".join),
+    "slip": _Field("slip"),
+    "formula": _Field("formula", unpacked, packed),
+    "ask": _Field("asked", _asked, _asked_written),
 }
 _CLIFF: Final = {
     "across": _Field("across", _side, _side_written),

@@ -48,17 +48,18 @@ LAYERS = {
         recurrence
         tape
         run
-        graph links
+        graph links formula
         flow truncation plane
         magnitude spectra expansion
         checks explain neurons
+        verdict
         __init__
     """,
     "explorer": """
         __init__
         model theme grid
         knob
-        cliff
+        cliff slips
         state
         scene session vanishing
         neurons comparison

@@ -16,11 +16,13 @@ from engine.catalogue import ACTIVATIONS
 from engine.equations import MAX_TEXT
 from engine.initial import SCHEMES, Scheme
 from engine.tasks import TASKS
+from engine.verdict import Asked
 from explorer import cliff
 from explorer import model as models
 from explorer.cliff import Cliff
 from explorer.knob import Turn
 from explorer.model import COUNTS, MAX_STEPS, OWN, Model
+from explorer.slips import SLIPS
 from explorer.state import (
     EDGES,
     GRAPHS,
@@ -165,6 +167,13 @@ def states(draw):
             st.sampled_from([(), ("", "cell=lstm"), ("cut=10", "", "whole=1&text=a+%7C%26"), ("zz", "=%", "")])
         ),
         cliff=draw(cliffs(name)),
+        slip=draw(st.sampled_from(list(SLIPS))),
+        formula=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=20)),
+        asked=draw(
+            st.sampled_from(
+                [None, Asked("gradient", "W", None), Asked("value", "h", -2), Asked("jacobian", "a", 3, "ŷ")]
+            )
+        ),
     ).with_range(draw(st.integers(-300, 0)), draw(st.integers(1, 300)))
     return State(model, replace(view, lens=draw(st.sampled_from(list(LENSES)))))
 
@@ -190,6 +199,7 @@ OWN_CELL = packed("h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll
 KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period",
         "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
         "across", "up", "across_range", "up_range", "rate", "limit", "norm", "surface", "cut",
+        "slip", "formula", "ask",
         "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "range.value",
         "state", "of", "spread", "tab", "pair", "every", "clip",
         "range.", "n.", "<b>", "", "knob", "compare", "turn.W", "turn.b", "turn.x", "turn.",
@@ -200,7 +210,8 @@ WORDS = ["rnn", "lstm", "feedforward", "text", "table", "noise", "hand", "last",
          "gain,W,1", "entry,W,0.5,0,0", "step,,3", "gain,W", "-1.5", "0", "1e99,1e99", "1,0.5",
          "|cell=lstm", "|", "||", "|||", "|<b>", "|cut=10|whole=1&cell=gru",
          "entry,W,0,0", "gain,W,1e9", "added,b", "step,", "-2,3", "3,-2", "nan,1", "all", "relief",
-         "W[0,1]=0.5", "y[0,0]=1;W[0,0]=2", "W[0]=nan", "b[9]=1", OWN_CELL]  # fmt: skip
+         "W[0,1]=0.5", "y[0,0]=1;W[0,0]=2", "W[0]=nan", "b[9]=1", "gradient,W,", "value,h,3",
+         "jacobian,h,2,", "E5", OWN_CELL]  # fmt: skip
 
 
 @given(
@@ -343,6 +354,7 @@ def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
     names = {setting.name for entry in TASKS.values() for setting in entry.settings}
     own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
            "across", "up", "across_range", "up_range", "rate", "limit", "norm", "surface", "cut", "every",
+           "slip", "formula", "ask",
            "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "knob", "eq",
            "edit", "state", "of", "spread", "tab", "pair", "clip", "compare"}  # fmt: skip
     assert not names & own

@@ -1,0 +1,328 @@
+"""Formulas of a reader's own: the language, and whether what it says is right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import engine
+from engine import CATALOGUE, EquationError
+from engine.formula import Misfit, evaluate, parse
+from engine.verdict import Asked, by_disturbance, judge, other_network, truth
+from explorer import model as models
+from explorer.model import Model
+
+RNN = CATALOGUE["rnn"]
+
+
+def run_of(cell="rnn", T=5, seed=0, B=1, weights=None, **sizes):
+    cell = CATALOGUE[cell] if isinstance(cell, str) else cell
+    random = np.random.default_rng(seed)
+    sizes = {"x": 4, "y": 3} | {members[0]: 5 for members in cell.hidden} | sizes
+    params = {name: random.normal(0, 0.6, shape) for name, shape in cell.shapes(sizes).items()}
+    x = random.normal(size=(T, B, sizes["x"])) if cell.reads_x else None
+    return engine.run(cell, params, x, random.integers(0, sizes["y"], (T, B)), weights=weights)
+
+
+def verdict(text, run, name, t, kind="gradient", of="", sample=0):
+    return judge(parse(text, run.cell), run, Asked(kind, name, t, of), sample)
+
+
+# --- the language ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "says"),
+    [
+        ("", 1, 1, "no formula"),
+        ("V.T @ g_oo", 1, 7, "did you mean 'g_o'"),
+        ("V.T @\n  g_oo", 2, 3, "did you mean 'g_o'"),
+        ("é * 2", 1, 1, "not known"),
+        ("g_h = W.T @ g_a", 1, 5, "right of ="),
+        ("h) + (h", 1, 2, "closes what was not opened"),
+        ("h @", 1, 1, "cannot be read"),
+        ("tan(h)", 1, 1, "did you mean 'tanh'"),
+        ("h ** 2", 1, 1, "product"),
+        ("h[t-1000]", 1, 1, "too far"),
+        ("h[3]", 1, 1, "index"),
+        ("W[t-1]", 1, 1, "the same at each step"),
+        ("g_W", 1, 1, "gradient of a parameter"),
+        ("h.shape", 1, 1, "transposes"),
+        ("slope(h, a)", 1, 7, "a function first"),
+        ("sum(h, h)", 1, 1, "sum(v)"),
+        ("sum_t(sum_t(h))", 1, 1, "inside"),
+        ("nll(y_hat, y)", 1, 1, "its node"),
+        ("tanh", 1, 1, "tanh(…)"),
+        ("(lambda: h)()", 1, 1, "by its name"),
+        ("[h for h in h]", 1, 1, "not part"),
+        ("'h'", 1, 1, "not a number"),
+        ("1e999", 1, 1, "too large"),
+        ("(" * 500 + "h" + ")" * 500, 1, 1, "cannot be read"),
+        ("-" * 500 + "h", 1, 102, "more than 100"),
+        ("h" * 3000, 1, 1, "2,000"),
+    ],
+)
+def test_what_the_language_does_not_have_is_pointed_at(text, line, column, says) -> None:
+    with pytest.raises(EquationError, match=says.replace("(", r"\(").replace(")", r"\)")) as caught:
+        parse(text, RNN)
+    assert caught.value.line == line
+    if column != 1:
+        assert caught.value.column == column
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "says"),
+    [
+        ("g_o @ V", 1, "g_o is 3 × 1 (a vector) and V is 3 × 5"),
+        ("h + g_o", 1, "h is 5 × 1 (a vector) and g_o is 3 × 1 (a vector)"),
+        ("h * W.T @ a", 1, "bind alike"),
+        ("2 @ h", 1, "a number is multiplied by '*'"),
+        ("h + diag(W)", 5, "diag takes a vector"),
+        ("outer(W, h)", 1, "two vectors"),
+        ("softmax(W)", 1, "takes a vector"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_said(text, column, says) -> None:
+    run = run_of()
+    with pytest.raises(Misfit) as caught:
+        evaluate(parse(text, RNN), run, 2)
+    assert says in str(caught.value)
+    assert caught.value.column == column
+
+
+def test_what_has_a_step_stands_inside_the_sum_over_the_steps() -> None:
+    run = run_of()
+    with pytest.raises(Misfit, match="sum_t"):
+        evaluate(parse("outer(g_a, x)", RNN), run, None)
+
+
+def test_a_formula_that_would_take_too_much_is_refused_before_it_does() -> None:
+    run = run_of(h=700, T=60)
+    for text in ("sum_t(" + "@".join(["W"] * 40) + ")", "diag(one(h @ h.T @ h) + 0) @ " + "W @ " * 60 + "h"):
+        with pytest.raises(Misfit, match="more than can be computed"):
+            evaluate(parse(text, RNN), run, 1)
+
+
+NAMES = (
+    "W",
+    "V",
+    "U",
+    "b",
+    "x",
+    "y",
+    "h",
+    "a",
+    "o",
+    "y_hat",
+    "L",
+    "g_h",
+    "g_o",
+    "g_L",
+    "h[t-1]",
+    "g_h[t+1]",
+    "t",
+    "2",
+    "1e9",
+)
+SIGNS = (*"()+-*/@,[]#=é\0\n", ".T")
+CALLS = ("outer(", "diag(", "sum(", "sum_t(", "one(", "slope(tanh,", "exp(", "log(", "softmax(", "sigmoid(")
+PIECES = st.sampled_from([*NAMES, *SIGNS, *CALLS])
+
+
+@settings(max_examples=150)
+@given(
+    st.one_of(
+        st.text(max_size=60), st.lists(PIECES, max_size=14).map(" ".join), st.lists(PIECES, max_size=8).map("".join)
+    )
+)
+def test_any_text_is_a_formula_or_an_error_that_points(text) -> None:
+    run, problem = run_of(T=3), None
+    try:
+        value = evaluate(found := parse(text, RNN), run, 2)
+    except EquationError as error:
+        problem = error
+    if problem is None:
+        assert value.dtype == np.float64
+        assert found.latex()
+    else:
+        assert 1 <= problem.line <= max(1, len(text.splitlines()))
+        assert problem.column >= 1
+
+
+def test_latex_has_the_names_of_the_book() -> None:
+    text = parse("V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])", RNN).latex()
+    assert text == (
+        r"{V}^\top\,\left(\nabla_{o^{(t)}} L\right) + {W}^\top\,\left(\tanh'\left(a^{(t+1)}\right) \odot"
+        r" \left(\nabla_{h^{(t+1)}} L\right)\right)"
+    )
+
+
+def test_a_minus_stands_in_front_of_its_product() -> None:
+    assert parse("-y / y_hat", RNN).latex() == r"-y^{(t)} \oslash \hat{y}^{(t)}"
+    assert parse("W.T @ (-a)", RNN).latex() == r"{W}^\top\,\left(-a^{(t)}\right)"
+
+
+def test_names_of_a_cell_come_before_names_of_the_language() -> None:
+    cell = engine.parse("sum = tanh(diag @ sum[t-1] + U @ x)\ng_sum = V @ sum\nL = mse(g_sum, y)")
+    run = engine.run(
+        cell, engine.initialise(cell, {"x": 2, "sum": 3, "y": 2}, seed=0), np.ones((3, 2)), np.ones((3, 2))
+    )
+    found = verdict("V.T @ g_g_sum + diag.T @ (slope(tanh, diag @ sum + U @ x[t+1]) * g_sum)", run, "sum", 2)
+    assert found.kind == "misfit"  # g_sum is the node here
+    halved = "sum((g_sum - y) * (g_sum - y)) / 2"
+    assert verdict(halved, run, "L", 2, "value").kind == "here only"  # n is 2 here, and the loss the mean
+    assert verdict(halved.replace("2", "sum(one(y))"), run, "L", 2, "value").kind == "right"
+
+
+# --- right formulas -------------------------------------------------------------------------------------------------
+
+#: Rows of the sources: cell, what is asked, and its formula.
+RIGHT = {
+    "A1": ("rnn", "value", "a", "", 2, "b + W @ h[t-1] + U @ x"),
+    "A1, softmax": ("rnn", "value", "y_hat", "", 2, "exp(o) / sum(exp(o))"),
+    "A2": ("rnn", "value", "L", "", 2, "-sum(y * log(y_hat))"),
+    "A3": ("rnn", "gradient", "L", "", 2, "1"),
+    "A4": ("rnn", "gradient", "o", "", 2, "y_hat - y"),
+    "A4, log p of o": ("rnn", "value", "L", "", 2, "log(sum(exp(o))) - sum(y * o)"),
+    "A5": ("rnn", "jacobian", "o", "y_hat", 2, "diag(y_hat) @ (diag(one(y_hat)) - one(y_hat) @ y_hat.T)"),
+    "A6": ("rnn", "gradient", "h", "", 5, "V.T @ g_o"),
+    "A7": ("rnn", "gradient", "h", "", 2, "V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])"),
+    "A7, at the end": ("rnn", "gradient", "h", "", 5, "V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])"),
+    "A7, by values": ("rnn", "gradient", "h", "", 1, "V.T @ g_o + W.T @ ((1 - h[t+1] * h[t+1]) * g_h[t+1])"),
+    "A7, at 0": ("rnn", "gradient", "h", "", 0, "W.T @ (slope(tanh, a[t+1]) * g_h[t+1])"),
+    "A8": ("rnn", "gradient", "h", "", 4, "V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * (V.T @ g_o[t+1]))"),
+    "A10": ("rnn", "gradient", "o", "", 2, "(y_hat @ one(y).T - diag(one(y))) @ y"),
+    "A11": ("rnn", "gradient", "h", "", 5, "-((diag(y_hat) - y_hat @ y_hat.T) @ V).T @ (y / y_hat)"),
+    "A11, Jacobian": ("rnn", "jacobian", "h", "y_hat", 3, "(diag(y_hat) - y_hat @ y_hat.T) @ V"),
+    "A12, copy": ("rnn", "gradient", "W", "", 3, "outer(slope(tanh, a) * g_h, h[t-1])"),
+    "A12": ("rnn", "gradient", "W", "", None, "sum_t((slope(tanh, a) * g_h) @ h[t-1].T)"),
+    "A12, bias": ("rnn", "gradient", "c", "", None, "sum_t(g_o)"),
+    "A13": ("lstm", "gradient", "s", "", 2, "q * slope(tanh, s) * g_h + f[t+1] * g_s[t+1]"),
+    "A13, gate": ("lstm", "gradient", "f", "", 2, "s[t-1] * g_s"),
+    "A13, weights": ("lstm", "gradient", "W_f", "", None, "sum_t(outer(f * (1 - f) * g_f, h[t-1]))"),
+    "A14": ("feedforward", "gradient", "a_3", "", 1, "slope(tanh, a_3) * (W_4.T @ g_a_4)"),
+    "A15": ("feedforward", "gradient", "W_3", "", None, "sum_t(g_a_3 @ phi_2.T)"),
+    "GRU": ("gru", "gradient", "z", "", 2, "(h[t-1] - k) * g_h"),
+    "skip": ("rnn_skip", "gradient", "h", "", 2, "V.T @ g_o + W.T @ g_a[t+1] + R.T @ g_a[t+2]"),
+    "one unit": ("one_unit", "gradient", "W", "", None, "sum_t(outer(g_h, sigmoid(h[t-1])))"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", list(RIGHT))
+def test_right_formulas_are_right_for_every_cell(row) -> None:
+    cell, kind, name, of, t, text = RIGHT[row]
+    for seed in (0, 1):
+        run = run_of(cell, T=1 if cell == "feedforward" else 5, seed=seed)
+        found = verdict(text, run, name, t, kind, of)
+        assert found.kind == "right", found
+        assert len(found.others) == 3
+        assert not found.circular
+        if found.measured is not None:
+            np.testing.assert_allclose(found.measured, found.truth, rtol=1e-9, atol=1e-14)
+            np.testing.assert_allclose(found.value, found.measured, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("B", [1, 3])
+def test_factors_and_means_are_part_of_the_gradient_of_the_loss_node(B) -> None:
+    run = run_of(B=B, weights=[0, 0, 2, 0, 1])
+    for t in range(1, 6):
+        assert verdict("g_L * (y_hat - y)", run, "o", t, sample=B - 1).kind == "right"
+    assert verdict("y_hat - y", run, "o", 3).kind == "wrong"
+    assert verdict("y_hat - y", run, "o", 5).kind == ("here only" if B == 1 else "wrong")
+    assert verdict("sum_t(outer(g_a, h[t-1]))", run, "W", None).kind == "right"
+
+
+def test_numbers_far_below_one_and_saturated_units_are_judged_as_others_are() -> None:
+    run = run_of(weights=[0, 0, 0, 0, 1e-40])
+    assert verdict("W.T @ g_a[t+1] + V.T @ g_o", run, "h", 2).kind == "right"
+    assert verdict("W @ g_a[t+1] + V.T @ g_o", run, "h", 2).kind == "wrong"
+    assert verdict("0 * h", run, "h", 2).kind == "wrong"
+    params = {name: 30 * array for name, array in run_of().parameters.items()}
+    saturated = engine.run(RNN, params, run_of().x, run_of().y)
+    assert verdict("(1 - h * h) * g_h", saturated, "a", 2).kind == "right"
+
+
+# --- wrong formulas -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "t", "kind"),
+    [
+        ("V.T @ g_o + W @ (slope(tanh, a[t+1]) * g_h[t+1])", "h", 2, "wrong"),
+        ("V @ g_o", "h", 5, "misfit"),
+        ("g_o.T @ V", "h", 5, "misfit"),
+        ("V.T @ g_o", "h", 4, "wrong"),
+        ("y - y_hat", "o", 2, "wrong"),
+        ("y_hat - y", "y_hat", 2, "wrong"),
+        ("(1 - h) * g_h", "a", 2, "wrong"),
+        ("log(0 - exp(h))", "h", 2, "not finite"),
+        ("h / (h - h)", "h", 2, "not finite"),
+    ],
+)
+def test_a_wrong_formula_is_wrong_on_every_network(text, name, t, kind) -> None:
+    for seed in (0, 1):
+        run = run_of(seed=seed)
+        found = verdict(text, run, name, t)
+        assert found.kind == kind
+        if kind == "wrong":
+            assert found.difference == np.max(np.abs(found.value - found.truth))
+            assert found.difference == abs(found.value - found.truth)[found.where] > found.allowed
+
+
+def test_a_row_with_the_right_numbers_is_told_from_any_other_wrong_shape() -> None:
+    run = run_of()
+    assert "transpose has the right numbers" in verdict("g_o.T @ V", run, "h", 5).message
+    assert "transpose" not in verdict("y.T @ V", run, "h", 5).message
+
+
+def test_what_holds_for_a_symmetric_matrix_holds_at_these_numbers_only() -> None:
+    run = run_of()
+    W = run.parameters["W"] + run.parameters["W"].T
+    same = engine.run(RNN, dict(run.parameters) | {"W": W}, run.x, run.y)
+    found = verdict("V.T @ g_o + W @ g_a[t+1]", same, "h", 2)
+    assert found.kind == "here only"
+    assert any(not row.agrees and row.difference > 1e-3 for row in found.others)
+
+
+def test_what_fits_because_two_sizes_are_equal_holds_at_these_numbers_only() -> None:
+    run = run_of(h=3, y=3)
+    symmetric = np.eye(3) * 0.5
+    same = engine.run(RNN, dict(run.parameters) | {"V": symmetric}, run.x, run.y)
+    found = verdict("V @ g_o", same, "h", 5)
+    assert found.kind == "here only"
+    assert any(np.isinf(row.difference) for row in found.others)
+
+
+def test_a_formula_that_reads_what_it_is_to_give_is_said_to_be_circular() -> None:
+    found = verdict("g_h", run_of(), "h", 2)
+    assert (found.kind, found.circular) == ("right", True)
+
+
+@pytest.mark.parametrize("name", list(CATALOGUE))
+def test_every_node_and_parameter_of_every_cell_can_be_asked(name) -> None:
+    run = models.run(models.changed(Model(), cell=name))
+    for node in (*run.cell.nodes, *run.cell.parameters):
+        steps = (None, 1) if node in run.parameters else (1, run.T, 1 - run.cell.lags[node])
+        for t in steps:
+            found = verdict("2", run, node, t)
+            assert found.truth.size
+            other, there = other_network(run, Asked("gradient", node, t), 1)
+            assert truth(other, there).ndim == found.truth.ndim
+
+
+def test_a_jacobian_by_disturbance_is_that_of_the_run() -> None:
+    run = run_of(B=2)
+    asked = Asked("jacobian", "a", 3, "y_hat")
+    np.testing.assert_allclose(by_disturbance(run, asked, 1), truth(run, asked, 1), rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [Asked("gradient", "q", 1), Asked("gradient", "h", 9), Asked("gradient", "W", 0), Asked("value", "W", 1),
+     Asked("jacobian", "h", 1, "z"), Asked("gradient", "h", None)],
+)  # fmt: skip
+def test_what_there_is_not_is_refused(asked) -> None:
+    with pytest.raises(ValueError, match=r"there is no|t is"):
+        judge(parse("1", RNN), run_of(), asked)
