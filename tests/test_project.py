@@ -52,6 +52,7 @@ LAYERS = {
         flow truncation plane
         magnitude spectra expansion
         checks explain neurons
+        derivation
         __init__
     """,
     "explorer": """
