@@ -9,7 +9,7 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
-from explorer.views import cliff, compare, network, vanish  # noqa: E402
+from explorer.views import cliff, compare, derive, network, vanish  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
@@ -28,6 +28,7 @@ def main() -> None:
     pages = [
         st.Page(network.page, title="Network", url_path="network", default=True),
         st.Page(vanish.page, title="Why gradients vanish", url_path="vanish"),
+        st.Page(derive.page, title="Derivation", url_path="derive"),
         st.Page(compare.page, title="Compare", url_path="compare"),
         st.Page(cliff.page, title="The cliff", url_path="cliff"),
     ]

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import engine
 from engine.cell import MAX_SIZE
+from engine.derivation import MAX_LEVELS, SECTIONS
 from engine.equations import MAX_TEXT
 from engine.explain import MAX_PATH
 from engine.graph import Parameters
@@ -87,11 +88,15 @@ TABS: Final[Mapping[str, str]] = {
     "remedies": "Truncation and clipping",
 }
 
+#: How closely the derivation is written -> title.
+DETAILS: Final[Mapping[str, str]] = {"symbols": "Symbols", "numbers": "and numbers", "elements": "and each entry"}
+
 #: How the unrolled graph is drawn -> its title.
 PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
 
 EXPONENT: Final = Setting("Power of ten", "int", "exponent", 0, -320, 308)
 CUT: Final = Setting("Steps k", "int", "cut", 5, 1, models.MAX_STEPS)
+LEVELS: Final = Setting("Levels", "int", "levels", 3, 1, MAX_LEVELS, help="How often the recursion is put into itself.")
 CLIP: Final = Setting("Limit", "float", "clip", 1.0, 1e-12, 1e12)
 
 
@@ -121,6 +126,12 @@ class View:
     pair            the later and the earlier step of the Jacobian that is taken apart, or None: the last and the first
     cut             k of the truncations, steps
     clip            the limit of the clippings
+
+    Of the derivation:
+    sections        keys of `SECTIONS`: those that are open
+    detail          key of `DETAILS`
+    step            the step that is looked at; 0, or one that is not there, is the one in the middle
+    levels          how often the recursion is put into itself
     """
 
     lens: str = "gradient"
@@ -146,6 +157,10 @@ class View:
     clip: float = 1.0
     columns: tuple[str, ...] = ()
     cliff: Cliff = field(default_factory=Cliff)
+    sections: tuple[str, ...] = ("softmax",)
+    detail: str = "numbers"
+    step: int = 0
+    levels: int = LEVELS.default
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -158,6 +173,8 @@ class View:
             (self.scale, theme.SCALES),
             (self.spread, SPREADS),
             (self.tab, TABS),
+            (self.detail, DETAILS),
+            *((section, SECTIONS) for section in self.sections),
         )
         for value, known in keys:
             if value not in known:
@@ -190,6 +207,9 @@ class View:
                 raise ValueError(f"{shown(name)} is no name")
         if self.pair is not None and not 1 <= self.pair[1] <= self.pair[0] <= models.MAX_STEPS:
             raise ValueError(f"steps {self.pair[0]} and {self.pair[1]}; the later comes first, and both count from 1")
+        if not 0 <= self.step <= models.MAX_STEPS:
+            raise ValueError(f"step {self.step}; counted from 1 to {models.MAX_STEPS}")
+        LEVELS.checked(self.levels)
         CUT.checked(self.cut)
         CLIP.checked(self.clip)
 
@@ -549,6 +569,10 @@ _VIEW: Final = {
     "pair": _Field("pair", _pair, lambda pair: _listed(pair or ())),
     "every": _Field("cut", _whole),
     "clip": _Field("clip", _number, _short),
+    "sections": _Field("sections", lambda text: tuple(filter(None, dict.fromkeys(text.split(",")))), ",".join),
+    "detail": _Field("detail"),
+    "step": _Field("step", _whole),
+    "levels": _Field("levels", _whole),
     "compare": _Field("columns", lambda text: tuple(text.split("|")), "|".join),
 }
 _CLIFF: Final = {
