@@ -39,8 +39,8 @@ _SUMMANDS = 8  # of a sum of numbers that is written in full
 
 _BY_STEP = "imaginary steps through the equations"
 _BY_QUOTIENT = "difference quotients of the loss, a function with a kink being on the way"
-_BY_DEFINITION = "the definition, evaluated by itself"
-_BY_SIDES = "both sides, evaluated by themselves"
+_BY_DEFINITION = "the equation read literally"
+_BY_SIDES = "both sides computed apart"
 _BY_RUN = "the gradient of the run, this network being too large to be disturbed"
 
 
@@ -297,7 +297,7 @@ _N = notation.number
 
 
 def _entry(name: str, index: str, at: str = "t") -> str:
-    return f"{{{notation.indexed(name, index)}}}^{{({at})}}"
+    return f"{notation.indexed(name, index)}^{{({at})}}"
 
 
 def _signed(value: float) -> str:
@@ -507,7 +507,7 @@ class _Output:
     def o_(self, index: str = "", at: str = "t") -> str:
         if self.o is not None:
             return _entry(self.o, index, at)
-        return f"{{a_{{{','.join(filter(None, [latex(self.p), index]))}}}}}^{{({at})}}"
+        return f"a_{{{','.join(filter(None, [latex(self.p), index]))}}}^{{({at})}}"
 
     def p_(self, index: str = "", at: str = "t") -> str:
         return _entry(self.p, index, at)
@@ -578,8 +578,8 @@ def _of_softmax(at: _At, out: _Output) -> Iterator[Line]:
         rf" {_N(y[i])} \cdot \left({_N(o[i])} - {_signed(log_sum)}\right) = {_N(y[i] * (o[i] - log_sum))}"
     ))  # fmt: skip
     yield at.line(
-        "A4", "Question 2, the log-probability as a function of $o$: softmax put in, the logarithm of the quotient is a"
-        " difference, and the logarithm undoes the exponential.",
+        "A4", "Question 2, which comes first: the log-probability as a function of $o$. Softmax put in, the logarithm of the quotient"
+        " is a difference, and the logarithm undoes the exponential.",
         symbols, numbers, float(y @ (o - log_sum)), -loss, _BY_SIDES, elements,
         floor=float(np.abs(o).max()) + abs(log_sum),
     )  # fmt: skip
@@ -1276,8 +1276,8 @@ def _outer(at: _At, name: str, total: Array) -> str:
 
 def _parameter_entries(at: _At, name: str, total: Array) -> tuple[str, ...]:
     def entry(*index: int) -> str:
-        at_ = f"{{{notation.indexed(name, *(str(i + 1) for i in index))}}}^{{({at.t})}}"
-        return rf"\frac{{\partial L}}{{\partial {at_}}} = "
+        one = notation.indexed(name, *(str(i + 1) for i in index))
+        return rf"\frac{{\partial L}}{{\partial {one}^{{({at.t})}}}} = "
 
     if total.ndim == 1:
         return _each(len(total), lambda i: f"{entry(i)}{_N(total[i])}")

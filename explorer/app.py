@@ -15,6 +15,8 @@ from explorer.views import cliff, compare, derive, network, vanish  # noqa: E402
 _STYLE = """<style>
 [data-testid=stMainBlockContainer] { padding: 2.6rem 2rem 3rem; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
+[class*=st-key-derive-] .katex-display { overflow-x: auto; overflow-y: hidden; padding: 2px 0; }
+[class*=st-key-derive-] .katex-display > .katex { font-size: 1.1em; }
 .st-key-messages .katex { font-size: 1.02em; }
 [data-testid=stSidebarHeader] { height: 2.4rem; margin-bottom: 0; }
 </style>"""

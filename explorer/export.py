@@ -232,7 +232,7 @@ def formulas(line: Line, detail: str) -> list[str]:
     if detail != "symbols":
         shown.append(line.numbers)
     if detail == "elements" and line.elements:
-        rows = r" \\ ".join(f"& {element}" for element in line.elements)
+        rows = r" \\[4pt] ".join(f"& {element}" for element in line.elements)
         shown.append(rf"\begin{{aligned}} {rows} \end{{aligned}}")
     return shown
 
@@ -243,4 +243,4 @@ def mark(line: Line) -> str:
         return "✗ not checked: not all of its numbers are finite."
     size = f"{line.error:.1g}".replace("e-0", "e-")
     said = "the sides agree exactly" if line.error == 0 else f"relative difference {size}"
-    return f"{'✓' if line.passed else '✗'} {said}; by {line.checked_by}."
+    return f"{'✓' if line.passed else '✗'} {said}, by {line.checked_by}."

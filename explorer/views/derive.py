@@ -96,7 +96,7 @@ def opened(state: State, chosen: list[str]) -> State:
 def _section(state: State, run: Run, key: str, t: int, sample: int) -> None:
     row = SECTIONS[key]
     with st.container(border=True, key=f"{_KEY}-{key}"):
-        heading = st.container(horizontal=True, vertical_alignment="center")
+        heading = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
         heading.markdown(f"##### {row.title}")
         heading.button("Close", key=f"{_KEY}.close.{key}", type="tertiary", on_click=put,
                        args=(f"{_KEY}.close.{key}", _closed(key)))  # fmt: skip
