@@ -578,8 +578,8 @@ def _of_softmax(at: _At, out: _Output) -> Iterator[Line]:
         rf" {_N(y[i])} \cdot \left({_N(o[i])} - {_signed(log_sum)}\right) = {_N(y[i] * (o[i] - log_sum))}"
     ))  # fmt: skip
     yield at.line(
-        "A4", "Question 2, which comes first: the log-probability as a function of $o$. Softmax put in, the logarithm of the quotient"
-        " is a difference, and the logarithm undoes the exponential.",
+        "A4", "Question 2, which comes first: the log-probability as a function of $o$. With the softmax put in, the logarithm"
+        " of the quotient is a difference, and the logarithm undoes the exponential.",
         symbols, numbers, float(y @ (o - log_sum)), -loss, _BY_SIDES, elements,
         floor=float(np.abs(o).max()) + abs(log_sum),
     )  # fmt: skip
