@@ -35,6 +35,7 @@ _ROUNDINGS = 64
 _STEP = 1e-30  # of a complex step
 _ENTRIES = 64  # of a parameter that are disturbed
 _WEIGHTS = 2_000_000  # numbers of disturbed parameters at a time
+_WIDE = 400  # characters of LaTeX beside which a result has no room
 _SUMMANDS = 8  # of a sum of numbers that is written in full
 
 _BY_STEP = "imaginary steps through the equations"
@@ -361,10 +362,34 @@ def _forward(at: _At, name: str, row: str) -> Line:
     largest = max([float(np.abs(read).max(initial=0.0)) for read in found.reads.values()], default=0.0)
     operation = at.cell.operation(name)
     said = f"The equation of ${latex(name)}$" + ("." if operation is None else f", a call of {_words(operation)}.")
+    symbols = found.symbols
+    loss = at.cell.loss(name)
+    if at.cell.name.startswith("lstm") and name in _GATES:
+        said = f"The {_GATES[name]} ${latex(name)}$."
+    if loss is not None and loss.classes and at.cell.logits(name) is not None:
+        said = (
+            f"The loss of a step, ${latex(name)}$: minus the log-probability that the network gives to what is right."
+        )
+        given = r" \mid x^{(1)}, \ldots, x^{(t)}" if at.cell.reads_x else ""
+        symbols = symbols.replace(" = ", rf" = -\log p\left(y^{{(t)}}{given}\right) = ", 1)
+    numbers = f"{at.now(name)} = {found.numbers} = {_M(value)}"
+    if len(found.numbers) > _WIDE:
+        numbers = _aligned([f"{at.now(name)} &= {found.numbers}", f"&= {_M(value)}"])
     return at.line(
-        row, said, found.symbols, f"{at.now(name)} = {found.numbers} = {_M(value)}", at.computed(name), value,
-        _BY_DEFINITION, _unit_equations(at, name), floor=largest,
+        row, said, symbols, numbers, at.computed(name), value, _BY_DEFINITION, _unit_equations(at, name), floor=largest
     )  # fmt: skip
+
+
+#: What the book calls the nodes of the LSTM, 10.10.1.
+_GATES: Mapping[str, str] = MappingProxyType(
+    {
+        "f": "forget gate",
+        "g": "external input gate",
+        "s": "internal state",
+        "q": "output gate",
+        "h": "output of the cell",
+    }
+)
 
 
 def _words(operation: str) -> str:
@@ -1378,7 +1403,7 @@ def _lstm(at: _At, _: int) -> Iterator[Line]:
         elif name == s:
             said = f"At the last step ${own}$ has the one route, by way of the output of the step."
         elif cell.operation(name) == "sigmoid":
-            said = f"The gate ${latex(name)}$."
+            said = f"Back to the gate ${latex(name)}$."
         else:
             said = f"The gradient at ${latex(name)}$."
         yield _backward(at, name, "A13", said)

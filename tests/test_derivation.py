@@ -218,7 +218,7 @@ def test_the_lstm_has_every_gate_both_routes_and_every_parameter() -> None:
     section = derive(run, "lstm", 2)
     said = " ".join(line.said for line in section.lines)
     for gate in "fgq":
-        assert f"The gate ${gate}$" in said
+        assert f"Back to the gate ${gate}$" in said
         for parameter in (f"b_{{{gate}}}", f"U_{{{gate}}}", f"W_{{{gate}}}"):
             assert f"copy of ${parameter}$" in said
     (routes,) = [line for line in section.lines if line.said.startswith("The routes into")]
