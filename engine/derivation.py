@@ -340,6 +340,13 @@ def _aligned(rows: list[str]) -> str:
     return rows[0].replace("&", "") if len(rows) == 1 else r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
 
 
+def _filled(left: str, numbers: str, result: Array) -> str:
+    """left = numbers = result; the result below where there is no room beside."""
+    if len(numbers) > _WIDE:
+        return _aligned([f"{left} &= {numbers}", f"&= {_M(result)}"])
+    return f"{left} = {numbers} = {_M(result)}"
+
+
 def _plus(terms: list[str]) -> str:
     return " + ".join(terms) or "0"
 
@@ -372,9 +379,7 @@ def _forward(at: _At, name: str, row: str) -> Line:
         )
         given = r" \mid x^{(1)}, \ldots, x^{(t)}" if at.cell.reads_x else ""
         symbols = symbols.replace(" = ", rf" = -\log p\left(y^{{(t)}}{given}\right) = ", 1)
-    numbers = f"{at.now(name)} = {found.numbers} = {_M(value)}"
-    if len(found.numbers) > _WIDE:
-        numbers = _aligned([f"{at.now(name)} &= {found.numbers}", f"&= {_M(value)}"])
+    numbers = _filled(at.now(name), found.numbers, value)
     return at.line(
         row, said, symbols, numbers, at.computed(name), value, _BY_DEFINITION, _unit_equations(at, name), floor=largest
     )  # fmt: skip
@@ -858,7 +863,7 @@ def _backward(at: _At, name: str, row: str, said: str, t: int | None = None) -> 
     terms = [_N(back.seed)] if back.seed is not None else []
     terms += [_M(message.vector) for message in back.messages]
     left = notation.nabla(name, str(t))
-    numbers = f"{left} = {_plus(terms)}" + (f" = {_M(back.gradient)}" if len(terms) > 1 else "")
+    numbers = _filled(left, _plus(terms), back.gradient) if len(terms) > 1 else f"{left} = {_plus(terms)}"
     total = np.sum([message.vector for message in back.messages], axis=0) if back.messages else 0.0
     return at.line(
         row, said, back.symbols, numbers, np.broadcast_to(total + (back.seed or 0.0), gradient.shape), gradient, by,
@@ -1003,7 +1008,7 @@ def _one_step_back(at: _At, name: str) -> Iterator[Line]:
     yield at.line(
         "A7", "So the gradient is that of the step's own output and the next step's, sent back through this Jacobian.",
         f"{notation.nabla(name, 't')} = {_own_symbols(at.cell, name)} + {head} {notation.nabla(name, 't+1')}",
-        f"{notation.nabla(name, str(at.t))} = {_M(own)} + {_M(jacobian.T)} {_M(later)} = {_M(total)}", total, gradient, by,
+        _filled(notation.nabla(name, str(at.t)), f"{_M(own)} + {_M(jacobian.T)} {_M(later)}", total), total, gradient, by,
         tolerance=near, elements=_each(n, lambda i: (
             rf"\frac{{\partial L}}{{\partial {_entry(name, str(i + 1) if n > 1 else '', str(at.t))}}} = {_N(own[i])} + "
             + _plus([rf"{_signed(jacobian[k, i])} \cdot {_signed(later[k])}" for k in _units(n)])
@@ -1148,7 +1153,7 @@ def _both_forms(
     yield at.line(
         "A8", f"Multiplied out: a sum over {said}, with a factor more for each step further on.",
         _aligned([f"{left} &= {terms[0][0]}", *(rf"&\quad + {text}" for text, _ in terms[1:])]),
-        rf"{_later_number(left, at.t)} = {_plus([_M(vector) for _, vector in terms])} = {_M(total)}",
+        _filled(_later_number(left, at.t), _plus([_M(vector) for _, vector in terms]), total),
         total, nested[0], _BY_SIDES, tuple(f"{_later_number(text, at.t)} = {_M(vector)}" for text, vector in terms),
     )  # fmt: skip
 
@@ -1180,7 +1185,7 @@ def _joint_expansion(at: _At, m: int) -> Iterator[Line]:
         " steps $c$.",
         rf"\begin{{aligned}} {z(0)} &= \left({', '.join(parts)}\right) \\ {notation.nabla(first, 't')} &="
         rf" \nabla_{{{notation.symbol(first, (), 't')}}} L^{{(t)}} + {z_by} {c(0)} \end{{aligned}}",
-        f"{notation.nabla(first, str(at.t))} = {_M(own)} + {_M(into)} {_M(carried)} = {_M(own + into @ carried)}",
+        _filled(notation.nabla(first, str(at.t)), f"{_M(own)} + {_M(into)} {_M(carried)}", own + into @ carried),
         own + into @ carried, gradient, by, tolerance=near,
     )  # fmt: skip
     ends = at.t + m == run.T
