@@ -109,7 +109,7 @@ def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
     gradient = run.grad[name][t - 1, sample] if t > 0 else run.initial_grad[name][t - 1, sample]
     found = _messages(run, t, sample, gradient, _edges(run, name))
     seed, factor = None, ""
-    if name in run.cell.losses:
+    if name in run.cell.losses and t > 0:
         seed = float(run.weights[t - 1, sample]) / (run.B if run.reduction == "mean" else 1)
         factor = r"\tfrac{w^{(t)}}{B}" if run.reduction == "mean" else "w^{(t)}"
     total = np.sum([message.vector for message in found], axis=0) if found else np.zeros_like(gradient)
@@ -203,7 +203,7 @@ def flow(cell: Cell, target: str, read: Read) -> str:
     joint = [name for name in cell.nodes if cell.logits(name) is not None and cell.reads[name][0].name == target]
     shift = read.lag
     at = notation.step(shift)
-    factors = _chain(cell, target, read, shift)
+    factors = chain(cell, target, read, shift)
     if joint and cell.reads[target][0] == read and len(cell.reads[target]) == 1:
         parts = []
         for name in joint:
@@ -220,8 +220,32 @@ def flow(cell: Cell, target: str, read: Read) -> str:
     return f"{factors} {notation.nabla(target, at)}".strip()
 
 
-def _chain(cell: Cell, target: str, read: Read, shift: int) -> str:
-    """The transposed Jacobian of the target's equation with respect to one reading, as a product from left to right."""
+def flow_to_parameter(cell: Cell, target: str, read: Read) -> str:
+    r"""What a reading of a parameter gets at the step t of the target: \nabla_{a^{(t)}} L\, {h^{(t-1)}}^\top for a matrix."""
+    gradient = f"{chain(cell, target, read, 0)} {notation.nabla(target, 't')}".strip()
+    vector = _vector(cell.equations[target].expression, read.argument)
+    if vector is None:
+        return gradient
+    text = cell.latex_of(vector)
+    text = f"{{{text}}}" if isinstance(vector, Name) else rf"\left({text}\right)"
+    return rf"{gradient}\,{text}^\top"
+
+
+def _vector(expression: Expression, place: int) -> Expression | None:
+    """What stands right of the matrix that is read at this place; None if it is no matrix that stands there."""
+    while isinstance(expression, Apply):
+        index, place = _branch(expression.arguments, place)
+        if expression.operation == "@" and index == 0:
+            return expression.arguments[1]
+        expression = expression.arguments[index]
+    return None
+
+
+def chain(cell: Cell, target: str, read: Read, shift: int) -> str:
+    """The transposed Jacobian of the target's equation, at step t + shift, with respect to one reading, as a product.
+
+    For a matrix that is read it ends at the product with its vector.
+    """
     factors: list[str] = []
     sign = 1
     expression: Expression = cell.equations[target].expression
@@ -243,8 +267,8 @@ def _chain(cell: Cell, target: str, read: Read, shift: int) -> str:
             other = arguments[1 - index]
             factors.insert(0, notation.number(other.value, 6) if isinstance(other, Number) else diagonal(latex(other)))
         elif operation == "@":
-            matrix = arguments[0]
-            factors.insert(0, rf"{latex(matrix)}^\top")
+            if index == 1:
+                factors.insert(0, rf"{latex(arguments[0])}^\top")
         elif operation in FUNCTIONS or operation == SOFTMAX.name:
             argument = arguments[0]
             a = latex(argument) if isinstance(argument, Name) else rf"\left({latex(argument)}\right)"
@@ -304,4 +328,16 @@ def _there(run: Run, name: str, t: int, sample: int) -> None:
         raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
 
 
-__all__ = ["MAX_PATH", "Backward", "Forward", "Message", "backward", "flow", "forward", "jacobian_of_softmax", "path"]
+__all__ = [
+    "MAX_PATH",
+    "Backward",
+    "Forward",
+    "Message",
+    "backward",
+    "chain",
+    "flow",
+    "flow_to_parameter",
+    "forward",
+    "jacobian_of_softmax",
+    "path",
+]

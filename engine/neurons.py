@@ -17,7 +17,7 @@ import numpy as np
 from engine import interpreter, notation
 from engine.cell import Cell, Read
 from engine.equations import Apply, Expression, Name, Number
-from engine.names import latex, symbol
+from engine.names import latex
 from engine.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
 from engine.run import Run
 
@@ -425,13 +425,6 @@ def _letter(letters: str, depth: int) -> str:
 _LINE = 150  # characters of LaTeX that fit on a line
 
 
-def _indexed(name: str, *indices: str) -> str:
-    text, index = latex(name), ",".join(filter(None, indices))
-    if not index:
-        return text
-    return f"{text[:-1]},{index}}}" if symbol(name).index else f"{text}_{{{index}}}"
-
-
 def _product(weight: float, other: float) -> str:
     return rf"{_signed(weight)} \cdot {_signed(other)}"
 
@@ -469,7 +462,7 @@ class _Writer:
 
     def entry(self, name: str, index: str, t: int) -> str:
         """An entry of a vector at a step; a vector of one unit has no index."""
-        return f"{_indexed(name, index if self.run.sizes[name] > 1 else '')}^{{({t})}}"
+        return f"{notation.indexed(name, index if self.run.sizes[name] > 1 else '')}^{{({t})}}"
 
     def delta(self, name: str, index: str, t: int) -> str:
         """δ of a neuron."""
@@ -479,7 +472,7 @@ class _Writer:
     def row_and_column(self, matrix: str, row: str, column: str) -> str:
         """An entry of a matrix, without the index of an axis of one."""
         rows, columns = self.run.parameters[matrix].shape
-        return _indexed(matrix, row if rows > 1 else "", column if columns > 1 else "")
+        return notation.indexed(matrix, row if rows > 1 else "", column if columns > 1 else "")
 
     def symbols(self, expression: Expression, index: str, depth: int = 0, strength: int = 0) -> str:
         """One entry of an expression, its matrix products written as sums."""
@@ -487,7 +480,7 @@ class _Writer:
             return f"{expression.value:g}"
         if isinstance(expression, Name):
             if expression.name in self.run.parameters:
-                return _indexed(expression.name, index if self.run.parameters[expression.name].size > 1 else "")
+                return notation.indexed(expression.name, index if self.run.parameters[expression.name].size > 1 else "")
             return self.entry(expression.name, index, self.t - expression.lag)
         operation, arguments = expression.operation, expression.arguments
         if operation in LOSSES or operation in OPERATIONS:

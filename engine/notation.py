@@ -63,6 +63,14 @@ def symbol(name: str, parameters: Collection[str], at: str | None = None) -> str
     return text if name in parameters or at is None else f"{text}^{{({at})}}"
 
 
+def indexed(name: str, *indices: str) -> str:
+    """An entry of a name: W_{i,j}; of one that has an index already W_{f,i,j}."""
+    text, index = names.latex(name), ",".join(filter(None, indices))
+    if not index:
+        return text
+    return f"{text[:-1]},{index}}}" if names.symbol(name).index else f"{text}_{{{index}}}"
+
+
 def nabla(name: str, at: str | None = None) -> str:
     r"""The gradient of the loss there: \nabla_{h^{(t)}} L."""
     return rf"\nabla_{{{symbol(name, (), at)}}} L"

@@ -205,7 +205,7 @@ class Softmax:
 
     name: str = "softmax"
     latex: str = r"\operatorname{softmax}"
-    latex_jacobian: str = r"\left(\operatorname{{diag}}({h}) - {h}\,{h}^\top\right)"
+    latex_jacobian: str = r"\left(\operatorname{{diag}}({h}) - {h}\,{{{h}}}^\top\right)"
     kind: Literal["softmax"] = "softmax"
     arity: int = 1
 

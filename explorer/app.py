@@ -11,12 +11,14 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
-from explorer.views import cliff, compare, network, slips, vanish  # noqa: E402
+from explorer.views import cliff, compare, derive, network, slips, vanish  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
 [data-testid=stMainBlockContainer] { padding: 2.6rem 2rem 3rem; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
+[class*=st-key-derive-] .katex-display { overflow-x: auto; overflow-y: hidden; padding: 2px 0; }
+[class*=st-key-derive-] .katex-display > .katex { font-size: 1.1em; }
 .st-key-messages .katex { font-size: 1.02em; }
 [data-testid=stSidebarHeader] { height: 2.4rem; margin-bottom: 0; }
 </style>"""
@@ -33,6 +35,7 @@ def main() -> None:
     pages = [
         st.Page(network.page, title="Network", url_path="network", default=True),
         st.Page(vanish.page, title="Why gradients vanish", url_path="vanish"),
+        st.Page(derive.page, title="Derivation", url_path="derive"),
         st.Page(compare.page, title="Compare", url_path="compare"),
         st.Page(cliff.page, title="The cliff", url_path="cliff"),
         st.Page(slips.page, title="Slips", url_path="slips"),

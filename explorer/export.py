@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, Final
 
 import networkx as nx
@@ -13,6 +14,7 @@ import numpy as np
 
 import engine
 from engine import Run, explain, names, notation
+from engine.derivation import Line, Section
 from explorer.model import Array
 from explorer.scene import magnitudes
 from explorer.session import MAX_BYTES
@@ -194,3 +196,51 @@ def derivation(run: Run, name: str, t: int, sample: int = 0) -> str:
     for said, formulas in parts:
         lines += [f"{said}:", *(f"\\[\n{formula}\n\\]" for formula in formulas)]
     return "\n".join([*lines, r"\end{document}", ""])
+
+
+def derived_latex(sections: Iterable[Section], detail: str, title: str) -> str:
+    r"""Sections of the derivation as a LaTeX document; `detail` is a key of `DETAILS`, `title` LaTeX."""
+    lines = [
+        r"\documentclass{article}", r"\usepackage[margin=2cm]{geometry}", r"\usepackage{amsmath,amssymb,cancel}",
+        r"\begin{document}", rf"\section*{{{title}}}",
+    ]  # fmt: skip
+    for section in sections:
+        lines += [rf"\subsection*{{{section.title}}}", f"{section.source}.", ""]
+        for line in section.lines:
+            lines += [rf"\noindent\textbf{{{line.row}}} {line.said}"]
+            lines += [f"\\[\n{formula}\n\\]" for formula in formulas(line, detail)]
+            lines += [rf"{mark(line)}", ""]
+    return "\n".join([*lines, r"\end{document}", ""]).replace("✓", r"\checkmark").replace("✗", r"$\times$")
+
+
+def derived_markdown(sections: Iterable[Section], detail: str, title: str) -> str:
+    """The same as Markdown, with mathematics between dollar signs."""
+    lines = [f"# {title}", ""]
+    for section in sections:
+        lines += [f"## {section.title}", "", f"{section.source}.", ""]
+        for line in section.lines:
+            lines += [f"**{line.row}** {line.said}", ""]
+            for formula in formulas(line, detail):
+                lines += ["$$", formula, "$$", ""]
+            lines += [mark(line), ""]
+    return "\n".join(lines)
+
+
+def formulas(line: Line, detail: str) -> list[str]:
+    """What is shown of a line: its symbols; with numbers; with its elements, one below the other."""
+    shown = [line.symbols]
+    if detail != "symbols":
+        shown.append(line.numbers)
+    if detail == "elements" and line.elements:
+        rows = r" \\[4pt] ".join(f"& {element}" for element in line.elements)
+        shown.append(rf"\begin{{aligned}} {rows} \end{{aligned}}")
+    return shown
+
+
+def mark(line: Line) -> str:
+    """What the check of a line says."""
+    if not math.isfinite(line.error):
+        return "✗ not checked: not all of its numbers are finite."
+    size = f"{line.error:.1g}".replace("e-0", "e-")
+    said = "the sides agree exactly" if line.error == 0 else f"relative difference {size}"
+    return f"{'✓' if line.passed else '✗'} {said}, by {line.checked_by}."

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import engine
 from engine.cell import MAX_SIZE
+from engine.derivation import MAX_LEVELS, SECTIONS
 from engine.equations import MAX_TEXT
 from engine.explain import MAX_PATH
 from engine.formula import MAX_FORMULA
@@ -90,11 +91,15 @@ TABS: Final[Mapping[str, str]] = {
     "remedies": "Truncation and clipping",
 }
 
+#: How closely the derivation is written -> title.
+DETAILS: Final[Mapping[str, str]] = {"symbols": "Symbols", "numbers": "and numbers", "elements": "and each entry"}
+
 #: How the unrolled graph is drawn -> its title.
 PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
 
 EXPONENT: Final = Setting("Power of ten", "int", "exponent", 0, -320, 308)
 CUT: Final = Setting("Steps k", "int", "cut", 5, 1, models.MAX_STEPS)
+LEVELS: Final = Setting("Levels", "int", "levels", 3, 1, MAX_LEVELS, help="How often the recursion is put into itself.")
 CLIP: Final = Setting("Limit", "float", "clip", 1.0, 1e-12, 1e12)
 
 
@@ -128,6 +133,12 @@ class View:
     Of the page on slips:
     slip            key of `SLIPS`
     formula         what was typed as a formula of the reader's own, right or wrong, and what it is for; None: the first
+
+    Of the derivation:
+    sections        keys of `SECTIONS`: those that are open
+    detail          key of `DETAILS`
+    step            the step that is looked at; 0, or one that is not there, is the one in the middle
+    levels          how often the recursion is put into itself
     """
 
     lens: str = "gradient"
@@ -156,6 +167,10 @@ class View:
     slip: str = "E1"
     formula: str = ""
     asked: Asked | None = None
+    sections: tuple[str, ...] = ("softmax",)
+    detail: str = "numbers"
+    step: int = 0
+    levels: int = LEVELS.default
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -169,6 +184,8 @@ class View:
             (self.spread, SPREADS),
             (self.tab, TABS),
             (self.slip, SLIPS),
+            (self.detail, DETAILS),
+            *((section, SECTIONS) for section in self.sections),
         )
         for value, known in keys:
             if value not in known:
@@ -201,6 +218,9 @@ class View:
                 raise ValueError(f"{shown(name)} is no name")
         if self.pair is not None and not 1 <= self.pair[1] <= self.pair[0] <= models.MAX_STEPS:
             raise ValueError(f"steps {self.pair[0]} and {self.pair[1]}; the later comes first, and both count from 1")
+        if not 0 <= self.step <= models.MAX_STEPS:
+            raise ValueError(f"step {self.step}; counted from 1 to {models.MAX_STEPS}")
+        LEVELS.checked(self.levels)
         CUT.checked(self.cut)
         CLIP.checked(self.clip)
         if len(self.formula) > MAX_FORMULA or any(0xD800 <= ord(character) <= 0xDFFF for character in self.formula):
@@ -587,6 +607,10 @@ _VIEW: Final = {
     "pair": _Field("pair", _pair, lambda pair: _listed(pair or ())),
     "every": _Field("cut", _whole),
     "clip": _Field("clip", _number, _short),
+    "sections": _Field("sections", lambda text: tuple(filter(None, dict.fromkeys(text.split(",")))), ",".join),
+    "detail": _Field("detail"),
+    "step": _Field("step", _whole),
+    "levels": _Field("levels", _whole),
     "compare": _Field("columns", lambda text: tuple(text.split("|")), "|".join),
     "slip": _Field("slip"),
     "formula": _Field("formula", unpacked, packed),

@@ -52,7 +52,7 @@ LAYERS = {
         flow truncation plane
         magnitude spectra expansion
         checks explain neurons
-        verdict
+        derivation verdict
         __init__
     """,
     "explorer": """

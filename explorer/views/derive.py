@@ -1,0 +1,153 @@
+"""The derivation: from the loss to every gradient, line by line, with this network's numbers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from engine import Run
+from engine.derivation import SECTIONS, Section, derive
+from explorer import export
+from explorer.controls import Change, apply, choice, entered, put, show, write_link
+from explorer.figures.text import number
+from explorer.model import Model
+from explorer.state import DETAILS, LEVELS, State
+from explorer.views.frame import begin, computed, overflow
+from explorer.views.network import of_view, sample_of
+
+_KEY: Final = "derive"
+
+
+@np.errstate(all="ignore")  # what is not finite is said and marked
+def page() -> None:
+    """The page."""
+    state, run, *_ = begin(
+        "Derivation",
+        "From the loss to every gradient of this network, line by line; each line is checked with its numbers.",
+    )
+    overflow(run)
+    t, sample = step_of(state, run), max(sample_of(state, run), 1)
+    _choices(state, run, t, sample)
+    _contents(state, run)
+    write_link(state)  # before what may take long
+    for key in SECTIONS:
+        if key in state.view.sections and not SECTIONS[key].applies(run):
+            _section(state, run, key, t, sample)
+    if not any(not SECTIONS[key].applies(run) for key in state.view.sections):
+        st.info("Choose a section above.")
+    _exports(state, run, t, sample)
+
+
+def step_of(state: State, run: Run) -> int:
+    """The step that is looked at, from 1."""
+    return state.view.step if 1 <= state.view.step <= run.T else (run.T + 1) // 2
+
+
+def _choices(state: State, run: Run, t: int, sample: int) -> None:
+    """Step, sample, and how closely it is written."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    with row.container(width=130):
+        key = f"{_KEY}.step"
+        show(key, t)
+        st.number_input(
+            f"Step $t$, 1 to {run.T}", 1, run.T, step=1, key=key, on_change=apply,
+            args=(key, lambda state, step: of_view(state, step=step)),
+        )  # fmt: skip
+    if run.B > 1:
+        with row.container(width=120):
+            choice(
+                "Sample", range(1, run.B + 1), str, f"{_KEY}.sample", sample,
+                lambda state, sample: of_view(state, sample=sample),
+            )  # fmt: skip
+    with row:
+        key = f"{_KEY}.detail"
+        show(key, state.view.detail)
+        st.segmented_control(
+            "Detail", list(DETAILS), format_func=DETAILS.__getitem__, key=key, required=True, on_change=apply,
+            args=(key, lambda state, detail: of_view(state, detail=detail)),
+        )  # fmt: skip
+
+
+def _contents(state: State, run: Run) -> None:
+    """The table of contents; what is chosen in it is open."""
+    reasons = {key: row.applies(run) for key, row in SECTIONS.items()}
+    there = [key for key in SECTIONS if not reasons[key]]
+    key = f"{_KEY}.sections"
+    show(key, [section for section in state.view.sections if section in there])
+    st.pills(
+        "Contents", there, selection_mode="multi", format_func=lambda section: SECTIONS[section].title, key=key,
+        on_change=apply, args=(key, opened), help="Those that are chosen are open below, in the order of the derivation.",
+    )  # fmt: skip
+    missing = [f"**{SECTIONS[key].title}**: {reason}" for key, reason in reasons.items() if reason]
+    if missing:
+        with st.expander(f"{len(missing)} more for other networks"):
+            st.markdown("\n".join(f"- {said}" for said in missing))
+
+
+def opened(state: State, chosen: list[str]) -> State:
+    """The state with these sections open; those that do not apply to this network stay as they were."""
+    run = computed(state.model)
+    kept = {key for key in state.view.sections if SECTIONS[key].applies(run)} | set(chosen)
+    return of_view(state, sections=tuple(key for key in SECTIONS if key in kept))
+
+
+def _section(state: State, run: Run, key: str, t: int, sample: int) -> None:
+    row = SECTIONS[key]
+    with st.container(border=True, key=f"{_KEY}-{key}"):
+        heading = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+        heading.markdown(f"##### {row.title}")
+        heading.button("Close", key=f"{_KEY}.close.{key}", type="tertiary", on_click=put,
+                       args=(f"{_KEY}.close.{key}", _closed(key)))  # fmt: skip
+        if key == "expanded" and t < run.T:
+            with st.container(width=130):
+                entered(
+                    LEVELS, f"{_KEY}.levels", state.view.levels, lambda state, levels: of_view(state, levels=levels)
+                )
+        found = _derived(state, key, t, sample)
+        wrong = sum(not line.passed for line in found.lines)
+        worst = max((line.error for line in found.lines), default=0.0)
+        checked = f"{wrong} of {len(found.lines)} lines do not hold" if wrong else (
+            f"✓ all {len(found.lines)} lines hold, to {number(worst)} at worst"
+        )  # fmt: skip
+        st.caption(f"{row.source} · step {t}" + (f", sample {sample}" if run.B > 1 else "") + f" · {checked}")
+        for line in found.lines:
+            st.markdown(f":gray-badge[{line.row}] {line.said}")
+            for formula in export.formulas(line, state.view.detail):
+                st.latex(formula)
+            (st.caption if line.passed else st.error)(export.mark(line))
+
+
+def _closed(section: str) -> Change:
+    return lambda state, _: of_view(state, sections=tuple(key for key in state.view.sections if key != section))
+
+
+def _derived(state: State, key: str, t: int, sample: int) -> Section:
+    return section(state.model, key, t, sample, state.view.levels if key == "expanded" else LEVELS.default)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Deriving …", hash_funcs={Model: repr})
+def section(model: Model, key: str, t: int, sample: int, levels: int) -> Section:
+    """A section of the derivation for a model's run; samples are counted from 1."""
+    return derive(computed(model), key, t, sample - 1, levels)
+
+
+def _exports(state: State, run: Run, t: int, sample: int) -> None:
+    """The whole derivation as files: all sections that there are for this network, as closely as is chosen."""
+
+    title = f"Derivation at step $t = {t}$" + (f", sample {sample}" if run.B > 1 else "")
+
+    def sections() -> list[Section]:
+        return [_derived(state, key, t, sample) for key in SECTIONS if not SECTIONS[key].applies(run)]
+
+    st.caption("All sections of this network, as closely as is chosen above, to take along:")
+    row = st.container(horizontal=True)
+    row.download_button(
+        "LaTeX", lambda: export.derived_latex(sections(), state.view.detail, title), f"derivation-{t}.tex", "text/plain",
+        key="save.derived.tex", on_click="ignore", help="A document that compiles as it is.",
+    )  # fmt: skip
+    row.download_button(
+        "Markdown", lambda: export.derived_markdown(sections(), state.view.detail, title), f"derivation-{t}.md",
+        "text/markdown", key="save.derived.md", on_click="ignore", help="With mathematics between dollar signs.",
+    )  # fmt: skip

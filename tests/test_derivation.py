@@ -1,0 +1,244 @@
+"""The derivation: every line is right for every cell, a wrong one is seen, and it says what the sources state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cells import FEATURES
+
+import engine
+from engine import Run, derivation, explain, interpreter
+from engine.derivation import SECTIONS, Section, derive
+from explorer import model as models
+from explorer.model import Model
+
+
+def made(cell: engine.Cell | str, T: int = 4, B: int = 1, dtype: type = np.float64) -> Run:
+    cell = engine.CATALOGUE[cell] if isinstance(cell, str) else cell
+    same = cell.dimensions["y"] == cell.dimensions.get("x")
+    sizes = {"x": 3 if same else 4, "y": 3} | {members[0]: 5 for members in cell.hidden}
+    rng = np.random.default_rng(7)
+    units = cell.sizes(sizes)
+    x = rng.normal(size=(T, B, units["x"])) if cell.reads_x else None
+    y = rng.integers(0, units["y"], (T, B)) if cell.takes_classes else rng.random((T, B, units["y"]))
+    initial = {name: rng.normal(size=(cell.lags[name], B, units[name])) for name in cell.states}
+    return engine.run(cell, engine.initialise(cell, sizes, seed=3), x, y, initial, dtype=dtype)
+
+
+@pytest.fixture(scope="module")
+def worked() -> Run:
+    return models.run(Model(task="worked"))
+
+
+def written(section: Section) -> list[str]:
+    return [text for line in section.lines for text in (line.symbols, line.numbers, *line.elements)]
+
+
+def right(section: Section) -> None:
+    assert section.lines or section.applies
+    assert [(line.said, line.error, line.checked_by) for line in section.lines if not line.passed] == []
+    for text in written(section):
+        assert text.count("{") == text.count("}")
+        assert text.count(r"\left") == text.count(r"\right")
+        assert text.count(r"\Bigl") == text.count(r"\Bigr")
+        assert text.count(r"\begin") == text.count(r"\end")
+        assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", engine.CATALOGUE)
+@pytest.mark.parametrize("B", [1, 2])
+def test_every_line_is_right_for_every_cell(name: str, B: int) -> None:
+    run = made(name, B=B)
+    for key in SECTIONS:
+        for t in {1, run.T} if B == 1 else {2}:
+            right(derive(run, key, t, B - 1, 2))
+
+
+@pytest.mark.parametrize("title", FEATURES)
+def test_every_line_is_right_for_a_cell_of_ones_own(title: str) -> None:
+    run = made(engine.parse(FEATURES[title]), T=3, B=2)
+    for key in SECTIONS:
+        right(derive(run, key, 1, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("cell", "missing"),
+    [
+        ("rnn", {"lstm", "layers", "samples"}),
+        ("lstm", {"layers", "samples"}),
+        ("gru", {"lstm", "layers", "samples"}),
+        ("feedforward", {"lstm", "recursion", "expanded", "samples"}),
+    ],
+)
+def test_sections_that_do_not_apply_say_why(cell: str, missing: set[str]) -> None:
+    run = made(cell)
+    found = {key: derive(run, key, 1).applies for key in SECTIONS}
+    assert {key for key, reason in found.items() if reason} == missing
+    assert all(reason.endswith(".") for reason in found.values() if reason)
+
+
+def test_every_row_of_the_sources_has_its_lines() -> None:
+    runs = [made("rnn", B=2), made("lstm"), made("feedforward")]
+    rows = {
+        row for run in runs for key in SECTIONS for line in derive(run, key, 1).lines for row in line.row.split(", ")
+    }
+    assert rows == {f"A{i}" for i in range(1, 18)}
+
+
+# --- a wrong formula is seen -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a", "h", "o"])
+def test_a_wrong_gradient_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made("rnn")
+    grad = dict(run.grad)
+    grad[name] = grad[name] * 1.001
+    monkeypatch.setattr(run, "grad", grad)
+    failed = {key for key in SECTIONS for line in derive(run, key, 2).lines if not line.passed}
+    assert {"recursion", "nodes"} - ({"recursion"} if name == "o" else set()) <= failed
+    assert ("copies" in failed) == (name != "h")  # no parameter's gradient is made from that of h
+
+
+def test_a_wrong_value_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made("lstm")
+    value = dict(run.value)
+    value["s"] = value["s"] + 1e-3
+    monkeypatch.setattr(run, "value", value)
+    assert not all(line.passed for line in derive(run, "equations", 2).lines)
+
+
+def test_a_wrong_rule_of_an_operation_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made("rnn")
+    pull = interpreter.pull
+    monkeypatch.setattr(interpreter, "pull", lambda *a, **k: [(r, 1.01 * m) for r, m in pull(*a, **k)])
+    assert not any(line.passed for line in derive(run, "copies", 2).lines if "copy of" in line.said)
+
+
+def test_numbers_that_are_not_finite_pass_no_line() -> None:
+    model = models.changed(Model(activation="identity", task="noise", settings=(("steps", 300),)), scheme=BIG)
+    run = models.run(model)
+    assert run.overflow is not None
+    for key in ("equations", "recursion", "expanded", "copies", "nodes", "neurons"):
+        assert not all(line.passed for line in derive(run, key, 299).lines)
+
+
+BIG = engine.Scheme("normal", gain=50.0)
+
+
+def test_what_is_not_there_is_refused(worked: Run) -> None:
+    for arguments in (("nothing", 1), ("loss", 0), ("loss", 7), ("loss", 1, 1), ("loss", 1, 0, 0), ("loss", 1, 0, 21)):
+        with pytest.raises(ValueError, match=r"there are|steps are|samples are|can be written"):
+            derive(worked, *arguments)  # type: ignore[arg-type]
+
+
+def test_single_precision_and_kinks_have_their_own_tolerance() -> None:
+    for key in SECTIONS:
+        right(derive(made("rnn", dtype=np.float32), key, 2))
+        right(derive(made(engine.rnn("relu")), key, 2))
+    assert any("kink" in line.checked_by for line in derive(made(engine.rnn("relu")), "nodes", 2).lines)
+
+
+# --- what the sources state ------------------------------------------------------------------------------------------
+
+
+def numbers_of(run: Run, t: int) -> tuple[np.ndarray, ...]:
+    at = (t - 1, 0)
+    return run.parameters["V"], run.value["h"][at], run.value["y_hat"][at], np.eye(3)[run.y[at]]
+
+
+def test_the_worked_network_is_written_out_with_its_matrices(worked: Run) -> None:
+    """A9: x in R⁴, h in R⁵, o in R³; a_1 = b_1 + Σ w_1i h_i + Σ u_1j x_j, five of them."""
+    a, h, o, *_ = derive(worked, "equations", 3).lines
+    assert a.numbers.count(r"\begin{pmatrix}") == 6
+    assert [text.count(" & ") for text in a.numbers.split(r"\begin{pmatrix}")] == [0, 0, 20, 0, 15, 0, 0]
+    assert next(text for text in a.elements if r"\sum" in text).count(r"\sum") == 2
+    assert sum(r"\sum" in text for text in a.elements) == 5
+    assert len(h.elements) == 5  # E10 has four
+    assert sum(r"\sum" in text for text in o.elements) == 3
+
+
+def test_the_gradient_at_o_in_matrix_form(worked: Run) -> None:
+    """A10: (ŷ 1ᵀ − I) y, the rows of the source's matrix."""
+    _, _, p, y = numbers_of(worked, 3)
+    (line,) = [line for line in derive(worked, "softmax", 3).lines if line.row == "A10"]
+    from engine.notation import matrix
+
+    rows = np.array([[p[0] - 1, p[0], p[0]], [p[1], p[1] - 1, p[1]], [p[2], p[2], p[2] - 1]])
+    assert line.numbers == f"{matrix(rows)} {matrix(y)} = {matrix(p - y)}"
+
+
+def test_the_long_way_has_the_numbers_of_the_source(worked: Run) -> None:
+    """A11: ∂ŷ_1/∂h_1 = −ŷ_1 [v_11 (ŷ_1 − 1) + v_21 ŷ_2 + v_31 ŷ_3]; then the ŷ_i cancel and Vᵀ(ŷ − y) is left."""
+    from engine.notation import matrix, number
+
+    V, _, p, y = numbers_of(worked, 6)
+    lines = derive(worked, "long", 6).lines
+    for j in range(5):
+        stated = -p[0] * (V[0, j] * (p[0] - 1) + V[1, j] * p[1] + V[2, j] * p[2])
+        assert lines[0].elements[j].endswith(rf"\right] = {number(stated)}")
+    assert lines[1].numbers.endswith(matrix((np.diag(p) - np.outer(p, p)) @ V))
+    assert r"\cancel" in lines[2].symbols
+    assert all(text.count(r"\cancel") == 6 for text in lines[2].elements)
+    assert lines[3].numbers.endswith(matrix(V.T @ (p - y)))
+    # at the last step this is the whole gradient
+    np.testing.assert_allclose(V.T @ (p - y), worked.grad["h"][5, 0], rtol=1e-12)
+
+
+def test_the_three_questions_are_answered(worked: Run) -> None:
+    said = [line.said for line in derive(worked, "softmax", 2).lines]
+    for question in (1, 2, 3):
+        assert any(text.startswith(f"Question {question}") for text in said)
+    symbols = " ".join(line.symbols for line in derive(worked, "softmax", 2).lines)
+    assert r"\delta_{ij}" in symbols
+    assert r"\cancel" in symbols
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "rnn_output", "lstm", "rnn_skip", "rnn_deep"])
+def test_nested_and_multiplied_out_are_equal_at_every_depth(name: str) -> None:
+    run = made(name, T=6)
+    for levels in range(1, 6):
+        section = derive(run, "expanded", 1, 0, levels)
+        right(section)
+        nested = next(line for line in section.lines if "put into itself" in line.said)
+        flat = next(line for line in section.lines if line.said.startswith("Multiplied out"))
+        assert nested.symbols.count(r"\Bigl[") == flat.symbols.count(r"\quad +") >= levels - 1
+
+
+def test_the_recursion_ends_in_the_outputs(worked: Run) -> None:
+    """A8: put in as often as there are steps left, the innermost terms are all outputs from t to τ."""
+    nested, flat, _ = derive(worked, "expanded", 3, 0, 20).lines
+    for line in (nested, flat):
+        assert [rf"\nabla_{{o^{{({at})}}}} L" in line.symbols for at in ("t", "t+1", "t+2", "t+3")] == [True] * 4
+    assert r"\nabla_{h^{(t+3)}} L" not in nested.symbols
+    assert len(flat.elements) == 4
+
+
+def test_the_lstm_has_every_gate_both_routes_and_every_parameter() -> None:
+    run = made("lstm")
+    section = derive(run, "lstm", 2)
+    said = " ".join(line.said for line in section.lines)
+    for gate in "fgq":
+        assert f"Back to the gate ${gate}$" in said
+        for parameter in (f"b_{{{gate}}}", f"U_{{{gate}}}", f"W_{{{gate}}}"):
+            assert f"copy of ${parameter}$" in said
+    (routes,) = [line for line in section.lines if line.said.startswith("The routes into")]
+    assert r"\operatorname{diag}\left(f^{(t)}\right) \nabla_{s^{(t)}} L" in routes.symbols
+    assert routes.symbols.endswith(r"\nabla_{h^{(t-1)}} L") or r"^{(t-1)}} L" in routes.symbols
+
+
+def test_the_initial_gradient_of_a_loss_that_is_read_later_has_no_seed() -> None:
+    run = made(engine.parse(FEATURES["a loss is read by a later step"]))
+    back = explain.backward(run, "L", 0)
+    assert back.seed is None
+    assert back.error < 1e-12
+
+
+def test_a_large_network_is_told_how_it_was_checked() -> None:
+    model = Model(task="noise", settings=(("steps", 1000), ("samples", 10)), sizes=(("h", 64),))
+    run = models.run(model)
+    lines = derive(run, "nodes", 5).lines
+    assert {line.checked_by for line in lines} <= {
+        derivation._BY_RUN,
+        derivation._BY_STEP,
+    }
+    assert all(line.passed for line in lines)
