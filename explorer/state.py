@@ -121,6 +121,9 @@ class View:
     pair            the later and the earlier step of the Jacobian that is taken apart, or None: the last and the first
     cut             k of the truncations, steps
     clip            the limit of the clippings
+
+    Of the page of lessons:
+    lesson          the lesson that is taken and its step, counted from 1; or None
     """
 
     lens: str = "gradient"
@@ -146,6 +149,7 @@ class View:
     clip: float = 1.0
     columns: tuple[str, ...] = ()
     cliff: Cliff = field(default_factory=Cliff)
+    lesson: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -190,6 +194,12 @@ class View:
                 raise ValueError(f"{shown(name)} is no name")
         if self.pair is not None and not 1 <= self.pair[1] <= self.pair[0] <= models.MAX_STEPS:
             raise ValueError(f"steps {self.pair[0]} and {self.pair[1]}; the later comes first, and both count from 1")
+        if self.lesson is not None and not (
+            re.fullmatch(r"[a-z0-9-]{1,40}", self.lesson[0]) and 1 <= self.lesson[1] <= 99
+        ):
+            raise ValueError(
+                f"{shown(self.lesson[0])} is no lesson's name, or {self.lesson[1]} no step, counted from 1"
+            )
         CUT.checked(self.cut)
         CLIP.checked(self.clip)
 
@@ -550,6 +560,7 @@ _VIEW: Final = {
     "every": _Field("cut", _whole),
     "clip": _Field("clip", _number, _short),
     "compare": _Field("columns", lambda text: tuple(text.split("|")), "|".join),
+    "lesson": _Field("lesson", _node, lambda lesson: "{},{}".format(*lesson) if lesson else ""),
 }
 _CLIFF: Final = {
     "across": _Field("across", _side, _side_written),

@@ -63,7 +63,8 @@ LAYERS = {
         scene session vanishing
         neurons comparison
         figures live export
-        sentence
+        sentence answers
+        lesson
         controls
         views
         app
