@@ -183,7 +183,9 @@ def _loss_at(run: Run, t: Any) -> float:
     return float(run.losses[_step(run, t) - 1, 0])
 
 
-@_row("loss_after(eta)", "The total loss after the step −eta · gradient in all parameters: one step of gradient descent.")
+@_row(
+    "loss_after(eta)", "The total loss after the step −eta · gradient in all parameters: one step of gradient descent."
+)
 def _loss_after(run: Run, eta: Any) -> float:
     rate = float(_array(eta))
     there = {name: value - rate * run.param_grad[name] for name, value in run.parameters.items()}
