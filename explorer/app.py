@@ -9,7 +9,7 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
-from explorer.views import cliff, compare, network, vanish  # noqa: E402
+from explorer.views import cliff, compare, lessons, network, vanish  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
@@ -30,9 +30,13 @@ def main() -> None:
         st.Page(vanish.page, title="Why gradients vanish", url_path="vanish"),
         st.Page(compare.page, title="Compare", url_path="compare"),
         st.Page(cliff.page, title="The cliff", url_path="cliff"),
+        st.Page(lessons.page, title="Lessons", url_path="lessons"),
     ]
     page = st.navigation(pages, position="top")
     st.session_state.page = page.url_path  # of which widgets must know, see controls.show
+    st.session_state.pages = {other.url_path or "network": other for other in pages}  # to which a page may link
+    if page.url_path != "lessons":
+        lessons.reminder()
     page.run()
 
 

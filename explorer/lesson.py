@@ -27,7 +27,7 @@ are those of `answers`; a brace within mathematics is LaTeX. A lesson's name in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -183,17 +183,19 @@ def pieces(text: str) -> Iterator[Piece]:
     yield text[at:]
 
 
-def rendered(text: str, run: Run, link: str = "**{}**") -> str:
-    """The text as Markdown, with the numbers of the run in it; links stand as `link` has their text.
+def _strong(link: Link) -> str:
+    return f"**{link.text}**"
+
+
+def rendered(text: str, run: Run, link: Callable[[Link], str] = _strong) -> str:
+    """The text as Markdown, with the numbers of the run in it; links stand as `link` makes them.
 
     Raises AnswerError for an expression that means nothing.
     """
     return "".join(
-        piece if isinstance(piece, str)
-        else said(answer(piece.text, run)) if isinstance(piece, Expression)
-        else link.format(piece.text)
+        piece if isinstance(piece, str) else link(piece) if isinstance(piece, Link) else said(answer(piece.text, run))
         for piece in pieces(text)
-    )  # fmt: skip
+    )
 
 
 # --- files -------------------------------------------------------------------------------------------------------

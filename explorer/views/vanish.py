@@ -58,13 +58,29 @@ def page() -> None:
     places = st.tabs(
         list(titles), key=key, on_change=apply, args=(key, lambda state, title: of_view(state, tab=titles[title]))
     )
-    parts: dict[str, Callable[[State, Run, str, str, int], None]] = {
-        "losses": _losses, "jacobians": _jacobians, "shares": _shares, "matrices": _matrices, "remedies": _remedies,
-    }  # fmt: skip
-    for place, part in zip(places, parts.values(), strict=True):
+    for place, part in zip(places, _parts().values(), strict=True):
         if place.open:
             with place:
                 part(state, run, palette, name, pixels)
+
+
+@np.errstate(all="ignore")
+def figure(state: State, run: Run, palette: str, pixels: int) -> None:
+    """The curve and the part of the page that the view names, for another page."""
+    name = looked_at(state, run)
+    _curve(state, run, palette, name)
+    _parts()[state.view.tab](state, run, palette, name, pixels)
+
+
+def _parts() -> dict[str, Callable[[State, Run, str, str, int], None]]:
+    """The parts of the page by the keys of `TABS`, in their order."""
+    return {
+        "losses": _losses,
+        "jacobians": _jacobians,
+        "shares": _shares,
+        "matrices": _matrices,
+        "remedies": _remedies,
+    }
 
 
 def looked_at(state: State, run: Run) -> str:
