@@ -193,7 +193,11 @@ def rendered(text: str, run: Run, link: Callable[[Link], str] = _strong) -> str:
     Raises AnswerError for an expression that means nothing.
     """
     return "".join(
-        piece if isinstance(piece, str) else link(piece) if isinstance(piece, Link) else said(answer(piece.text, run))
+        piece.replace("$$\\", "$$\\displaystyle\\")
+        if isinstance(piece, str)
+        else link(piece)
+        if isinstance(piece, Link)
+        else said(answer(piece.text, run))
         for piece in pieces(text)
     )
 

@@ -7,11 +7,13 @@ import re
 
 import numpy as np
 import pytest
+from browser import settle
+from streamlit.testing.v1 import AppTest
 
 from explorer import answers
 from explorer import model as models
 from explorer.answers import AnswerError, amount, answer, said, truth, typed
-from explorer.lesson import FOLDER, LessonError, lesson, lessons, parse, rendered
+from explorer.lesson import FOLDER, LessonError, Link, lesson, lessons, parse, pieces, rendered
 from explorer.model import Model
 from explorer.state import from_query, to_query
 
@@ -47,6 +49,7 @@ def test_every_step_of_every_lesson_runs(taken, step) -> None:
         there(run, *state.view.selected)
     for text in step.texts:
         assert "{" not in without_mathematics(rendered(text, run))
+    assert not any(isinstance(piece, Link) for text in step.texts if text != step.prose for piece in pieces(text))
     for link in step.links:
         changed, problems = from_query(link.query, start=state)
         assert problems == []
@@ -60,7 +63,7 @@ def test_every_step_of_every_lesson_runs(taken, step) -> None:
             true = amount(asked.answer, run)
             assert math.isfinite(true)
             assert asked.is_near(true, run)
-            assert not asked.is_near(true * 2 + 1, run)
+            assert not asked.is_near(2 * abs(true) + 1, run)
 
 
 def there(run, name, t) -> None:
@@ -263,3 +266,170 @@ def test_numbers_are_read_as_people_write_them(text, value) -> None:
 def test_what_is_no_number_is_refused(text) -> None:
     with pytest.raises(ValueError, match="number is needed"):
         typed(text)
+
+
+# --- the page -------------------------------------------------------------------------------------------------------
+
+
+def on_page(query: dict[str, str]) -> AppTest:
+    """The page of the lessons by itself."""
+    app = AppTest.from_string("from explorer.views import lessons\nlessons.page()", default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return checked(app.run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert [exception.value for exception in app.exception] == []
+    return app
+
+
+def click(app: AppTest, key: str) -> AppTest:
+    return checked(app.button(key=key).click().run())
+
+
+def commit(app: AppTest, key: str) -> AppTest:
+    """A click on the button of the form."""
+    return click(app, f"lesson.answer.{key}.commit")
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(element.value for element in (*app.markdown, *app.caption))
+
+
+def test_the_page_lists_every_lesson() -> None:
+    app = on_page({})
+    for taken in lessons():
+        assert app.button(key=f"begin.{taken.name}").label == "Begin"
+        assert taken.about in words(app)
+
+
+@pytest.mark.parametrize("taken", lessons(), ids=lambda taken: taken.name)
+def test_a_lesson_from_its_first_step_to_its_last(taken) -> None:
+    app = on_page({"cell": "gru", "node": "h,2"})
+    before = app.session_state.state
+    click(app, f"begin.{taken.name}")
+    for place, step in enumerate(taken.steps, 1):
+        assert app.session_state.state.view.lesson == (taken.name, place)
+        assert app.session_state.state.model == step.state.model
+        assert app.query_params["lesson"] in ([f"{taken.name},{place}"], f"{taken.name},{place}")
+        run = models.run(step.state.model)
+        assert rendered(step.look, run) in words(app)
+        if asked := step.question:
+            assert rendered(asked.because, run) not in "".join(
+                e.value for e in (*app.success, *app.info, *app.markdown)
+            )
+        if place < len(taken.steps):
+            click(app, "lesson.next")
+    click(app, "lesson.finish")
+    assert app.session_state.state == before
+    assert app.button(key=f"begin.{taken.name}").label == "Again"
+
+
+def test_a_wrong_and_a_right_number() -> None:
+    app = on_page({"lesson": "one-step-back,4"})
+    key, run = "one-step-back.4", models.run(lesson("one-step-back").steps[3].state.model)
+    asked = lesson("one-step-back").steps[3].question
+    true, because = amount(asked.answer, run), rendered(asked.because, run)
+
+    def answered(text: str) -> None:
+        app.text_input(key=f"lesson.answer.{key}").set_value(text)
+        commit(app, key)
+
+    commit(app, key)
+    assert not app.warning
+    for text, said_to_it in (("100", "100 is too large"), ("-1", "is too small"), ("a lot", "A number is needed")):
+        answered(text)
+        assert said_to_it in app.warning[0].value
+        assert because not in "".join(element.value for element in (*app.success, *app.info))
+    answered(f"{true:.3f}".replace(".", ","))
+    assert app.success[0].value == f"Right. {because}"
+    assert not app.warning
+
+
+def test_a_wrong_choice_and_the_answer_told() -> None:
+    app = on_page({"lesson": "one-step-back,1"})
+    key, step = "one-step-back.1", lesson("one-step-back").steps[0]
+    run = models.run(step.state.model)
+    right = step.question.right(run)
+    assert app.radio(key=f"lesson.answer.{key}").value is None
+    app.radio(key=f"lesson.answer.{key}").set_value((right + 1) % 3)
+    commit(app, key)
+    assert app.warning[0].value.startswith("Not this time")
+    click(app, f"lesson.answer.{key}.tell")
+    assert step.question.choices[right].text in app.info[0].value
+    assert rendered(step.question.because, run) in app.info[0].value
+    app.radio(key=f"lesson.answer.{key}").set_value(right)
+    commit(app, key)
+    assert app.success[0].value.startswith("Right.")
+
+
+def test_a_link_to_a_step_sets_its_screen_and_leaves_without_a_trace() -> None:
+    app = on_page({"lesson": "sharing,3"})
+    assert app.session_state.state.model == lesson("sharing").steps[2].state.model
+    assert app.button(key="lesson.leave").label == "Leave the lesson"
+    click(app, "lesson.leave")
+    assert app.session_state.state.view.lesson is None
+
+
+def test_a_link_from_the_midst_of_a_lesson_is_what_its_sender_saw() -> None:
+    app = on_page({"lesson": "sharing,3", "task": "noise", "steps": "9"})
+    assert dict(app.session_state.state.model.settings) == {"steps": 9}
+    assert "You have changed the network" in words(app)
+    click(app, "lesson.again")
+    assert app.session_state.state.model == lesson("sharing").steps[2].state.model
+
+
+def test_what_the_user_had_is_kept_and_given_back_at_any_step() -> None:
+    app = on_page({"cell": "lstm", "n.f": "5", "scale": "cividis"})
+    before = app.session_state.state
+    click(app, "begin.recursion")
+    assert "This lesson has set cell" in words(app).replace("\\", "")
+    assert app.session_state.state.view.scale == "cividis"
+    checked(app.segmented_control(key="lesson.step").set_value(5).run())
+    assert app.session_state.state.view.lesson == ("recursion", 5)
+    assert app.button(key="lesson.leave").label == "Give me back my network"
+    click(app, "lesson.leave")
+    assert app.session_state.state == before
+
+
+@pytest.mark.parametrize("wrong", ["nothing,1", "sharing,99"])
+def test_a_link_to_no_lesson_says_so(wrong) -> None:
+    app = on_page({"lesson": wrong})
+    assert "There is no step" in app.warning[0].value.replace("\\", "")
+    assert app.button(key="begin.sharing")
+
+
+def test_a_lesson_in_the_browser(new_page) -> None:
+    """One wrong and one right answer, a link of the text, another page and back, and the network given back."""
+    page = new_page("lessons?text=abc")
+    begin = page.locator(".st-key-lesson-one-step-back").get_by_role("button", name="Begin")
+    begin.click()
+    page.get_by_role("heading", name="One loss, at the end").wait_for()
+    page.get_by_text("This lesson has set").wait_for()
+    settle(page)
+    page.get_by_text("it is too far from the end").click()
+    page.get_by_role("button", name="This is my answer").click()
+    page.get_by_text("Not this time").wait_for()
+    settle(page)
+    page.get_by_text("its only way up").click()
+    page.get_by_role("button", name="This is my answer").click()
+    page.get_by_text("Right.").wait_for()
+    settle(page)
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("heading", name="The last state").wait_for()
+    settle(page)
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("heading", name="Down: from h to a").wait_for()
+    settle(page)
+    page.get_by_role("link", name="the slopes").click()
+    page.wait_for_function("location.search.includes('show=slope')")
+    assert page.url.split("/")[-1].startswith("lessons?")
+    settle(page)
+    page.get_by_role("link", name="Network", exact=True).click()
+    page.get_by_role("link", name="Back to the lesson").click()
+    page.get_by_role("heading", name="Down: from h to a").wait_for()
+    settle(page)
+    page.get_by_role("button", name="Give me back my network").click()
+    page.wait_for_function("location.search === '?text=abc'")
+    begin.wait_for()

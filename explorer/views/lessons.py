@@ -158,23 +158,28 @@ def _list() -> None:
 
 
 def _step(own: Lesson, place: int, sheet: Sheet) -> None:
-    """A step: its text and question beside the figure, or above it where there is no room."""
+    """A step: its text and question beside the figure, or around it where there is no room."""
     state, run, palette, pixels = sheet
     step = own.steps[place - 1]
     true = computed(step.state.model)  # the run that the text is about, whatever the user has made of it
     _what_is_set(state, own, place)
     overflow(run)
     beside = pixels >= _BESIDE
-    text, picture = st.columns(_COLUMNS, gap="medium") if beside else (st.container(), st.container())
+    if beside:
+        left, picture = st.columns(_COLUMNS, gap="medium")
+        text, below = left.container(), left.container()
+    else:
+        text, picture, below = st.container(), st.container(), st.container()
     with text:
         st.markdown(f"#### {plain(step.title)}")
         _prose(step, true)
-        if step.question is not None:
-            _ask(own, place, step.question, true)
-        _turn(own, place)
     with picture:
         st.markdown(f"**Look:** {rendered(step.look, true)}")
         _figure(step, state, run, palette, (pixels - _GAP) * _COLUMNS[1] // sum(_COLUMNS) if beside else pixels)
+    with below:
+        if step.question is not None:
+            _ask(own, place, step.question, true)
+        _turn(own, place)
     if step.page == "network" and state.view.selected is not None:
         walker(state, run)
         inspector(state, run, palette, pixels)
@@ -225,7 +230,7 @@ def _follow(link: Link) -> None:
 def _figure(step: Step, state: State, run: Run, palette: str, pixels: int) -> None:
     """What the step is about; of a page that is a whole page, the way there."""
     if step.page == "vanish":
-        vanish.figure(state, run, palette, pixels)
+        vanish.figure(state, run, palette, pixels, part_first="tab" in step.query)
     else:
         network.figure(state, run, palette, pixels)
     there = st.session_state.get("pages", {}).get(step.page)

@@ -65,11 +65,15 @@ def page() -> None:
 
 
 @np.errstate(all="ignore")
-def figure(state: State, run: Run, palette: str, pixels: int) -> None:
-    """The curve and the part of the page that the view names, for another page."""
+def figure(state: State, run: Run, palette: str, pixels: int, part_first: bool) -> None:
+    """For another page: the curve, and the part of this page that the view names, in that order or the other way round."""
     name = looked_at(state, run)
-    _curve(state, run, palette, name)
-    _parts()[state.view.tab](state, run, palette, name, pixels)
+    pictures: list[Callable[[], None]] = [
+        lambda: _curve(state, run, palette, name),
+        lambda: _parts()[state.view.tab](state, run, palette, name, pixels),
+    ]
+    for draw in reversed(pictures) if part_first else pictures:
+        draw()
 
 
 def _parts() -> dict[str, Callable[[State, Run, str, str, int], None]]:
