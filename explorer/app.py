@@ -11,7 +11,7 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
-from explorer.views import cliff, compare, derive, network, slips, vanish  # noqa: E402
+from explorer.views import cliff, compare, derive, lessons, network, slips, vanish  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
@@ -39,11 +39,15 @@ def main() -> None:
         st.Page(compare.page, title="Compare", url_path="compare"),
         st.Page(cliff.page, title="The cliff", url_path="cliff"),
         st.Page(slips.page, title="Slips", url_path="slips"),
+        st.Page(lessons.page, title="Lessons", url_path="lessons"),
     ]
     page = st.navigation(pages, position="top")
     session = st.session_state
     # Of both, widgets must know: see controls.show. Streamlit sends some milliseconds after a run what it has to send.
     session.page, session.arrived = page.url_path, time.monotonic() - session.pop("ended", math.inf) > _SENT
+    session.pages = {other.url_path or "network": other for other in pages}  # to which a page may link
+    if page.url_path != "lessons":
+        lessons.reminder()
     page.run()
     session.ended = time.monotonic()
 

@@ -139,6 +139,9 @@ class View:
     detail          key of `DETAILS`
     step            the step that is looked at; 0, or one that is not there, is the one in the middle
     levels          how often the recursion is put into itself
+
+    Of the page of lessons:
+    lesson          the lesson that is taken and its step, counted from 1; or None
     """
 
     lens: str = "gradient"
@@ -171,6 +174,7 @@ class View:
     detail: str = "numbers"
     step: int = 0
     levels: int = LEVELS.default
+    lesson: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -221,6 +225,12 @@ class View:
         if not 0 <= self.step <= models.MAX_STEPS:
             raise ValueError(f"step {self.step}; counted from 1 to {models.MAX_STEPS}")
         LEVELS.checked(self.levels)
+        if self.lesson is not None and not (
+            re.fullmatch(r"[a-z0-9-]{1,40}", self.lesson[0]) and 1 <= self.lesson[1] <= 99
+        ):
+            raise ValueError(
+                f"{shown(self.lesson[0])} is no lesson's name, or {self.lesson[1]} no step, counted from 1"
+            )
         CUT.checked(self.cut)
         CLIP.checked(self.clip)
         if len(self.formula) > MAX_FORMULA or any(0xD800 <= ord(character) <= 0xDFFF for character in self.formula):
@@ -615,6 +625,7 @@ _VIEW: Final = {
     "slip": _Field("slip"),
     "formula": _Field("formula", unpacked, packed),
     "ask": _Field("asked", _asked, _asked_written),
+    "lesson": _Field("lesson", _node, lambda lesson: "{},{}".format(*lesson) if lesson else ""),
 }
 _CLIFF: Final = {
     "across": _Field("across", _side, _side_written),

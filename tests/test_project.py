@@ -64,7 +64,8 @@ LAYERS = {
         scene session vanishing
         neurons comparison
         figures live export
-        sentence
+        sentence answers
+        lesson
         controls
         views
         app

@@ -44,17 +44,7 @@ def page() -> None:
     )
     lenses(state, run)
     overflow(run)
-    picture = drawn(state, run)
-    match state.view.graph:
-        case "unrolled":
-            if (picture.first, picture.last) != (1, run.T) or run.T > LONG:
-                window(run, picture)
-            show_picture(state, picture, run, palette, pixels)
-            legend(picture)
-        case "rolled":
-            rolled.picture(state, run, palette, pixels)
-        case "neurons":
-            neurons.picture(state, run, palette, pixels, *said(state, run))
+    picture = figure(state, run, palette, pixels)
     walker(state, run)
     if state.view.graph == "neurons":
         neurons.neuron(state, run, pixels)
@@ -203,6 +193,22 @@ def sample_of(state: State, run: Run) -> int:
 
 
 # --- the picture -------------------------------------------------------------------------------------------------
+
+
+def figure(state: State, run: Run, palette: str, pixels: int) -> Scene:
+    """The graph as the view has it, unrolled, rolled or its neurons; the scene of the unrolled one."""
+    picture = drawn(state, run)
+    match state.view.graph:
+        case "unrolled":
+            if (picture.first, picture.last) != (1, run.T) or run.T > LONG:
+                window(run, picture)
+            show_picture(state, picture, run, palette, pixels)
+            legend(picture)
+        case "rolled":
+            rolled.picture(state, run, palette, pixels)
+        case "neurons":
+            neurons.picture(state, run, palette, pixels, *said(state, run))
+    return picture
 
 
 def drawn(state: State, run: Run) -> Scene:

@@ -58,13 +58,33 @@ def page() -> None:
     places = st.tabs(
         list(titles), key=key, on_change=apply, args=(key, lambda state, title: of_view(state, tab=titles[title]))
     )
-    parts: dict[str, Callable[[State, Run, str, str, int], None]] = {
-        "losses": _losses, "jacobians": _jacobians, "shares": _shares, "matrices": _matrices, "remedies": _remedies,
-    }  # fmt: skip
-    for place, part in zip(places, parts.values(), strict=True):
+    for place, part in zip(places, _parts().values(), strict=True):
         if place.open:
             with place:
                 part(state, run, palette, name, pixels)
+
+
+@np.errstate(all="ignore")
+def figure(state: State, run: Run, palette: str, pixels: int, part_first: bool) -> None:
+    """For another page: the curve, and the part of this page that the view names, in that order or the other way round."""
+    name = looked_at(state, run)
+    pictures: list[Callable[[], None]] = [
+        lambda: _curve(state, run, palette, name),
+        lambda: _parts()[state.view.tab](state, run, palette, name, pixels),
+    ]
+    for draw in reversed(pictures) if part_first else pictures:
+        draw()
+
+
+def _parts() -> dict[str, Callable[[State, Run, str, str, int], None]]:
+    """The parts of the page by the keys of `TABS`, in their order."""
+    return {
+        "losses": _losses,
+        "jacobians": _jacobians,
+        "shares": _shares,
+        "matrices": _matrices,
+        "remedies": _remedies,
+    }
 
 
 def looked_at(state: State, run: Run) -> str:
