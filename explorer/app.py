@@ -15,6 +15,7 @@ from explorer.views import cliff, compare, lessons, network, vanish  # noqa: E40
 _STYLE = """<style>
 [data-testid=stMainBlockContainer] { padding: 2.6rem 2rem 3rem; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
+.st-key-lesson-reminder { padding-top: 0.9rem; }
 .st-key-messages .katex { font-size: 1.02em; }
 [data-testid=stSidebarHeader] { height: 2.4rem; margin-bottom: 0; }
 </style>"""
