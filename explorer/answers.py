@@ -183,6 +183,15 @@ def _loss_at(run: Run, t: Any) -> float:
     return float(run.losses[_step(run, t) - 1, 0])
 
 
+@_row(
+    "loss_after(eta)", "The total loss after the step −eta · gradient in all parameters: one step of gradient descent."
+)
+def _loss_after(run: Run, eta: Any) -> float:
+    rate = float(_array(eta))
+    there = {name: value - rate * run.param_grad[name] for name, value in run.parameters.items()}
+    return engine.run(run.cell, there, run.x, run.y, run.initial, run.weights, run.reduction, run.dtype).loss
+
+
 @_row("weight(t)", "The factor of the loss of step t in the total.")
 def _weight(run: Run, t: Any) -> float:
     return float(run.weights[_step(run, t) - 1, 0])

@@ -190,6 +190,13 @@ def test_rate_goes_from_the_last_gradient_to_the_first() -> None:
     assert amount('log_norm("h", 1)', far) < -400
 
 
+def test_a_small_step_of_descent_lowers_the_loss_by_the_squared_norm() -> None:
+    run = run_of(steps=6)
+    square = sum(float((grad**2).sum()) for grad in run.param_grad.values())
+    assert (run.loss - amount("loss_after(1e-6)", run)) / 1e-6 == pytest.approx(square, rel=1e-4)
+    assert amount("loss_after(0)", run) == run.loss
+
+
 def test_paths_are_counted_in_the_unrolled_graph() -> None:
     run = run_of(steps=6)
     assert amount('count_paths("h", 1, "h", 6)', run) == 1

@@ -20,7 +20,7 @@ from explorer.controls import Change, current, plain, put, show, write_link
 from explorer.figures.text import number
 from explorer.lesson import Lesson, Link, Question, Step, lesson, lessons, rendered
 from explorer.state import State, from_query, to_query
-from explorer.views import cliff, network, vanish
+from explorer.views import cliff, network, neurons, vanish
 from explorer.views.frame import Sheet, begin, computed, overflow
 from explorer.views.inspector import inspector, walker
 
@@ -182,6 +182,8 @@ def _step(own: Lesson, place: int, sheet: Sheet) -> None:
         _figure(step, state, run, palette, (pixels - _GAP) * _COLUMNS[1] // sum(_COLUMNS) if beside else pixels)
     if step.page == "network" and state.view.selected is not None:
         walker(state, run)
+        if state.view.graph == "neurons":
+            neurons.neuron(state, run, pixels)
         inspector(state, run, palette, pixels)
 
 
