@@ -98,8 +98,8 @@ def _at(own: Lesson, place: int) -> Change:
 def _go(own: Lesson, place: int) -> None:
     """Go to a step; what was there before the lesson is kept."""
     state = current()
-    if state.view.lesson is None:
-        st.session_state["lesson.kept"] = state
+    if taking(state) is None:
+        st.session_state["lesson.kept"] = _plain(state)
     put("lesson", _at(own, place))
 
 
@@ -215,6 +215,8 @@ def _prose(step: Step, run: Run) -> None:
                 _follow(step.links[at])
 
     _links(key="lesson.links", on_followed_change=followed)
+    if fault := st.session_state.faults.get("lesson.link"):
+        st.error(plain(fault))
 
 
 def _follow(link: Link) -> None:
