@@ -19,12 +19,13 @@ _STYLE = """<style>
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
 [class*=st-key-derive-] .katex-display { overflow-x: auto; overflow-y: hidden; padding: 2px 0; }
 [class*=st-key-derive-] .katex-display > .katex { font-size: 1.1em; }
+.st-key-lesson-reminder { padding-top: 0.9rem; }
 .st-key-messages .katex { font-size: 1.02em; }
 [data-testid=stSidebarHeader] { height: 2.4rem; margin-bottom: 0; }
 </style>"""
 
 
-_SENT = 0.1  # seconds after which all that a run has made has been sent
+_SETTLED = 2.0  # seconds after which the browser has all that a run has made, on a usual line
 
 
 def main() -> None:
@@ -43,8 +44,8 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     session = st.session_state
-    # Of both, widgets must know: see controls.show. Streamlit sends some milliseconds after a run what it has to send.
-    session.page, session.arrived = page.url_path, time.monotonic() - session.pop("ended", math.inf) > _SENT
+    # Of both, widgets must know: see controls.show.
+    session.page, session.arrived = page.url_path, time.monotonic() - session.pop("ended", math.inf) > _SETTLED
     session.pages = {other.url_path or "network": other for other in pages}  # to which a page may link
     if page.url_path != "lessons":
         lessons.reminder()

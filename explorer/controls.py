@@ -121,8 +121,8 @@ def show(key: str, value: Any) -> None:
     """Set a widget's value from the state, unless what it holds was refused and is still being worked on.
 
     On another page it is another widget, which knows nothing of the value that the session still has under its key. And
-    what a run has sent that was stopped may never have arrived: the browser would then have a widget without its value, and
-    report the lowest as the user's.
+    what the last run has sent may not have arrived, if it was stopped or another follows at once: the browser would then
+    have a widget without its value, and report the lowest as the user's.
     """
     session = st.session_state
     page = session.get("page", "")

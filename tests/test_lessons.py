@@ -15,7 +15,7 @@ from explorer import model as models
 from explorer.answers import AnswerError, amount, answer, said, truth, typed
 from explorer.lesson import FOLDER, LessonError, Link, lesson, lessons, parse, pieces, rendered
 from explorer.model import Model
-from explorer.state import from_query, to_query
+from explorer.state import State, from_query, to_query
 
 STEPS = [
     pytest.param(taken, step, id=f"{taken.name}-{place}")
@@ -397,7 +397,10 @@ def test_what_the_user_had_is_kept_and_given_back_at_any_step() -> None:
 def test_a_link_to_no_lesson_says_so(wrong) -> None:
     app = on_page({"lesson": wrong})
     assert "There is no step" in app.warning[0].value.replace("\\", "")
-    assert app.button(key="begin.sharing")
+    click(app, "begin.sharing")
+    assert app.session_state.state.view.lesson == ("sharing", 1)
+    click(app, "lesson.leave")
+    assert app.session_state.state == State()
 
 
 def test_a_lesson_in_the_browser(new_page) -> None:
@@ -414,7 +417,7 @@ def test_a_lesson_in_the_browser(new_page) -> None:
     settle(page)
     page.get_by_text("its only way up").click()
     page.get_by_role("button", name="This is my answer").click()
-    page.get_by_text("Right.").wait_for()
+    page.get_by_test_id("stAlertContentSuccess").filter(has_text="Right.").wait_for()
     settle(page)
     page.get_by_role("button", name="Next").click()
     page.get_by_role("heading", name="The last state").wait_for()

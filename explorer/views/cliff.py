@@ -40,8 +40,14 @@ def page() -> None:
         "The cliff",
         "The loss over two numbers of the network, where you stand on it, and where gradient descent would go.",
     )
-    model = state.model
+    overflow(run)
     ready(state)
+    figure(state, run, palette, pixels)
+
+
+def figure(state: State, run: Run, palette: str, pixels: int) -> None:
+    """The surface, where one stands on it, and descent from there."""
+    model = state.model
     try:
         chosen = cliff.settled(model, state.view.cliff)
     except ValueError as error:
@@ -49,7 +55,6 @@ def page() -> None:
         write_link(state)
         return
     sides(state, chosen)
-    overflow(run)
     place, steps = cliff.here(model, chosen), None
     descend(state, chosen)
     try:

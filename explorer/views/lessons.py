@@ -20,7 +20,7 @@ from explorer.controls import Change, current, plain, put, show, write_link
 from explorer.figures.text import number
 from explorer.lesson import Lesson, Link, Question, Step, lesson, lessons, rendered
 from explorer.state import State, from_query, to_query
-from explorer.views import network, neurons, vanish
+from explorer.views import cliff, network, neurons, vanish
 from explorer.views.frame import Sheet, begin, computed, overflow
 from explorer.views.inspector import inspector, walker
 
@@ -98,8 +98,8 @@ def _at(own: Lesson, place: int) -> Change:
 def _go(own: Lesson, place: int) -> None:
     """Go to a step; what was there before the lesson is kept."""
     state = current()
-    if state.view.lesson is None:
-        st.session_state["lesson.kept"] = state
+    if taking(state) is None:
+        st.session_state["lesson.kept"] = _plain(state)
     put("lesson", _at(own, place))
 
 
@@ -173,13 +173,13 @@ def _step(own: Lesson, place: int, sheet: Sheet) -> None:
     with text:
         st.markdown(f"#### {plain(step.title)}")
         _prose(step, true)
-    with picture:
-        st.markdown(f"**Look:** {rendered(step.look, true)}")
-        _figure(step, state, run, palette, (pixels - _GAP) * _COLUMNS[1] // sum(_COLUMNS) if beside else pixels)
     with below:
         if step.question is not None:
             _ask(own, place, step.question, true)
         _turn(own, place)
+    with picture:  # last, since it may take a while
+        st.markdown(f"**Look:** {rendered(step.look, true)}")
+        _figure(step, state, run, palette, (pixels - _GAP) * _COLUMNS[1] // sum(_COLUMNS) if beside else pixels)
     if step.page == "network" and state.view.selected is not None:
         walker(state, run)
         if state.view.graph == "neurons":
@@ -193,7 +193,7 @@ def _what_is_set(state: State, own: Lesson, place: int) -> None:
     kept: State | None = st.session_state.get("lesson.kept")
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
     if kept is not None:
-        here, before = to_query(_plain(step.state)), to_query(_plain(kept))
+        here, before = to_query(_plain(_at(own, place)(kept, None))), to_query(_plain(kept))
         keys = [key for key in {**before, **here} if here.get(key) != before.get(key)]
         words = dict.fromkeys(_WORDS.get(key.partition(".")[0], key.partition(".")[0]) for key in keys)
         if words:
@@ -215,6 +215,8 @@ def _prose(step: Step, run: Run) -> None:
                 _follow(step.links[at])
 
     _links(key="lesson.links", on_followed_change=followed)
+    if fault := st.session_state.faults.get("lesson.link"):
+        st.error(plain(fault))
 
 
 def _follow(link: Link) -> None:
@@ -231,7 +233,9 @@ def _follow(link: Link) -> None:
 
 def _figure(step: Step, state: State, run: Run, palette: str, pixels: int) -> None:
     """What the step is about; of a page that is a whole page, the way there."""
-    if step.page == "vanish":
+    if step.page == "cliff":
+        cliff.figure(state, run, palette, pixels)
+    elif step.page == "vanish":
         vanish.figure(state, run, palette, pixels, part_first="tab" in step.query)
     else:
         network.figure(state, run, palette, pixels)
