@@ -33,6 +33,9 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     st.session_state.page = page.url_path  # of which widgets must know, see controls.show
+    st.session_state.pages = {other.url_path: other for other in pages}
+    if page is not pages[0]:
+        st.session_state.welcome = False  # whoever has found another page is no longer new
     page.run()
 
 

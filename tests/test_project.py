@@ -56,7 +56,7 @@ LAYERS = {
     """,
     "explorer": """
         __init__
-        model theme grid
+        model theme grid glossary mathml
         knob
         cliff
         state
@@ -64,6 +64,7 @@ LAYERS = {
         neurons comparison
         figures live export
         sentence
+        handout
         controls
         views
         app

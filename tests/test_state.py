@@ -28,6 +28,7 @@ from explorer.state import (
     LONGEST_VALUE,
     MEASURES,
     PARAMETERS,
+    PARTS,
     PICTURES,
     PRESETS,
     SPREADS,
@@ -165,6 +166,8 @@ def states(draw):
             st.sampled_from([(), ("", "cell=lstm"), ("cut=10", "", "whole=1&text=a+%7C%26"), ("zz", "=%", "")])
         ),
         cliff=draw(cliffs(name)),
+        hidden=tuple(draw(st.lists(st.sampled_from(list(PARTS)), unique=True))),
+        present=draw(st.booleans()),
     ).with_range(draw(st.integers(-300, 0)), draw(st.integers(1, 300)))
     return State(model, replace(view, lens=draw(st.sampled_from(list(LENSES)))))
 

@@ -27,6 +27,12 @@ _component = st.components.v2.component("unrolled.width", html="<div></div>", js
 
 def width() -> int:
     """Pixels across the main column, rounded down; `USUAL` until the browser has answered."""
-    known = (st.session_state.get("width") or {}).get("pixels") or USUAL
-    _component(key="width", data=str(known).encode(), default={"pixels": known}, on_pixels_change=lambda: None)
-    return int(min(max(known, 320), 4000))
+    pixels = (st.session_state.get("width") or {}).get("pixels") or USUAL
+    _component(key="width", data=str(pixels).encode(), default={"pixels": pixels}, on_pixels_change=lambda: None)
+    return known()
+
+
+def known() -> int:
+    """The same, without asking again."""
+    pixels = (st.session_state.get("width") or {}).get("pixels") or USUAL
+    return int(min(max(pixels, 320), 4000))
