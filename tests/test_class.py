@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import streamlit as st
+from browser import settle, until
 from streamlit.testing.v1 import AppTest
 from test_page import fine, opened, query
 
 from engine import CATALOGUE, parse
-from explorer import figures, glossary
+from explorer import figures, glossary, handout
 from explorer import model as models
 from explorer.figures import enlarged
 from explorer.model import Model
@@ -168,3 +169,60 @@ def test_only_sizes_change() -> None:
             np.testing.assert_allclose(np.multiply(one.marker.size, 1.5), other.marker.size)
             np.testing.assert_array_equal(one.marker.color, other.marker.color)
             assert tuple(one.hovertext) == tuple(other.hovertext)
+
+
+# --- in the browser --------------------------------------------------------------------------------------------------
+
+
+def test_a_first_visit_in_the_browser(new_page) -> None:
+    page = new_page()
+    doors = page.get_by_text("New here?")
+    doors.wait_for(timeout=60_000)
+    page.wait_for_selector(".live canvas", timeout=60_000)
+    page.wait_for_function("document.querySelector('.live canvas').getBoundingClientRect().top < 480", timeout=60_000)
+    page.get_by_role("button", name="Ask why gradients vanish").click()
+    page.get_by_role("heading", name="Why gradients vanish").wait_for(timeout=60_000)
+    for title in ("Compare", "The cliff", "Why gradients vanish", "Network"):
+        page.get_by_test_id("stTopNavLink").filter(has_text=title).first.click()
+        page.get_by_role("heading", name="Unrolled" if title == "Network" else title, exact=True).wait_for(
+            timeout=60_000
+        )
+        opens = "document.querySelector('[role=dialog]')?.textContent.includes('Equation of a step')"
+        until(page, lambda: page.get_by_role("button", name="Letters").click(timeout=60_000), opens)
+        until(page, lambda: page.keyboard.press("Escape"), "!document.querySelector('[role=dialog]')")
+    assert doors.count() == 0
+
+
+@pytest.mark.parametrize(("across", "scheme"), [(1400, "light"), (800, "dark")])
+def test_a_presentation_in_the_browser(new_page, across, scheme) -> None:
+    page = new_page(
+        "?present=1&task=noise&steps=6&hide=equations",
+        viewport={"width": across, "height": 900},
+        color_scheme=scheme,
+    )
+    page.wait_for_selector(".live[data-token] canvas", timeout=60_000)
+    inside = "(box => box.height > 400 && box.bottom < innerHeight)(document.querySelector('.live canvas').getBoundingClientRect())"
+    page.wait_for_function(inside, timeout=60_000)
+    assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 18
+    assert page.locator("[data-testid=stHeader]:visible, [data-testid=stSidebar]:visible").count() == 0
+    assert page.get_by_text("Equations of a step").count() == 0
+    # A node is where it is seen, however much all is enlarged.
+    kx, ky, ox, oy = map(float, page.locator(".live").get_attribute("data-view").split())
+    large = page.evaluate("Number(getComputedStyle(document.querySelector('.live')).getPropertyValue('--large'))")
+    assert large > 1
+    row = 2  # x, a, h from below
+    box = page.locator(".live canvas").bounding_box()
+    page.mouse.click(box["x"] + large * (ox + kx * 2), box["y"] + large * (oy - ky * row))
+    page.wait_for_function("document.querySelector('.live').dataset.selected === 'h 3'", timeout=60_000)
+    page.get_by_role("button", name="Exit").click()
+    page.get_by_role("button", name="Letters").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_text("Equations of a step").first.wait_for(timeout=60_000)
+    settle(page)
+
+
+def test_a_handout_in_the_browser(page) -> None:
+    state = State()
+    page.set_content(handout.handout(handout.screen(state, models.run(state.model))))
+    page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 2", timeout=60_000)
+    assert page.evaluate("document.querySelector('math').getBoundingClientRect().height") > 5

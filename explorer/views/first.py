@@ -15,8 +15,7 @@ from explorer.views.inspector import select
 _DOORS: Final = {"vanish": "Ask why gradients vanish", "lessons": "Start a lesson"}
 #: What this is, in one sentence.
 WORDS: Final = (
-    "A recurrent network, unrolled in time, with the exact gradient of the loss at every node. Colour says how strongly the "
-    "loss depends on it."
+    "A recurrent network, unrolled in time: colour says how strongly the loss depends on each of its nodes, exactly."
 )
 
 

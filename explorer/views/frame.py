@@ -21,6 +21,7 @@ from explorer.views.letters import letters
 from explorer.views.link import back, link
 from explorer.views.width import width
 
+_BESIDE: Final = 720  # pixels from which the words of a heading have room beside the loss
 #: A presentation: type that is read from the last row, and nothing around the page. Padding is in pixels, since the type
 #: depends on the width that it leaves.
 _PRESENT: Final = """<style>
@@ -61,7 +62,7 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
     heading = st.container(horizontal=True, vertical_alignment="center")
     with heading.container():
         st.markdown(f"### {title}")
-        if not state.view.present:
+        if not state.view.present and pixels >= _BESIDE:
             st.caption(words)
     tell_problems()
     run = computed(state.model)
@@ -71,6 +72,8 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
             letters(state.model)
             link(state)
         back(state)
+    if not state.view.present and pixels < _BESIDE:
+        st.caption(words)
     return Sheet(state, run, palette, pixels)
 
 
