@@ -13,13 +13,14 @@ _TOKEN: Final = re.compile(r"\\[a-zA-Z]+|\\.|\s+|\d+(?:\.\d+)?|.", re.DOTALL)
 _DEEPEST: Final = 60
 _LETTERS: Final = {"varphi": "φ", "varepsilon": "ε", "ell": "ℓ"}  # beside those that names may have
 _OPERATORS: Final = {
-    "nabla": "∇", "partial": "∂", "odot": "⊙", "oslash": "⊘", "circ": "∘", "cdot": "⋅", "times": "×", "sum": "∑", "prod": "∏", "le": "≤",
-    "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈", "ll": "≪", "gg": "≫", "to": "→", "mapsto": "↦",
-    "rightarrow": "→", "longrightarrow": "⟶", "leftarrow": "←", "Rightarrow": "⇒", "Leftrightarrow": "⇔", "in": "∈", "infty": "∞", "top": "⊤",
-    "ldots": "…", "dots": "…", "cdots": "⋯", "vdots": "⋮", "ddots": "⋱", "pm": "±", "mp": "∓", "Vert": "‖", "lVert": "‖",
-    "rVert": "‖", "vert": "|", "lvert": "|", "rvert": "|", "langle": "⟨", "rangle": "⟩", "mid": "|", "equiv": "≡",
-    "propto": "∝", "sim": "∼", "forall": "∀", "exists": "∃", "prime": "′", "colon": ":", "lceil": "⌈", "rceil": "⌉",
-    "lfloor": "⌊", "rfloor": "⌋", "{": "{", "}": "}", "|": "‖", "%": "%", "#": "#", "&": "&", "_": "_", "$": "$",
+    "nabla": "∇", "partial": "∂", "odot": "⊙", "oslash": "⊘", "circ": "∘", "cdot": "⋅", "times": "×", "sum": "∑",
+    "prod": "∏", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈", "ll": "≪",
+    "gg": "≫", "to": "→", "mapsto": "↦", "rightarrow": "→", "longrightarrow": "⟶", "leftarrow": "←",
+    "Rightarrow": "⇒", "Leftrightarrow": "⇔", "in": "∈", "infty": "∞", "top": "⊤", "ldots": "…", "dots": "…",
+    "cdots": "⋯", "vdots": "⋮", "ddots": "⋱", "pm": "±", "mp": "∓", "Vert": "‖", "lVert": "‖", "rVert": "‖",
+    "vert": "|", "lvert": "|", "rvert": "|", "langle": "⟨", "rangle": "⟩", "mid": "|", "equiv": "≡", "propto": "∝",
+    "sim": "∼", "forall": "∀", "exists": "∃", "prime": "′", "colon": ":", "lceil": "⌈", "rceil": "⌉", "lfloor": "⌊",
+    "rfloor": "⌋", "{": "{", "}": "}", "|": "‖", "%": "%", "#": "#", "&": "&", "_": "_", "$": "$",
 }  # fmt: skip
 _FUNCTIONS: Final = frozenset({
     "tanh", "log", "exp", "max", "min", "sin", "cos", "tan", "cosh", "sinh", "ln", "det", "arg", "lim", "sup",

@@ -53,6 +53,13 @@ def test_to_look_at_a_network_is_to_look_at_a_node() -> None:
     assert "welcome.look" not in keys(app)
 
 
+def test_a_door_leads_to_its_page() -> None:
+    app = new()
+    fine(app.button(key="welcome.vanish").click().run())
+    assert "### Why gradients vanish" in [words.value for words in app.markdown]
+    assert app.session_state.welcome is False
+
+
 # --- the glossary ----------------------------------------------------------------------------------------------------
 
 
@@ -174,12 +181,22 @@ def test_only_sizes_change() -> None:
 # --- in the browser --------------------------------------------------------------------------------------------------
 
 
+def canvas(page, there):
+    """Where the live picture is, once it is there."""
+    place = page.locator(".live[data-drawn] canvas")
+    place.wait_for(timeout=60_000)
+    for _ in range(300):
+        if there(box := place.bounding_box()):
+            return box
+        page.wait_for_timeout(200)
+    raise AssertionError(box)
+
+
 def test_a_first_visit_in_the_browser(new_page) -> None:
     page = new_page()
     doors = page.get_by_text("New here?")
     doors.wait_for(timeout=60_000)
-    page.wait_for_selector(".live canvas", timeout=60_000)
-    page.wait_for_function("document.querySelector('.live canvas').getBoundingClientRect().top < 480", timeout=60_000)
+    canvas(page, lambda box: box["y"] < 480)
     page.get_by_role("button", name="Ask why gradients vanish").click()
     page.get_by_role("heading", name="Why gradients vanish").wait_for(timeout=60_000)
     for title in ("Compare", "The cliff", "Why gradients vanish", "Network"):
@@ -200,23 +217,20 @@ def test_a_presentation_in_the_browser(new_page, across, scheme) -> None:
         viewport={"width": across, "height": 900},
         color_scheme=scheme,
     )
-    page.wait_for_selector(".live[data-token] canvas", timeout=60_000)
-    inside = "(box => box.height > 400 && box.bottom < innerHeight)(document.querySelector('.live canvas').getBoundingClientRect())"
-    page.wait_for_function(inside, timeout=60_000)
+    box = canvas(page, lambda box: box["height"] > 400 and box["y"] + box["height"] < 900)
     assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 18
     assert page.locator("[data-testid=stHeader]:visible, [data-testid=stSidebar]:visible").count() == 0
     assert page.get_by_text("Equations of a step").count() == 0
     # A node is where it is seen, however much all is enlarged.
     kx, ky, ox, oy = map(float, page.locator(".live").get_attribute("data-view").split())
-    large = page.evaluate("Number(getComputedStyle(document.querySelector('.live')).getPropertyValue('--large'))")
+    large = float(page.locator(".live").evaluate("host => host.style.getPropertyValue('--large')"))
     assert large > 1
     row = 2  # x, a, h from below
-    box = page.locator(".live canvas").bounding_box()
     page.mouse.click(box["x"] + large * (ox + kx * 2), box["y"] + large * (oy - ky * row))
-    page.wait_for_function("document.querySelector('.live').dataset.selected === 'h 3'", timeout=60_000)
+    page.locator('.live[data-selected="h 3"]').wait_for(timeout=60_000)
     page.get_by_role("button", name="Exit").click()
     page.get_by_role("button", name="Letters").wait_for(timeout=60_000)
-    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Show all", exact=True).click()
     page.get_by_text("Equations of a step").first.wait_for(timeout=60_000)
     settle(page)
 

@@ -20,7 +20,7 @@ WORDS: Final = (
 
 
 def doors() -> None:
-    """The doors in a row; any of them, or the cross, ends it for this session."""
+    """The doors in a row; any of them, or the cross, ends it for this session (another page does: see app.main)."""
     if not st.session_state.get("welcome"):
         return
     pages = st.session_state.get("pages", {})
@@ -28,7 +28,7 @@ def doors() -> None:
         st.markdown("**New here?**", width="content")
         st.button("Look at a network", key="welcome.look", type="primary", on_click=look)
         for address, words in _DOORS.items():
-            if address in pages and st.button(words, key=f"welcome.{address}", on_click=close):
+            if address in pages and st.button(words, key=f"welcome.{address}"):
                 st.switch_page(pages[address])
         st.button(":material/close:", key="welcome.close", type="tertiary", on_click=close, help="Close")
 
