@@ -47,6 +47,8 @@ def main() -> None:
     # Of both, widgets must know: see controls.show.
     session.page, session.arrived = page.url_path, time.monotonic() - session.pop("ended", math.inf) > _SETTLED
     session.pages = {other.url_path or "network": other for other in pages}  # to which a page may link
+    if page is not pages[0]:
+        session.welcome = False  # whoever has found another page is no longer new
     if page.url_path != "lessons":
         lessons.reminder()
     page.run()

@@ -41,6 +41,7 @@ def current() -> State:
     if "state" not in st.session_state:
         st.session_state.state, st.session_state.problems = from_query(st.query_params.to_dict())
         st.session_state.update(faults={}, past=[], future=[], notice="")
+        st.session_state.setdefault("welcome", not st.query_params)
     state: State = st.session_state.state
     return state
 

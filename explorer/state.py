@@ -97,6 +97,21 @@ DETAILS: Final[Mapping[str, str]] = {"symbols": "Symbols", "numbers": "and numbe
 #: How the unrolled graph is drawn -> its title.
 PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
 
+#: The parts of a page that a link can leave out -> title.
+PARTS: Final[Mapping[str, str]] = {
+    "sidebar": "Side bar",
+    "lenses": "Colour and scale",
+    "knob": "Choice of a knob",
+    "inspector": "Selected node",
+    "table": "Picture as a table",
+    "equations": "Gradient, equations, checks",
+    "edit": "Edit the numbers",
+    "cell": "Own cell",
+    "files": "Take it home",
+}
+#: Those that a presentation leaves out by itself.
+_TOOLS: Final = ("sidebar", "lenses", "knob", "table", "edit", "cell", "files")
+
 EXPONENT: Final = Setting("Power of ten", "int", "exponent", 0, -320, 308)
 CUT: Final = Setting("Steps k", "int", "cut", 5, 1, models.MAX_STEPS)
 LEVELS: Final = Setting("Levels", "int", "levels", 3, 1, MAX_LEVELS, help="How often the recursion is put into itself.")
@@ -122,6 +137,8 @@ class View:
     scale           key of `theme.SCALES`
     columns         of a comparison: two or three texts, as `comparison.column` reads them; else empty
     cliff           the surface of the loss over two numbers, and the descent on it
+    hidden          the parts of the page that are left out: keys of `PARTS`
+    present         a presentation: large type, no tools
 
     Of the page on vanishing gradients:
     state, parameter  the name of the state and of the parameter that are looked at; "" or one that is not there: the first
@@ -175,6 +192,8 @@ class View:
     step: int = 0
     levels: int = LEVELS.default
     lesson: tuple[str, int] | None = None
+    hidden: tuple[str, ...] = ()
+    present: bool = False
 
     def __post_init__(self) -> None:
         keys: tuple[tuple[str, Collection[str]], ...] = (
@@ -190,6 +209,7 @@ class View:
             (self.slip, SLIPS),
             (self.detail, DETAILS),
             *((section, SECTIONS) for section in self.sections),
+            *((part, PARTS) for part in self.hidden),
         )
         for value, known in keys:
             if value not in known:
@@ -209,6 +229,8 @@ class View:
             raise ValueError(f"{shown(self.selected[0])} is no name of a node")
         if self.path is not None and not (0 <= self.path[0] <= models.MAX_STEPS and 1 <= self.path[1] <= MAX_PATH):
             raise ValueError(f"edge {self.path[1]} of the path from the loss at step {self.path[0]}; both count from 1")
+        if len(set(self.hidden)) < len(self.hidden):
+            raise ValueError("a part is named twice")
         if len(self.columns) not in (0, 2, 3):
             raise ValueError("two or three columns are compared")
         for column in self.columns:
@@ -256,6 +278,10 @@ class View:
     def quantity(self) -> str:
         """What the colour shows, as it is written: ‖∇L‖."""
         return MEASURES[self.measure][1].format(LENSES[self.lens].symbol)
+
+    def shows(self, part: str) -> bool:
+        """Whether a part of the page is there."""
+        return part not in self.hidden and not (self.present and part in _TOOLS)
 
     def usual_range(self) -> View:
         """The view with the scale of its lens as it was at first."""
@@ -626,6 +652,8 @@ _VIEW: Final = {
     "formula": _Field("formula", unpacked, packed),
     "ask": _Field("asked", _asked, _asked_written),
     "lesson": _Field("lesson", _node, lambda lesson: "{},{}".format(*lesson) if lesson else ""),
+    "hide": _Field("hidden", lambda text: tuple(text.split(",")), ",".join),
+    "present": _Field("present", _truth, lambda present: str(int(present))),
 }
 _CLIFF: Final = {
     "across": _Field("across", _side, _side_written),

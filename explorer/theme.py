@@ -102,6 +102,11 @@ PALETTES: Final[Mapping[str, Palette]] = {
 }
 
 
+def enlargement(pixels: int) -> float:
+    """How many times larger than usual a presentation is drawn on a page so many pixels across."""
+    return round(min(max(pixels / 1000, 1.15), 1.8), 2)
+
+
 def colorscale(scale: str = "viridis") -> list[list[object]]:
     """A scale as plotly takes it."""
     colours = SCALES[scale]

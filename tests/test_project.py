@@ -57,7 +57,7 @@ LAYERS = {
     """,
     "explorer": """
         __init__
-        model theme grid
+        model theme grid glossary mathml
         knob
         cliff slips
         state
@@ -66,6 +66,7 @@ LAYERS = {
         figures live export
         sentence answers
         lesson
+        handout
         controls
         views
         app

@@ -30,6 +30,7 @@ from explorer.state import (
     LONGEST_VALUE,
     MEASURES,
     PARAMETERS,
+    PARTS,
     PICTURES,
     PRESETS,
     SPREADS,
@@ -174,6 +175,8 @@ def states(draw):
                 [None, Asked("gradient", "W", None), Asked("value", "h", -2), Asked("jacobian", "a", 3, "ŷ")]
             )
         ),
+        hidden=tuple(draw(st.lists(st.sampled_from(list(PARTS)), unique=True))),
+        present=draw(st.booleans()),
     ).with_range(draw(st.integers(-300, 0)), draw(st.integers(1, 300)))
     return State(model, replace(view, lens=draw(st.sampled_from(list(LENSES)))))
 

@@ -9,6 +9,7 @@ from explorer.figures.decay import decay
 from explorer.figures.eigenvalues import eigenvalues
 from explorer.figures.gradients import gradients
 from explorer.figures.graph import graph
+from explorer.figures.large import enlarged
 from explorer.figures.neurons import neurons
 from explorer.figures.rolled import rolled
 from explorer.figures.routes import routes
@@ -24,6 +25,7 @@ __all__ = [
     "cut",
     "decay",
     "eigenvalues",
+    "enlarged",
     "gradients",
     "graph",
     "neurons",

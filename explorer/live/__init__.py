@@ -71,6 +71,7 @@ def live(
     strength: str = "norm",
     label: str = "",
     pace: float | None = None,
+    large: float = 1.0,
     on_pick: Callable[[tuple[str, int] | None], None] | None = None,
     on_turn: Callable[[int], None] | None = None,
 ) -> Picked | Turned | None:
@@ -96,7 +97,9 @@ def live(
                 on_turn(turn[0].at)
 
     event, turns = st.session_state.get(seen, 0), st.session_state.get(heard, 0)
-    data = encode(scene, said=said, knob=knob, strength=strength, label=label, pace=pace, event=event, turned=turns)
+    data = encode(
+        scene, said=said, knob=knob, strength=strength, label=label, pace=pace, large=large, event=event, turned=turns
+    )
     result = _component(key=key, data=data, on_selected_change=picked, on_knob_change=turned)
     done = _picked(result.get("selected"), scene) or _turned(result.get("knob"), knob)
     return done and done[0]

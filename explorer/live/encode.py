@@ -93,6 +93,7 @@ def encode(
     strength: str = "norm",
     label: str = "",
     pace: float | None = None,
+    large: float = 1.0,
     event: int = 0,
     turned: int = 0,
 ) -> bytes:
@@ -103,6 +104,7 @@ def encode(
     strength  what `scene.strength` is, if it is there: ‖message‖
     label     the picture in a sentence, for those who do not see it
     pace      milliseconds from one picture of the sweep to the next; if None, what suits their number
+    large     how many times all is enlarged, for a class; the picture is then as high as the window
     event     the number of the last selection that `scene.selected` already knows of
     turned    the same of the last turn of the knob, for `knob.at`
     """
@@ -111,6 +113,7 @@ def encode(
         "strength_title": strength,
         "label": label,
         "pace": pace,
+        "large": large,
         "event": event,
         "turned": turned,
     }

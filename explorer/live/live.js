@@ -6,6 +6,7 @@
 // What strip.js needs too is in shared.js, which stands before this.
 
 const ROW = 64, HEIGHTS = [150, 600], GUTTER = 64, SIDE = 16; // pixels, as in figures/graph.py
+const AROUND = 260; // pixels of an enlarged page for what stands above and below the canvas
 const SIZES = [5, 34], READABLE = 8.5, OUTLINED = 7; // pixels across a node; of a font
 const ROOMY = 46; // pixels a column or a row: zooming in first gives this to the axis that lacks it, then enlarges all
 const FADED = 1, STRONG = 2, BACK = 4, CARRIES = 8, THIN = 16, NOW = 32; // how an edge is drawn
@@ -126,6 +127,7 @@ function listen(live) {
     on(matchMedia(`(resolution: ${devicePixelRatio}dppx)`), "change", changed, { once: true });
   };
   screen();
+  on(window, "resize", () => live.graph?.large > 1 && refit()); // its height counts then
   on(document.fonts, "loadingdone", () => live.graph && (measure(live), ask(live, true)));
 }
 
@@ -140,7 +142,9 @@ const COMMANDS = {
 
 function position(live, event) {
   const box = live.canvas.getBoundingClientRect();
-  return { x: event.clientX - box.left, y: event.clientY - box.top, touch: event.pointerType === "touch" };
+  const { large } = live.graph;
+  const [x, y] = [event.clientX - box.left, event.clientY - box.top].map((pixels) => pixels / large);
+  return { x, y, touch: event.pointerType === "touch" };
 }
 
 function press(live, event) {
@@ -243,23 +247,27 @@ function walk(live, time, flow) {
 
 // --- where things are -----------------------------------------------------------------------------------------------
 
-/** How all of the graph fits the width that there is now. What was zoomed keeps its size and its place. */
+/**
+ * How all of the graph fits the width that there is now. What was zoomed keeps its size and its place. An enlarged
+ * picture is that of a narrower page, each of whose pixels is larger, and is as high as the window.
+ */
 function arrange(live) {
-  const { graph, canvas, page: before } = live, width = canvas.clientWidth;
+  const { graph, canvas, page: before } = live, { large } = graph, width = canvas.clientWidth / large;
   live.stale = true;
   live.hidden = !width;
   if (!width) return; // in a tab that is not open
   const left = graph.upwards ? GUTTER : SIDE, top = 2, bottom = graph.upwards ? 34 : 10;
   const inner = Math.max(width - left - SIDE, 50), across = graph.x1 - graph.x0, rows = graph.y1 - graph.y0 + 1.5;
   const border = Math.max(0.6, (20 * across) / Math.max(inner - 40, 10)); // columns beside the outermost nodes
-  const tall = clamp(rows * ROW, ...HEIGHTS), fx = inner / (across + 2 * border), fy = tall / rows;
+  const usual = clamp(rows * ROW, ...HEIGHTS);
+  const tall = large > 1 ? Math.max((innerHeight - AROUND * large) / large, 0.6 * usual) : usual, fx = inner / (across + 2 * border), fy = tall / rows;
   const full = Math.max(1, ROOMY / fx, ROOMY / fy); // the zoom from which neither axis lacks room
   live.page = { width, height: top + tall + bottom, left, top, inner, tall, fx, fy, border, full };
   if (before && live.view.zoom > 1) live.view.zoom *= before.fx / fx;
-  live.ratio = devicePixelRatio || 1;
+  live.ratio = (devicePixelRatio || 1) * large;
   const [wide, high] = [width, live.page.height].map((pixels) => Math.round(pixels * live.ratio));
   if (canvas.width !== wide || canvas.height !== high) [canvas.width, canvas.height] = [wide, high]; // empties it
-  canvas.style.height = `${live.page.height}px`;
+  canvas.style.height = `${live.page.height * large}px`;
   settle(live);
 }
 
@@ -787,10 +795,10 @@ function point(live) {
 }
 
 /** Puts the tip beside a place, on the side where there is room. */
-function lay({ page }, tip, x, y, gap) {
+function lay({ page, graph: { large } }, tip, x, y, gap) {
   const wide = tip.offsetWidth, left = x + gap + wide > page.width ? x - gap - wide : x + gap;
   const top = clamp(y - tip.offsetHeight / 2, 0, page.height - tip.offsetHeight);
-  tip.style.transform = `translate(${Math.max(left, 0)}px, ${top}px)`;
+  tip.style.transform = `scale(${large}) translate(${Math.max(left, 0)}px, ${top}px)`;
 }
 
 function nodeTip(live, i) {
@@ -951,8 +959,8 @@ function drawCurve({ part, at }, values) {
 
 function furnish(live) {
   const { graph, host, part, canvas } = live, { low, high, colours, scale } = graph;
-  const style = { ...colours, font: graph.font };
-  for (const name of ["paper", "ink", "muted", "line", "grid", "neutral", "alarm", "font"]) {
+  const style = { ...colours, font: graph.font, large: graph.large };
+  for (const name of ["paper", "ink", "muted", "line", "grid", "neutral", "alarm", "font", "large"]) {
     host.style.setProperty(`--${name}`, style[name]);
   }
   canvas.setAttribute("aria-label", graph.label || "Computational graph");

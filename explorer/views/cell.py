@@ -14,6 +14,7 @@ from explorer.controls import plain, put, show, whole_page_if_changed
 from explorer.figures import rolled
 from explorer.model import Model
 from explorer.state import State, View
+from explorer.views.chart import chart
 
 _KEY = "cell.text"
 _SHOWN: Final = View(parameters="shared")
@@ -80,8 +81,8 @@ def _preview(model: Model, palette: str, pixels: int) -> None:
     beside = pixels >= _TWO_COLUMNS
     left, right = st.columns(2, vertical_alignment="center") if beside else (st.container(), st.container())
     left.latex(made.latex())
-    right.plotly_chart(
-        rolled(made, _SHOWN, palette, (pixels - 48) // 2 if beside else pixels), theme=None, key="cell.graph",
+    chart(
+        rolled(made, _SHOWN, palette, (pixels - 48) // 2 if beside else pixels), right, theme=None, key="cell.graph",
         config={"displayModeBar": False}, alt=f"The rolled graph of the cell: {', '.join(made.nodes)}.",
     )  # fmt: skip
     sizes = [f"$n_{{{latex(name)}}} = {units}$" for name, units in models.sizes(model).items()]

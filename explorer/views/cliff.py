@@ -21,6 +21,7 @@ from explorer.figures.text import number
 from explorer.knob import KINDS, Turn
 from explorer.model import Model
 from explorer.state import PRESETS, State
+from explorer.views.chart import chart
 from explorer.views.frame import begin, overflow
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
@@ -253,7 +254,7 @@ def across(state: State, chosen: Cliff, run: Run, palette: str) -> None:
     except ValueError as error:
         st.info(plain(f"The cut cannot be drawn: {error}."))
         return
-    st.plotly_chart(
+    chart(
         figures.cut(found, names[side], place[side], palette), theme=None, key="cut", config=_CONFIG,
         alt=f"The loss along {names[side]}, and the size of its derivative on a logarithmic scale.",
     )  # fmt: skip
@@ -286,8 +287,8 @@ def fill(
     grids = [FINE] if fine and cliff.portion(model) >= FINE**2 else [COARSE, FINE] if fine else [COARSE]
 
     def draw(found: Surface) -> None:
-        picture.plotly_chart(
-            figures.surface(found, titles, place, steps, palette, state.view.scale, chosen.picture),
+        chart(
+            figures.surface(found, titles, place, steps, palette, state.view.scale, chosen.picture), picture,
             theme=None, key=f"surface.{len(found.up)}", config=_CONFIG,
             alt=f"The loss over {titles[0]} and {titles[1]}; the numbers of the place and of the two steps stand below.",
         )  # fmt: skip

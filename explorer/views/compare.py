@@ -24,6 +24,7 @@ from explorer.figures.text import from_exponent, number
 from explorer.model import Model
 from explorer.scene import LONG, Scene, overview, scene
 from explorer.state import EXPONENT, LENSES, State, View
+from explorer.views.chart import chart, large
 from explorer.views.frame import begin, computed, overflow, sentences
 from explorer.views.inspector import pick
 from explorer.views.network import of_range, of_view, said, sample_of, windowed
@@ -274,14 +275,14 @@ def picture(state: State, i: int, column: Column, title: str, run: Run | None, p
     on_canvas = view.picture == "live"
     if on_canvas:
         chosen = lambda node: put("live", pick(run, node))  # noqa: E731
-        live.live(drawn, key=f"compare.{i}.live", label=alt, on_pick=chosen)
+        live.live(drawn, key=f"compare.{i}.live", label=alt, large=large(), on_pick=chosen)
     else:
         figure = graph(drawn, palette, pixels)
         if drawn.upwards:
             for t in cuts(column, run, drawn):
                 ink = theme.PALETTES[palette].ink
                 figure.add_vline(x=(t - 0.5) * drawn.grid.pitch, line={"color": ink, "width": 1, "dash": "dot"})
-        st.plotly_chart(figure, theme=None, key=f"compare.{i}.graph", config=_CONFIG, alt=alt)
+        chart(figure, theme=None, key=f"compare.{i}.graph", config=_CONFIG, alt=alt)
     if (drawn.first, drawn.last) == (1, run.T):
         return
     if on_canvas:
@@ -289,7 +290,7 @@ def picture(state: State, i: int, column: Column, title: str, run: Run | None, p
         live.strip(drawn, overview(run, drawn.view), key=f"compare.{i}.strip", on_window=moved)
     else:
         st.caption(f"Steps {drawn.first} to {drawn.last}; below all {run.T:,} of them, on the same scale.")
-        st.plotly_chart(strip(run, view, palette), theme=None, key=f"compare.{i}.all", config=_CONFIG, alt=alt)
+        chart(strip(run, view, palette), theme=None, key=f"compare.{i}.all", config=_CONFIG, alt=alt)
 
 
 def cuts(column: Column, run: Run, drawn: Scene) -> list[int]:
@@ -321,7 +322,7 @@ def along_time(found: Sequence[tuple[str, Measured]], palette: str) -> None:
     st.markdown(
         r"##### Gradient over time, $\log_{10} \Vert \nabla \Vert$" if lasting else "##### Gradient along the flow"
     )
-    st.plotly_chart(
+    chart(
         curves(lasting or still, palette), theme=None, key="compare.curves", config=_CONFIG,
         alt="The norm of the gradient of every column against time, on one logarithmic scale.",
     )  # fmt: skip

@@ -8,11 +8,12 @@ from typing import Any, Final, TypeAlias
 import streamlit as st
 
 from engine import Run
-from explorer import export, session
+from explorer import export, handout, session
 from explorer.controls import apply, plain, whole_page_if_changed
 from explorer.figures import graph
 from explorer.scene import Scene
 from explorer.state import State
+from explorer.views.link import address
 
 Made: TypeAlias = Callable[[], bytes | str]
 _KEY: Final = "session.file"
@@ -63,6 +64,13 @@ def _exports(state: State, run: Run, picture: Scene, palette: str) -> None:
             help="It works without a network, with its hover; its camera saves SVG.",
         )  # fmt: skip
         _offered("Equations (LaTeX)", "unrolled.tex", "text/plain", lambda: export.latex(run))
+    st.markdown("##### For a class")
+    place = address(state, st.context.url or "")
+    _offered(
+        "Handout (HTML)", "unrolled-handout.html", "text/html",
+        lambda: handout.handout(handout.screen(state, run, picture, place)),
+        help="This screen on paper: network, picture, equations, gradient and what it says. It works without a network.",
+    )  # fmt: skip
     st.markdown("##### The same run in a notebook")
     text = export.snippet(state)
     if len(text) <= 4_000:

@@ -16,7 +16,20 @@ from explorer.controls import controls, current, plain, tell_problems
 from explorer.figures.text import number
 from explorer.model import Model
 from explorer.state import State
+from explorer.views.chart import large
+from explorer.views.letters import letters
+from explorer.views.link import back, link
 from explorer.views.width import width
+
+_BESIDE: Final = 720  # pixels from which the words of a heading have room beside the loss
+#: A presentation: type that is read from the last row, and nothing around the page. Padding is in pixels, since the type
+#: depends on the width that it leaves.
+_PRESENT: Final = """<style>
+html {{ font-size: {size:.1f}px !important; }}
+[data-testid=stHeader], [data-testid=stToolbar] {{ display: none; }}
+[data-testid=stMainBlockContainer] {{ padding: 0 32px 32px; }}
+[data-testid=stMainBlockContainer] > [data-testid=stVerticalBlock] {{ gap: 0.4rem; }}
+</style>"""
 
 #: How a picture of the graph is shown by plotly: with a button that saves it as SVG.
 FIGURE: Final = {
@@ -38,16 +51,29 @@ class Sheet(NamedTuple):
 
 def begin(title: str, words: str, results: bool = False) -> Sheet:
     """Side bar and heading of a page; `results` opens the known results there."""
-    with st.sidebar:
-        controls(results)
-    state, pixels, palette = current(), width(), st.context.theme.type or "light"
+    state = current()
+    if state.view.shows("sidebar"):
+        with st.sidebar:
+            controls(results)
+    pixels, palette = width(), st.context.theme.type or "light"
+    if state.view.present:
+        st.html(_PRESENT.format(size=16 * large()))
+        pixels = round(pixels / large())
     heading = st.container(horizontal=True, vertical_alignment="center")
     with heading.container():
         st.markdown(f"### {title}")
-        st.caption(words)
+        if not state.view.present and pixels >= _BESIDE:
+            st.caption(words)
     tell_problems()
     run = computed(state.model)
     heading.metric("Loss $L$", number(run.loss), width=130, help="The sum over the steps that count.")
+    with heading:
+        if not state.view.present:
+            letters(state.model)
+            link(state)
+        back(state)
+    if not state.view.present and pixels < _BESIDE:
+        st.caption(words)
     return Sheet(state, run, palette, pixels)
 
 

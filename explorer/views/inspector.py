@@ -22,6 +22,7 @@ from explorer.grid import grid
 from explorer.model import Model
 from explorer.scene import path
 from explorer.state import LENSES, State, View
+from explorer.views.chart import chart
 
 Node: TypeAlias = tuple[str, int]
 
@@ -343,7 +344,7 @@ def _parameter(model: Model, run: Run, name: str, t: int, palette: str) -> None:
     st.latex(f"{latex(name)} = {notation.matrix(run.parameters[name])}")
     st.markdown("**Backward**: every step uses a copy; the gradient of the whole is the sum of theirs")
     st.latex(rf"\nabla_{{{latex(name)}}} L = \sum_{{t=1}}^{{{run.T}}} \nabla_{{{latex(name)}^{{(t)}}}} L")
-    st.plotly_chart(
+    chart(
         copies(run, name, palette, t), theme=None, key="copies", config={"displayModeBar": False},
         alt="The norm of the gradient at the copy of the parameter that each step uses.",
     )  # fmt: skip

@@ -21,7 +21,8 @@ from explorer.live import live, strip
 from explorer.model import Model
 from explorer.scene import LONG, Scene, folded, overview, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
-from explorer.views import cell, edit, files, knob, neurons, rolled
+from explorer.views import cell, edit, files, first, knob, neurons, rolled
+from explorer.views.chart import chart, large
 from explorer.views.frame import FIGURE, begin, checked, computed, overflow
 from explorer.views.inspector import clicked, inspector, pick, walker
 
@@ -39,21 +40,28 @@ _CHECKED: Final = 20_000  # values of a run up to which the checks are made on t
 
 def page() -> None:
     """The page."""
-    state, run, palette, pixels = begin(
-        "Unrolled", "A recurrent network, unrolled in time. Colour says how strongly the loss depends on each node."
-    )
-    lenses(state, run)
+    state, run, palette, pixels = begin("Unrolled", first.WORDS)
+    first.doors()
+    shows = state.view.shows
+    if shows("lenses"):
+        lenses(state, run)
     overflow(run)
     picture = figure(state, run, palette, pixels)
-    walker(state, run)
-    if state.view.graph == "neurons":
-        neurons.neuron(state, run, pixels)
-    inspector(state, run, palette, pixels)
-    twin(state, run, picture, pixels)
-    below(state, run, palette, pixels)
-    edit.numbers(state)
-    cell.editor(state, palette, pixels)
-    files.home(state, run, picture, palette)
+    if shows("inspector"):
+        walker(state, run)
+        if state.view.graph == "neurons":
+            neurons.neuron(state, run, pixels)
+        inspector(state, run, palette, pixels)
+    if shows("table"):
+        twin(state, run, picture, pixels)
+    if shows("equations"):
+        below(state, run, palette, pixels)
+    if shows("edit"):
+        edit.numbers(state)
+    if shows("cell"):
+        cell.editor(state, palette, pixels)
+    if shows("files"):
+        files.home(state, run, picture, palette)
     write_link(state)
 
 
@@ -238,14 +246,15 @@ def show_picture(state: State, picture: Scene, run: Run, palette: str, pixels: i
         except ValueError as error:
             fault = str(error)
         live(
-            picture, label=spoken(picture), strength=EDGES[picture.view.edges][1], knob=turned,
+            picture, label=spoken(picture), strength=EDGES[picture.view.edges][1], knob=turned, large=large(),
             on_pick=lambda node: put("live", pick(run, node)), on_turn=lambda at: put("knob", knob.let_go, at),
         )  # fmt: skip
-        knob.chooser(state, fault)
+        if picture.view.shows("knob"):
+            knob.chooser(state, fault)
     else:
         if picture.view.knob is not None:
             st.caption("The knob turns in the live picture only: choose it under Look.")
-        st.plotly_chart(
+        chart(
             graph(picture, palette, pixels), theme=None, key="figure", config=FIGURE, alt=spoken(picture),
             on_select=partial(clicked, "figure", run), selection_mode="points",
         )  # fmt: skip
@@ -315,7 +324,7 @@ def below(state: State, run: Run, palette: str, pixels: int) -> None:
         st.markdown(rf"##### Gradient over time, $\log_{{10}} {norms}$" if norms else "##### Gradient along the flow")
         figure = gradients(run, palette, state.view.sample)
         said = "The norm of the gradient at each state against time, on a logarithmic scale."
-        st.plotly_chart(figure, theme=None, key="gradients", config=_CONFIG, alt=said)
+        chart(figure, theme=None, key="gradients", config=_CONFIG, alt=said)
     with right:
         st.markdown("##### Equations of a step")
         st.latex(run.cell.latex())

@@ -18,6 +18,7 @@ from explorer.controls import Change, apply, plain, put, show
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
 from explorer.state import State
+from explorer.views.chart import chart
 from explorer.views.frame import FIGURE
 
 _TERMS: Final = 12  # rows of a sum, each with its button; the smaller ones stand together in one more
@@ -42,7 +43,7 @@ def picture(
         f"{len(drawn.name)} neurons of the steps {drawn.first} to {drawn.last}, and {np.count_nonzero(drawn.weight)} "
         "connections between them; the numbers of the selected one stand below."
     )
-    st.plotly_chart(
+    chart(
         figures.neurons(drawn, palette, pixels), theme=None, key="neurons", config=FIGURE, alt=said,
         on_select=clicked, selection_mode="points",
     )  # fmt: skip

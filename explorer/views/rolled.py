@@ -9,13 +9,14 @@ import streamlit as st
 from engine import Run
 from explorer.figures import rolled
 from explorer.state import LENSES, State
+from explorer.views.chart import chart
 from explorer.views.frame import FIGURE
 from explorer.views.inspector import clicked
 
 
 def picture(state: State, run: Run, palette: str, pixels: int) -> None:
     """The rolled graph of the run; what is clicked in it is the selected node, at the step that was selected, or the last."""
-    st.plotly_chart(
+    chart(
         rolled(run, state.view, palette, pixels), theme=None, key="rolled", config=FIGURE,
         alt=spoken(state, run), on_select=partial(clicked, "rolled", run), selection_mode="points",
     )  # fmt: skip

@@ -26,6 +26,7 @@ from explorer.model import Model
 from explorer.scene import LONG, USUAL, Array, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views import network
+from explorer.views.chart import chart
 from explorer.views.frame import begin, computed, overflow, sentences
 from explorer.views.inspector import clicked, columns, select
 from explorer.views.network import of_view, sample_of
@@ -128,7 +129,7 @@ def _curve(state: State, run: Run, palette: str, name: str) -> None:
     sample = sample_of(state, run)
     if not name:
         st.markdown("##### Gradient along the flow")
-        st.plotly_chart(
+        chart(
             figures.gradients(run, palette, sample), theme=None, key="vanish.curve", config=_CONFIG,
             alt="The norm of the gradient at each node against its place in the flow, on a logarithmic scale.",
         )  # fmt: skip
@@ -139,7 +140,7 @@ def _curve(state: State, run: Run, palette: str, name: str) -> None:
         return
     norms = ", ".join(rf"\Vert \nabla {latex(other)}^{{(t)}} \Vert" for other in run.cell.states)
     st.markdown(rf"##### What is left of the gradient, $\log_{{10}} {norms}$")
-    st.plotly_chart(
+    chart(
         figures.decay(run, palette, sample, state.view.spread, state.view.selected, name), theme=None,
         key="vanish.curve", config=_CONFIG, on_select=partial(clicked, "vanish.curve", run), selection_mode="points",
         alt="The norm of the gradient at each state against time, on a logarithmic scale, with its bound.",
@@ -230,7 +231,7 @@ def _losses(state: State, run: Run, palette: str, name: str, pixels: int) -> Non
     st.markdown(
         rf"$\Vert \partial L^{{(s)}} / \partial {at}^{{(t)}} \Vert$, the loss of step $s$ at the state of step $t$"
     )
-    st.plotly_chart(
+    chart(
         figures.triangle(run, name, "", norms, palette, sample, span, state.view.scale, chosen, pixels), theme=None,
         key="vanish.triangle", config=_CONFIG, selection_mode="points",
         on_select=partial(_cell, "vanish.triangle", lambda s, t: to_pair(run, name, s, t)),
@@ -262,7 +263,7 @@ def _path(state: State, run: Run, palette: str, name: str, norms: Array, chosen:
         width="content",
     )
     _to_network(row)
-    st.plotly_chart(
+    chart(
         figures.graph(picture, palette, pixels), theme=None, key="vanish.path", config=_CONFIG,
         alt=f"The graph from step {t} to {last}, with the strongest path from the loss of step {loss} to {written(name)}.",
     )  # fmt: skip
@@ -380,7 +381,7 @@ def _jacobians(state: State, run: Run, palette: str, name: str, pixels: int) -> 
         rf"$\sigma_{{\max}}$ = **{number(float(values[0]))}** and none by less than $\sigma_{{\min}}$ = "
         f"**{number(float(values[-1]))}**{least}"
     )
-    st.plotly_chart(
+    chart(
         figures.singular(one, name, name, t, s, palette), theme=None, key="vanish.singular", config=_CONFIG,
         alt="The singular values of the Jacobian, the largest first, on a logarithmic scale.",
     )  # fmt: skip
@@ -405,7 +406,7 @@ def _jacobian_triangle(
         return
     at = latex(name)
     st.markdown(rf"$\Vert \partial {at}^{{(t)}} / \partial {at}^{{(s)}} \Vert$, the largest singular value")
-    st.plotly_chart(
+    chart(
         figures.triangle(run, name, name, kept["norms"], palette, 0, _span(state.view), state.view.scale, pair, pixels),
         theme=None, key="vanish.jacobians", config=_CONFIG, selection_mode="points",
         on_select=partial(_cell, "vanish.jacobians", apart),
@@ -473,7 +474,7 @@ def _shares(state: State, run: Run, palette: str, name: str, pixels: int) -> Non
             "Parameter", known, written, "vanish.parameter", name, lambda state, name: of_view(state, parameter=name)
         )
     step = state.view.selected[1] if state.view.selected else None
-    st.plotly_chart(
+    chart(
         figures.copies(run, name, palette, step), theme=None, key="vanish.copies", config=_CONFIG,
         alt="The norm of the gradient at the copy of the parameter that each step uses.",
     )  # fmt: skip
@@ -493,7 +494,7 @@ def _by_loss(state: State, run: Run, palette: str, name: str, pixels: int) -> No
     node = notation.symbol(name, (), str(t))
     st.markdown(rf"##### The gradient at ${node}$ by the loss that it comes from")
     found = _expansion(state.model, name, t, sample)
-    st.plotly_chart(
+    chart(
         figures.shares(one, name, t, palette, expansion=found), theme=None, key="vanish.shares", config=_CONFIG,
         alt="What each later loss gives to the gradient: bars that add up to the whole, and their norms.",
     )  # fmt: skip
@@ -503,7 +504,7 @@ def _by_loss(state: State, run: Run, palette: str, name: str, pixels: int) -> No
         f"gradient of the run differ by at most {number(found.error)}."
     )
     st.markdown(rf"##### The gradient at ${latex(name)}$ by the route that it takes")
-    st.plotly_chart(
+    chart(
         figures.routes(one, name, palette, step=t), theme=None, key="vanish.routes", config=_CONFIG,
         alt="The share of each route in the gradient at each step: from the loss of the step, and along each edge.",
     )  # fmt: skip
@@ -532,8 +533,8 @@ def _matrices(state: State, run: Run, palette: str, name: str, pixels: int) -> N
         st.info(f"This network has {'' if name else 'no '}memory{', but ' if name else ': '}{words}")
     else:
         left, right = st.columns([3, 2], gap="large") if pixels >= _TWO_COLUMNS else (st.container(), st.container())
-        left.plotly_chart(
-            figures.eigenvalues(run, palette), theme=None, key="vanish.eigenvalues", config=_CONFIG,
+        chart(
+            figures.eigenvalues(run, palette), left, theme=None, key="vanish.eigenvalues", config=_CONFIG,
             alt="The eigenvalues of the recurrent matrices in the complex plane, with the unit circle.",
         )  # fmt: skip
         rows = [
@@ -560,7 +561,7 @@ def _matrices(state: State, run: Run, palette: str, name: str, pixels: int) -> N
         with columns[i % len(columns)]:
             share = 100 * float(found.saturated.mean())
             st.markdown(f"$\\varphi'$ of ${latex(function)}$: **{share:.0f} %** saturated")
-            st.plotly_chart(
+            chart(
                 figures.slopes(run, function, palette, sample), theme=None, key=f"vanish.slopes.{i}", config=_CONFIG,
                 alt=f"The local derivatives of {written(function)} along time: smallest, quartiles, largest.",
             )  # fmt: skip

@@ -9,16 +9,26 @@ import streamlit as st
 USUAL: Final = 1000  # of a window of 1400 pixels, with the side bar open
 _STEP: Final = 40  # so that a window that is dragged does not start a run at each pixel
 
+#: It waits until the script of the page has ended and its widgets are loaded, but at most ten seconds: Streamlit tells a widget
+#: its value once only, and one that another run overtakes before it is loaded would answer with the least that it allows.
 _SCRIPT = f"""
 export default function ({{ data, parentElement, setStateValue }}) {{
-  let known = Number(new TextDecoder().decode(data));
+  let known = Number(new TextDecoder().decode(data)), waiting, tries = 0;
+  const running = () => {{
+    const state = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState;
+    return (state !== undefined && state !== "notRunning") || document.querySelector("[data-testid=stSkeleton]");
+  }};
   const tell = () => {{
-    const width = Math.floor(parentElement.getBoundingClientRect().width / {_STEP}) * {_STEP};
-    if (width > 0 && width !== known) setStateValue("pixels", (known = width));
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {{
+      if (running() && ++tries < 150) return tell();
+      const width = Math.floor(parentElement.getBoundingClientRect().width / {_STEP}) * {_STEP};
+      if (width > 0 && width !== known) setStateValue("pixels", (known = width));
+    }}, 60);
   }};
   const observer = new ResizeObserver(tell);
   observer.observe(parentElement);
-  return () => observer.disconnect();
+  return () => (clearTimeout(waiting), observer.disconnect());
 }}
 """
 
@@ -27,6 +37,12 @@ _component = st.components.v2.component("unrolled.width", html="<div></div>", js
 
 def width() -> int:
     """Pixels across the main column, rounded down; `USUAL` until the browser has answered."""
-    known = (st.session_state.get("width") or {}).get("pixels") or USUAL
-    _component(key="width", data=str(known).encode(), default={"pixels": known}, on_pixels_change=lambda: None)
-    return int(min(max(known, 320), 4000))
+    pixels = (st.session_state.get("width") or {}).get("pixels") or USUAL
+    _component(key="width", data=str(pixels).encode(), default={"pixels": pixels}, on_pixels_change=lambda: None)
+    return known()
+
+
+def known() -> int:
+    """The same, without asking again."""
+    pixels = (st.session_state.get("width") or {}).get("pixels") or USUAL
+    return int(min(max(pixels, 320), 4000))

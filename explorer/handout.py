@@ -1,0 +1,232 @@
+"""A handout: one HTML file with prose, formulas, figures and numbers, which works without a network.
+
+Made from plain data, so that any lesson, and the screen as it is, can be one. Text is a little Markdown: paragraphs, lists
+that begin with "- ", **bold**, *italics*, `code`, $formulas$; everything else, HTML too, stands as it is written.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from engine import Run
+from engine.names import latex
+from explorer import figures, glossary
+from explorer import model as models
+from explorer.figures.text import number
+from explorer.mathml import shown
+from explorer.scene import Scene, magnitudes, scene
+from explorer.sentence import sentences
+from explorer.state import LENSES, State
+
+_WIDTH: Final = 900  # pixels of a figure, as a sheet has room for
+_MAX_NUMBERS: Final = 60  # columns of a table
+_STYLE: Final = """
+:root { color-scheme: light; }
+body { max-width: 940px; margin: 32px auto; padding: 0 20px; color: #1c2733; background: #fff;
+  font: 17px/1.55 -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
+h1 { font-size: 1.8em; margin: 0 0 0.2em; } h2 { font-size: 1.25em; margin: 1.8em 0 0.3em; }
+.muted, figcaption { color: #5d6b7a; } figure { margin: 1em 0; } figcaption { font-size: 0.9em; }
+table { border-collapse: collapse; margin: 1em 0; font-size: 0.92em; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25em 0.8em; border-bottom: 1px solid #dfe4e9; text-align: left; }
+.formula, .wide { overflow-x: auto; margin: 0.8em 0; } math { font-size: 1.08em; }
+mtable.aligned mtd { text-align: right; padding: 0.3em 0; } mtable.aligned mtd + mtd { text-align: left; }
+.question { border-left: 4px solid #1f5f99; padding: 0.2em 0 0.2em 1em; margin: 1em 0; }
+details { margin: 0.6em 0; } summary { cursor: pointer; color: #1f5f99; }
+code { font-size: 0.92em; background: #f2f5f8; padding: 0.1em 0.3em; border-radius: 3px; }
+@media print { body { margin: 0; font-size: 12pt; } h2 { break-after: avoid; } figure { break-inside: avoid; } }
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plotly figure, and a line of text below it."""
+
+    figure: go.Figure
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text below headings."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of a handout, in this order; what is empty is left out.
+
+    prose      text;  formulas  LaTeX, each on a line of its own;  figures, tables
+    question   what the reader is asked;  answer  what opens when the reader wants it
+    """
+
+    title: str
+    prose: str = ""
+    formulas: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+    question: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a handout is made from; `link` is the address at which the same can be tried, or empty."""
+
+    title: str
+    about: str = ""
+    steps: tuple[Step, ...] = ()
+    link: str = ""
+
+
+def handout(lesson: Lesson) -> str:
+    """The lesson as one HTML file. **Holds:** it_asks_for_nothing_outside, nothing_of_the_text_is_markup."""
+    body, count = [f"<h1>{_inline(lesson.title)}</h1>", _prose(lesson.about, "muted")], 0
+    for i, step in enumerate(lesson.steps, 1):
+        place = f"{i}. " if len(lesson.steps) > 1 else ""
+        body += [f"<section><h2>{place}{_inline(step.title)}</h2>", _prose(step.prose)]
+        body += [f'<div class="formula">{shown(formula, display=True)}</div>' for formula in step.formulas]
+        for figure in step.figures:
+            count += 1
+            body.append(_figure(figure, count))
+        body += [_table(table) for table in step.tables]
+        if step.question:
+            body.append(f'<div class="question">{_prose(step.question)}</div>')
+        if step.answer:
+            body.append(f"<details><summary>Answer</summary>{_prose(step.answer)}</details>")
+        body.append("</section>")
+    if lesson.link:
+        body.append(f'<p class="muted">To try it: <code>{html.escape(lesson.link)}</code></p>')
+    script = f"<script>{get_plotlyjs()}</script>" if count else ""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(lesson.title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>{script}</head>\n'
+        f"<body>\n{chr(10).join(filter(None, body))}\n</body></html>\n"
+    )
+
+
+def screen(state: State, run: Run, picture: Scene | None = None, link: str = "") -> Lesson:
+    """The screen as a handout: the network, its picture, its equations and letters, and what becomes of the gradient.
+
+    picture   the scene that is drawn, else that of the state's view
+    """
+    model, view = state.model, state.view
+    cell, task = run.cell, models.task(model)
+    picture = picture or scene(run, view)
+    units = ", ".join(f"$n_{{{latex(name)}}} = {size}$" for name, size in models.sizes(model).items())
+    network = (
+        f"{_plain(cell.about)}\n\n{_plain(task.sentence)} {run.T} steps, {units}. The loss is {number(run.loss)}.\n\n"
+        f"{_plain(cell.source)}"
+    )
+    sample = view.sample if view.sample <= run.B else 0
+    letters = tuple(
+        (f"${row.latex}$", row.role, row.size) for row in glossary.of_cell(cell, models.sizes(model))
+    )  # fmt: skip
+    steps = [
+        Step("The network", network),
+        Step(
+            "Unrolled in time",
+            figures=(
+                Figure(
+                    figures.graph(picture, "light", _WIDTH),
+                    f"Steps {picture.first} to {picture.last} of {run.T}. Colour shows the {LENSES[view.lens].words}.",
+                ),
+            ),
+        ),
+        Step("Equations of a step", formulas=(cell.latex(),), tables=(Table(("Letter", "Role", "Size"), letters),)),
+        Step(
+            "What becomes of the gradient",
+            "\n\n".join(map(_plain, sentences(run, sample))),
+            figures=(Figure(figures.gradients(run, "light", sample), "The norm of the gradient at each state."),),
+            tables=_norms(run, sample),
+        ),
+    ]
+    return Lesson(cell.title, "", tuple(steps), link)
+
+
+def _norms(run: Run, sample: int) -> tuple[Table, ...]:
+    """The numbers of the last figure: the norm of the gradient at each state, step by step."""
+    if not run.cell.states or run.T > _MAX_NUMBERS:
+        return ()
+    chosen = slice(sample - 1, sample) if sample else slice(None)
+    norms = [magnitudes(run.grad[name][:, chosen]) for name in run.cell.states]
+    rows = tuple((str(t + 1), *(number(float(norm[t])) for norm in norms)) for t in range(run.T))
+    return (Table(("Step", *(rf"$\Vert \nabla {latex(name)} \Vert$" for name in run.cell.states)), rows),)
+
+
+# --- parts as HTML -----------------------------------------------------------------------------------------------
+
+
+def _figure(figure: Figure, count: int) -> str:
+    made = go.Figure(figure.figure).update_layout(paper_bgcolor="white", autosize=True, width=None)
+    div: Any = made.to_html(
+        include_plotlyjs=False, full_html=False, div_id=f"figure{count}",
+        config={"displayModeBar": False, "responsive": True, "scrollZoom": False},
+    )  # fmt: skip
+    return f"<figure>{div}<figcaption>{_inline(figure.caption)}</figcaption></figure>"
+
+
+def _table(table: Table) -> str:
+    def row(cells: Sequence[str], kind: str) -> str:
+        return f"<tr>{''.join(f'<{kind}>{_inline(cell)}</{kind}>' for cell in cells)}</tr>"
+
+    rows = "".join(row(cells, "td") for cells in table.rows)
+    return f'<div class="wide"><table>{row(table.head, "th")}{rows}</table></div>'
+
+
+def _plain(text: str) -> str:
+    """Text in which nothing is markup."""
+    return re.sub(r"([\\*`$_-])", r"\\\1", text)
+
+
+def _prose(text: str, style: str = "") -> str:
+    """Markdown as paragraphs, lists and formulas on lines of their own."""
+    parts = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        block = block.strip()
+        lines = block.splitlines()
+        if block.startswith("$$") and block.endswith("$$") and len(block) > 4:
+            parts.append(f'<div class="formula">{shown(block[2:-2].strip(), display=True)}</div>')
+        elif lines and all(line.lstrip().startswith("- ") for line in lines):
+            items = "".join(f"<li>{_inline(line.lstrip()[2:])}</li>" for line in lines)
+            parts.append(f"<ul>{items}</ul>")
+        elif heading := re.fullmatch(r"#{1,6} (.+)", block):
+            parts.append(f"<h3>{_inline(heading[1])}</h3>")
+        elif block:
+            parts.append(f"<p{f' class={style}' if style else ''}>{_inline(block)}</p>")
+    return "\n".join(parts)
+
+
+_INLINE: Final = re.compile(
+    r"\\(?P<sign>[^A-Za-z0-9\s])|\$\$(?P<display>[^$]+)\$\$|\$(?P<math>[^$\n]+)\$|`(?P<code>[^`\n]+)`|"
+    r"\*\*(?P<bold>[^*\n]+)\*\*|\*(?P<italic>[^*\n]+)\*"
+)
+
+
+def _inline(text: str) -> str:
+    """Markdown within a line."""
+    parts, at = [], 0
+    for found in _INLINE.finditer(text):
+        parts.append(html.escape(text[at : found.start()]))
+        at = found.end()
+        kind, inside = found.lastgroup, found[found.lastgroup or 0]
+        match kind:
+            case "math" | "display":
+                parts.append(shown(inside))
+            case "code":
+                parts.append(f"<code>{html.escape(inside)}</code>")
+            case "bold":
+                parts.append(f"<strong>{_inline(inside)}</strong>")
+            case "italic":
+                parts.append(f"<em>{_inline(inside)}</em>")
+            case _:
+                parts.append(html.escape(inside))
+    return "".join([*parts, html.escape(text[at:])])

@@ -1,0 +1,155 @@
+"""Handouts: formulas as MathML, text that is no markup, and one file that asks for nothing outside."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import plotly.graph_objects as go
+import pytest
+
+from engine import CATALOGUE, explain, notation
+from explorer import glossary
+from explorer import model as models
+from explorer.handout import Figure, Lesson, Step, Table, handout, screen
+from explorer.mathml import mathml, shown
+from explorer.state import PRESETS, State, from_query
+
+EVIL = "<script>alert(1)</script><img src=x onerror=y> & </title>"
+
+
+def read(formula: str) -> str:
+    """The text of a formula, whose markup is well-formed."""
+    return "".join(ElementTree.fromstring(mathml(formula)).itertext())
+
+
+def body(text: str) -> str:
+    """A handout without its scripts and styles."""
+    return re.sub(r"<(script|style)\b.*?</\1>", "", text, flags=re.DOTALL)
+
+
+# --- formulas --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CATALOGUE.values(), ids=CATALOGUE)
+def test_every_equation_of_the_ready_cells_is_written(cell) -> None:
+    for name in cell.nodes:
+        assert read(cell.latex())
+        assert read(notation.nabla(name, "t+1")).startswith("∇")
+
+
+def test_every_formula_of_the_glossary_is_written() -> None:
+    for letter in (letter for group in glossary.LETTERS.values() for letter in group):
+        for formula in (letter.latex, *re.findall(r"\$([^$]+)\$", letter.words + letter.source)):
+            assert read(formula)
+
+
+@pytest.mark.parametrize("preset", ["hello", "lstm", "irnn"])
+def test_every_formula_of_an_explanation_is_written(preset) -> None:
+    run = models.run(PRESETS[preset].state.model)
+    for name in run.cell.nodes:
+        back, forth = explain.backward(run, name, 2), explain.forward(run, name, 2)
+        for formula in (back.symbols, forth.symbols, forth.numbers, notation.matrix(back.gradient)):
+            assert read(formula)
+
+
+def test_formulas_are_read_as_they_are_meant() -> None:
+    assert read(r"h^{(t-1)}") == "h(t−1)"
+    assert mathml("x_i^2").count("<msubsup>") == 1
+    assert mathml(r"\sum_i x").count("<munder>") == 1
+    assert mathml(r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}").count("<mtd>") == 4
+    assert read(r"\frac{1}{n}\left\lVert o - y \right\rVert^2") == "1n‖o−y‖2"
+    assert read(r"\mathit{state}\;\text{at } \mathbb{R}") == "stateat ℝ"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{",
+        "}",
+        "x^",
+        r"\left(",
+        r"\begin{aligned}",
+        r"\unknown",
+        "^2",
+        "a & b",
+        "{" * 500,
+        r"\begin{matrix}x\end{cases}",
+    ],
+)
+def test_what_is_no_formula_stands_as_it_is(wrong) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        mathml(wrong)
+    assert shown(wrong).startswith("<code>")
+
+
+def test_nothing_of_a_formula_is_markup() -> None:
+    for formula in (EVIL, rf"\text{{{EVIL}}}", rf"\mathit{{{EVIL}}}", rf"\begin{{{EVIL}}}"):
+        assert "<script" not in shown(formula)
+        assert "<img" not in shown(formula)
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def lesson() -> Lesson:
+    figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4], name=EVIL), {"title": {"text": "</script>"}})
+    steps = (
+        Step(
+            "First",
+            "A **bold** word, $W^\\top$, and a \\* star.\n\n- one\n- two\n\n$$ a = b $$",
+            (r"\nabla_{h} L = V^\top \nabla_{o} L",),
+            (Figure(figure, f"Caption {EVIL}"),),
+            (Table(("step", "norm"), (("1", "0.5"), (EVIL, "$x$"))),),
+            "Which is larger?",
+            "The *second*.",
+        ),
+        Step(EVIL, EVIL),
+    )
+    return Lesson(f"A lesson {EVIL}", EVIL, steps, "http://localhost:8501/lessons?step=2")
+
+
+def test_a_lesson_has_all_its_parts() -> None:
+    text = body(handout(lesson()))
+    parts = ("1. First", "<strong>bold</strong>", "a * star", "<li>two</li>", "Caption", "Which is larger?", "0.5")
+    for part in (*parts, "<em>second</em>", "lessons?step=2", "<summary>Answer</summary>"):
+        assert part in text
+    assert text.count("<math") == 4
+    assert 'id="figure1"' in text
+
+
+def test_nothing_of_the_text_is_markup() -> None:
+    whole = handout(lesson())
+    assert "alert(1)</script>" not in whole
+    assert "<img" not in body(whole)
+    assert "<script" not in body(whole)
+
+
+def test_it_asks_for_nothing_outside() -> None:
+    assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", handout(lesson()))
+    assert "Plotly" in handout(lesson())
+    assert len(handout(Lesson("Words only", "Nothing else."))) < 10_000  # no figure, no plotly.js
+
+
+def test_the_screen_is_a_handout() -> None:
+    state = PRESETS["lstm"].state
+    run = models.run(state.model)
+    text = body(handout(screen(state, run, link="http://localhost/?cell=lstm_tanh")))
+    assert "LSTM as libraries have it" in text
+    assert text.count("<figure>") == 2
+    assert "?cell=lstm_tanh" in text
+    assert f"{run.T} steps" in text
+    assert text.count("<tr>") == 1 + len(glossary.of_cell(run.cell, models.sizes(state.model))) + 1 + run.T
+
+
+@pytest.mark.parametrize(
+    "query", [{"cell": "feedforward"}, {"task": "noise", "steps": "300"}, {"loss": "hand", "w": "0,0,0,0"}]
+)
+def test_every_screen_is_a_handout(query) -> None:
+    state, problems = from_query(query)
+    assert problems == []
+    assert "<h2>" in handout(screen(state, models.run(state.model)))
+
+
+def test_the_first_screen_says_its_sentences() -> None:
+    assert "loss" in body(handout(screen(State(), models.run(State().model))))
