@@ -76,6 +76,8 @@ def _arrive() -> None:
         st.session_state["lesson.kept"] = None
         if (taken := taking(state)) and _plain(state) == State():
             put("lesson", _at(*taken))
+            write_link(current())
+            st.rerun()  # the address is right before there are widgets: an address that changes among them upsets their values
 
 
 def _plain(state: State) -> State:
