@@ -202,7 +202,7 @@ OWN_CELL = packed("h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll
 KEYS = ["eq", "edit", "cell", "activation", "layers", "n.h", "n.s", "task", "steps", "text", "seed", "period",
         "samples", "loss", "w", "reduction", "own", "init", "init.W", "init.b_f", "init_seed", "show", "as",
         "across", "up", "across_range", "up_range", "rate", "limit", "norm", "surface", "cut",
-        "slip", "formula", "ask",
+        "slip", "formula", "ask", "sections", "detail", "step", "levels", "lesson", "hide", "present",
         "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "range.value",
         "state", "of", "spread", "tab", "pair", "every", "clip",
         "range.", "n.", "<b>", "", "knob", "compare", "turn.W", "turn.b", "turn.x", "turn.",
@@ -357,7 +357,7 @@ def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
     names = {setting.name for entry in TASKS.values() for setting in entry.settings}
     own = {"cell", "activation", "layers", "task", "loss", "w", "reduction", "own", "init", "init_seed", "show", "as",
            "across", "up", "across_range", "up_range", "rate", "limit", "norm", "surface", "cut", "every",
-           "slip", "formula", "ask",
+           "slip", "formula", "ask", "sections", "detail", "step", "levels", "lesson", "hide", "present",
            "sample", "window", "node", "path", "unit", "graph", "parameters", "edges", "picture", "scale", "knob", "eq",
            "edit", "state", "of", "spread", "tab", "pair", "clip", "compare"}  # fmt: skip
     assert not names & own
