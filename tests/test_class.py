@@ -240,3 +240,11 @@ def test_a_handout_in_the_browser(page) -> None:
     page.set_content(handout.handout(handout.screen(state, models.run(state.model))))
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 2", timeout=60_000)
     assert page.evaluate("document.querySelector('math').getBoundingClientRect().height") > 5
+
+
+def test_what_a_link_hides_leaves_the_numbers_alone_in_the_browser(new_page) -> None:
+    page = new_page("?hide=sidebar,files")
+    canvas(page, lambda box: box["width"] > 1200)  # the page has been told how wide it is
+    settle(page)
+    assert page.get_by_label("Lowest, 10ⁿ").input_value() == "-5"
+    assert page.url.endswith("hide=sidebar,files")
