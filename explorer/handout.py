@@ -17,10 +17,13 @@ from plotly.offline import get_plotlyjs
 
 from engine import Run
 from engine.names import latex
-from explorer import figures, glossary
+from explorer import cliff, figures, glossary
+from explorer import lesson as lessons
 from explorer import model as models
+from explorer.answers import amount
 from explorer.figures.text import number
 from explorer.mathml import shown
+from explorer.neurons import neurons
 from explorer.scene import Scene, magnitudes, scene
 from explorer.sentence import sentences
 from explorer.state import LENSES, State
@@ -150,6 +153,48 @@ def screen(state: State, run: Run, picture: Scene | None = None, link: str = "")
         ),
     ]
     return Lesson(cell.title, "", tuple(steps), link)
+
+
+def of_lesson(own: lessons.Lesson, link: str = "") -> Lesson:
+    """A lesson as a handout: every step with its text, its figure with the numbers of its run, its question and answer."""
+    return Lesson(own.title, own.about, tuple(map(_of_step, own.steps)), link)
+
+
+def _of_step(step: lessons.Step) -> Step:
+    state = step.state
+    run = models.run(state.model)
+    text = f"{lessons.rendered(step.prose, run)}\n\n**Look:** {lessons.rendered(step.look, run)}"
+    asked, question, answer = step.question, "", ""
+    if asked is not None:
+        choices = [f"- {lessons.rendered(choice.text, run)}" for choice in asked.choices]
+        question = "\n\n".join([lessons.rendered(asked.text, run), *["\n".join(choices)] * bool(choices)])
+        true = choices[asked.right(run)].removeprefix("- ") if choices else number(amount(asked.answer, run))
+        answer = f"**{true}**. {lessons.rendered(asked.because, run)}"
+    return Step(step.title, text, figures=(_of_page(step.page, state, run),), question=question, answer=answer)
+
+
+def _of_page(page: str, state: State, run: Run) -> Figure:
+    """What a page shows of a state, in one figure."""
+    view = state.view
+    if page == "vanish" and run.cell.states:
+        return Figure(figures.decay(run, "light", view.sample), "What is left of the gradient at each step.")
+    if page == "cliff":
+        chosen = cliff.settled(state.model, view.cliff)
+        side = list(cliff.CUTS)[::-1].index(chosen.cut)
+        name = cliff.title(state.model, cliff.sides(chosen)[side])
+        found = cliff.cut(state.model, chosen, run)
+        return Figure(
+            figures.cut(found, name, cliff.here(state.model, chosen)[side]),
+            f"The loss along {name}, and its derivative.",
+        )
+    match view.graph:
+        case "rolled":
+            made = figures.rolled(run, view, "light", _WIDTH)
+        case "neurons":
+            made = figures.neurons(neurons(run, view, _WIDTH), "light", _WIDTH)
+        case _:
+            made = figures.graph(scene(run, view), "light", _WIDTH)
+    return Figure(made, f"Colour shows the {LENSES[view.lens].words}.")
 
 
 def _norms(run: Run, sample: int) -> tuple[Table, ...]:

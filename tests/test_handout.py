@@ -11,7 +11,8 @@ import pytest
 from engine import CATALOGUE, explain, notation
 from explorer import glossary
 from explorer import model as models
-from explorer.handout import Figure, Lesson, Step, Table, handout, screen
+from explorer.handout import Figure, Lesson, Step, Table, handout, of_lesson, screen
+from explorer.lesson import lessons
 from explorer.mathml import mathml, shown
 from explorer.state import PRESETS, State, from_query
 
@@ -153,3 +154,15 @@ def test_every_screen_is_a_handout(query) -> None:
 
 def test_the_first_screen_says_its_sentences() -> None:
     assert "loss" in body(handout(screen(State(), models.run(State().model))))
+
+
+@pytest.mark.parametrize("own", lessons(), ids=lambda own: own.name)
+def test_a_lesson_is_a_handout(own) -> None:
+    made = of_lesson(own)
+    assert len(made.steps) == len(own.steps)
+    text = handout(made)
+    for step, part in zip(own.steps, made.steps, strict=True):
+        assert part.figures
+        assert bool(part.question) == bool(part.answer) == (step.question is not None)
+    assert not re.search(r"(src|href)=.https?:", body(text))
+    assert body(text).count('<div class="question">') == sum(step.question is not None for step in own.steps)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ import streamlit as st
 
 from engine import Run
 from engine.initial import shown
+from explorer import handout
 from explorer.answers import amount, typed
 from explorer.controls import Change, current, plain, put, show, write_link
 from explorer.figures.text import number
@@ -153,7 +155,15 @@ def _list() -> None:
             with st.container():
                 st.markdown(f"**{own.place} · {plain(own.title)}**{' ✓' * (own.name in done)}")
                 st.caption(f"{own.about} About {own.minutes} minutes, {len(own.steps)} steps.")
+            st.download_button(
+                "Handout", partial(_handout, own), f"{own.name}.html", "text/html", key=f"handout.{own.name}",
+                on_click="ignore", help="This lesson as one file for a class, with its figures and numbers; it needs no network.",
+            )  # fmt: skip
             st.button("Again" if own.name in done else "Begin", key=f"begin.{own.name}", on_click=_go, args=(own, 1))
+
+
+def _handout(own: Lesson) -> str:
+    return handout.handout(handout.of_lesson(own))
 
 
 # --- a step ------------------------------------------------------------------------------------------------------
