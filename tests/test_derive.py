@@ -222,6 +222,13 @@ def test_the_page_draws_every_line(new_page) -> None:
     settle(page)
     assert page.locator(".katex-error").count() == 0
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="LaTeX", exact=True).click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert text.startswith(r"\documentclass")
+    assert text.rstrip().endswith(r"\end{document}")
+    run = models.run(models.changed(Model(), task="worked"))
+    assert all(line.symbols in text for line in derive(run, "softmax", run.T // 2 + run.T % 2).lines)
 
 
 def test_katex_reads_every_line_of_every_section(new_page) -> None:
