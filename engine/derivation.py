@@ -27,7 +27,7 @@ from engine.operations import FUNCTIONS, SOFTMAX, Array, Loss, one_hot
 from engine.run import Run
 from engine.run import run as run_cell
 
-MAX_LEVELS = 20  # of the recursion that are written out
+MAX_LEVELS = 50  # of the recursion that are written out: a formula with more is too long for a page
 MAX_UNITS = 256  # of what is carried from step to step, to be taken apart
 _TOLERANCES = {"float64": 1e-9, "float32": 1e-3}
 _QUOTIENT_TOLERANCE = 1e-5

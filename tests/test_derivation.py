@@ -8,7 +8,7 @@ from cells import FEATURES
 
 import engine
 from engine import Run, derivation, explain, interpreter
-from engine.derivation import SECTIONS, Section, derive
+from engine.derivation import MAX_LEVELS, SECTIONS, Section, derive
 from explorer import model as models
 from explorer.model import Model
 
@@ -126,7 +126,14 @@ BIG = engine.Scheme("normal", gain=50.0)
 
 
 def test_what_is_not_there_is_refused(worked: Run) -> None:
-    for arguments in (("nothing", 1), ("loss", 0), ("loss", 7), ("loss", 1, 1), ("loss", 1, 0, 0), ("loss", 1, 0, 21)):
+    for arguments in (
+        ("nothing", 1),
+        ("loss", 0),
+        ("loss", 7),
+        ("loss", 1, 1),
+        ("loss", 1, 0, 0),
+        ("loss", 1, 0, MAX_LEVELS + 1),
+    ):
         with pytest.raises(ValueError, match=r"there are|steps are|samples are|can be written"):
             derive(worked, *arguments)  # type: ignore[arg-type]
 
