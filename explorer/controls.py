@@ -135,6 +135,16 @@ def show(key: str, value: Any) -> None:
         session[key] = session[key]
 
 
+def position(key: str, options: Sequence[Any]) -> int | None:
+    """Where the value of a select box stands among its options.
+
+    Every widget is given its value as its default too: the browser may take the default where the value itself, which is
+    told once, was overtaken by another run.
+    """
+    value = st.session_state[key]
+    return list(options).index(value) if value in options else None
+
+
 def _fault(key: str) -> None:
     if key in st.session_state.faults:
         st.error(plain(st.session_state.faults[key]))
@@ -148,6 +158,7 @@ def choice(
 ) -> None:
     """A select box."""
     show(key, value)
+    more.setdefault("index", position(key, options))
     st.selectbox(label, options, format_func=title, key=key, on_change=apply, args=(key, change), **more)
     _fault(key)
 
@@ -165,14 +176,15 @@ def entered(setting: Setting, key: str, value: Any, change: Change, label: str =
     }
     if setting.kind == "choice":
         titles = dict(setting.choices)
-        st.selectbox(label, list(titles), format_func=titles.__getitem__, **common)
+        st.selectbox(label, list(titles), format_func=titles.__getitem__, index=position(key, list(titles)), **common)
     elif setting.kind == "bool":
-        st.checkbox(label, **common)
+        st.checkbox(label, value=st.session_state[key], **common)
     elif setting.kind == "text":
-        st.text_input(label, **common)
+        st.text_input(label, value=st.session_state[key], **common)
     else:
+        common["value"] = st.session_state[key]
         if setting.default is None:
-            common |= {"value": None, "placeholder": "not set"}
+            common["placeholder"] = "not set"
         if setting.kind == "int":
             st.number_input(label, int(setting.lower), int(setting.upper), step=1, **common)
         else:

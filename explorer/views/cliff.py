@@ -123,7 +123,14 @@ def sides(state: State, chosen: Cliff) -> None:
             keys.append(key := f"cliff.{name}.{word}")
             show(key, ends[end])
             row.number_input(
-                word, step=None, format="%g", key=key, on_change=apply, args=(key, _end(name, end)), width=95
+                word,
+                value=st.session_state[key],
+                step=None,
+                format="%g",
+                key=key,
+                on_change=apply,
+                args=(key, _end(name, end)),
+                width=95,
             )
     for key in keys:
         if key in st.session_state.faults:
@@ -152,7 +159,17 @@ def _index(row: DeltaGenerator, name: str, turn: Turn, axis: int, many: int) -> 
         return _turned(name, state, replace(turn, index=index))
 
     show(key, turn.index[axis] + 1)
-    row.number_input(("row", "column")[axis], 1, many, step=1, key=key, on_change=apply, args=(key, moved), width=95)
+    row.number_input(
+        ("row", "column")[axis],
+        1,
+        many,
+        st.session_state[key],
+        step=1,
+        key=key,
+        on_change=apply,
+        args=(key, moved),
+        width=95,
+    )
     return key
 
 

@@ -52,7 +52,7 @@ def _choices(state: State, run: Run, t: int, sample: int) -> None:
         key = f"{_KEY}.step"
         show(key, t)
         st.number_input(
-            f"Step $t$, 1 to {run.T}", 1, run.T, step=1, key=key, on_change=apply,
+            f"Step $t$, 1 to {run.T}", 1, run.T, st.session_state[key], step=1, key=key, on_change=apply,
             args=(key, lambda state, step: of_view(state, step=step)),
         )  # fmt: skip
     if run.B > 1:

@@ -105,7 +105,15 @@ def _entry(row: st.delta_generator.DeltaGenerator, model: Model, turn: Turn, axi
     key = f"knob.{('row', 'column')[axis]}"
     show(key, min(turn.index[axis], shape[axis] - 1) + 1)
     row.number_input(
-        ("row", "column")[axis], 1, shape[axis], step=1, key=key, on_change=apply, args=(key, moved), width=110
+        ("row", "column")[axis],
+        1,
+        shape[axis],
+        st.session_state[key],
+        step=1,
+        key=key,
+        on_change=apply,
+        args=(key, moved),
+        width=110,
     )
 
 

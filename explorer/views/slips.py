@@ -285,14 +285,14 @@ def question(state: State, run: Run, asked: Asked) -> None:
         first = 1 - run.cell.lags.get(asked.name, 0) if asked.kind != "jacobian" else 1
         show("formula.t", asked.t)
         row.number_input(
-            "at step t", first, run.T, step=1, key="formula.t", on_change=apply, width=110,
+            "at step t", first, run.T, st.session_state["formula.t"], step=1, key="formula.t", on_change=apply, width=110,
             args=("formula.t", lambda state, t: _asking(state, replace(asked, t=t))),
             help="0 and below are the initial values.",
         )  # fmt: skip
     if run.B > 1 and kind not in ("parameter", "copy"):
         show("formula.sample", _sample(state, run) + 1)
         row.number_input(
-            "sample", 1, run.B, step=1, key="formula.sample", on_change=apply, width=100,
+            "sample", 1, run.B, st.session_state["formula.sample"], step=1, key="formula.sample", on_change=apply, width=100,
             args=("formula.sample", lambda state, sample: _viewed(sample=sample)(state, None)),
         )  # fmt: skip
 

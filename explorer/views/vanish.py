@@ -302,7 +302,7 @@ def _step(row: Any, label: str, key: str, value: int, most: int, change: Callabl
     """A number that is a step."""
     show(key, value)
     row.number_input(
-        label, 1, most, step=1, key=key, width=120, on_change=apply,
+        label, 1, most, st.session_state[key], step=1, key=key, width=120, on_change=apply,
         args=(key, lambda state, step: change(step)(state, None)),
     )  # fmt: skip
 
