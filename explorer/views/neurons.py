@@ -135,8 +135,8 @@ def neuron(state: State, run: Run, pixels: int) -> None:
 
     show("unit", unit or None)
     st.number_input(
-        f"Neuron of {plain(written(name))}, 1 to {units}", 1, units, value=st.session_state["unit"], step=1, key="unit", on_change=apply,
-        args=("unit", changed), placeholder="all", width=200,
+        f"Neuron of {plain(written(name))}, 1 to {units}", 1, units, st.session_state["unit"], step=1, key="unit",
+        on_change=apply, args=("unit", changed), placeholder="all", width=200,
     )  # fmt: skip
     if unit:
         with st.container(border=True, key="neuron"):
