@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 from browser import CONSOLE, FLAGS, serve, settle, system_chromium  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-PICTURES = {"network.png": ""}  # file -> the query of the screen
+PICTURES = {"network.png": "cell=rnn"}  # file -> the query of the screen; with one, nobody is taken for new here
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
         for name, query in PICTURES.items():
             page.goto(f"{server.url}/?{query}")
             settle(page)
+            page.locator(".live[data-nodes]").wait_for(state="attached")  # it has been drawn once
             page.wait_for_timeout(1500)  # plotly draws after the script has ended
             page.screenshot(path=ROOT / "docs" / name)
         browser.close()
