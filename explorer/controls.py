@@ -182,7 +182,8 @@ def entered(setting: Setting, key: str, value: Any, change: Change, label: str =
     elif setting.kind == "text":
         st.text_input(label, value=st.session_state[key], **common)
     else:
-        common["value"] = st.session_state[key]
+        # One that may be empty can be emptied only if that is its default.
+        common["value"] = None if setting.default is None else st.session_state[key]
         if setting.default is None:
             common["placeholder"] = "not set"
         if setting.kind == "int":

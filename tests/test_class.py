@@ -217,16 +217,21 @@ def test_a_presentation_in_the_browser(new_page, across, scheme) -> None:
         viewport={"width": across, "height": 900},
         color_scheme=scheme,
     )
-    box = canvas(page, lambda box: box["height"] > 400 and box["y"] + box["height"] < 900)
+    fits = lambda box: box["height"] > 400 and box["y"] + box["height"] < 900  # noqa: E731
+    canvas(page, fits)
     assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 18
     assert page.locator("[data-testid=stHeader]:visible, [data-testid=stSidebar]:visible").count() == 0
     assert page.get_by_text("Equations of a step").count() == 0
     # A node is where it is seen, however much all is enlarged.
-    kx, ky, ox, oy = map(float, page.locator(".live").get_attribute("data-view").split())
     large = float(page.locator(".live").evaluate("host => host.style.getPropertyValue('--large')"))
     assert large > 1
-    row = 2  # x, a, h from below
-    page.mouse.click(box["x"] + large * (ox + kx * 2), box["y"] + large * (oy - ky * row))
+
+    def click() -> None:
+        box, row = canvas(page, fits), 2  # x, a, h from below
+        kx, ky, ox, oy = map(float, page.locator(".live").get_attribute("data-view").split())
+        page.mouse.click(box["x"] + large * (ox + kx * 2), box["y"] + large * (oy - ky * row))
+
+    until(page, click, "location.search.includes('node=h,3') || location.search.includes('node=h%2C3')")
     page.locator('.live[data-selected="h 3"]').wait_for(timeout=60_000)
     page.get_by_role("button", name="Exit").click()
     page.get_by_role("button", name="Letters").wait_for(timeout=60_000)

@@ -15,7 +15,7 @@ from engine.checks import Measured, measured
 from engine.names import latex, written
 from engine.operations import SOFTMAX, Array
 from explorer import export, theme
-from explorer.controls import Change, apply, plain, position, put, show
+from explorer.controls import Change, apply, plain, put, show
 from explorer.figures import copies
 from explorer.figures.text import number
 from explorer.grid import grid
@@ -111,7 +111,7 @@ def walker(state: State, run: Run) -> None:
     show("node", node and node[0])
     row.selectbox(
         "Selected node", known, format_func=lambda name: _titled(run, name), key="node", on_change=apply,
-        args=("node", renamed), index=position("node", known), placeholder="none; click one in the picture", width=260,
+        args=("node", renamed), index=None, placeholder="none; click one in the picture", width=260,
     )  # fmt: skip
     if node is None:
         return

@@ -135,7 +135,7 @@ def neuron(state: State, run: Run, pixels: int) -> None:
 
     show("unit", unit or None)
     st.number_input(
-        f"Neuron of {plain(written(name))}, 1 to {units}", 1, units, st.session_state["unit"], step=1, key="unit",
+        f"Neuron of {plain(written(name))}, 1 to {units}", 1, units, value=None, step=1, key="unit",
         on_change=apply, args=("unit", changed), placeholder="all", width=200,
     )  # fmt: skip
     if unit:
