@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine import Run
 from engine.names import symbol
 from explorer import theme
-from explorer.figures import text
+from explorer.figures import sheet, text
 from explorer.grid import grid
 from explorer.scene import overview, written
 from explorer.state import View
@@ -21,8 +21,6 @@ Array = NDArray[Any]
 
 _DASHES = ("solid", "dot", "dash", "dashdot")  # of the states of one run
 _ROW = 13  # pixels of a row of the strip
-#: The smallest numbers that floats of a kind hold with full precision, as powers of ten.
-_FLOORS = {kind: float(np.log10(np.finfo(kind).tiny)) for kind in ("float32", "float64")}
 
 
 def curves(runs: Sequence[tuple[str, Mapping[str, Array]]], palette: str = "light") -> go.Figure:
@@ -44,36 +42,18 @@ def curves(runs: Sequence[tuple[str, Mapping[str, Array]]], palette: str = "ligh
             look = {"color": colours.series[i % len(colours.series)], "dash": _DASHES[k % len(_DASHES)], "width": 2}
             for trace in _line(title, name, len(runs) > 1, places, values, look, low, high):
                 figure.add_trace(trace)
-    for kind, floor in _FLOORS.items():
-        if low < floor < high:
-            figure.add_hline(
-                y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"},
-                annotation={"text": f"{kind} loses digits below", "font": {"size": 12, "color": colours.muted}},
-            )  # fmt: skip
-    every = next(step for n in range(5) for step in (10**n, 2 * 10**n, 5 * 10**n) if (high - low) / step <= 8)
-    ticks = np.arange(np.ceil(low / every) * every, high + 1, every)
-    axis = {
-        "gridcolor": colours.grid,
-        "zeroline": False,
-        "linecolor": colours.line,
-        "tickfont": {"color": colours.muted},
-    }
+    sheet.floors(figure, colours, low, high)
     named = any(name for _, lines in runs for name in lines)
     steps = "steps after the last" if from_end else "step <i>t</i>"
     figure.update_layout(
         height=340,
         margin={"l": 12, "r": 12, "t": 12, "b": 44},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": theme.FONT, "color": colours.ink, "size": 14},
+        **sheet.paper(colours),
         hovermode="x unified",
-        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
         showlegend=True,
-        xaxis={**axis, "showgrid": False, "automargin": True, "dtick": 1 if max(lengths, default=0) <= 20 else None,
-               "title": {"text": steps if named else "place in the flow, the input first"}},
-        yaxis={**axis, "range": [low - 0.25, high + 0.25], "tickvals": ticks, "automargin": True,
-               "ticktext": [text.power(int(e)) for e in ticks]},
+        xaxis=sheet.time(colours, max(lengths, default=0), steps if named else "place in the flow, the input first"),
+        yaxis=sheet.powers(colours, low, high, beyond=0.25),
     )  # fmt: skip
     return figure
 
@@ -127,10 +107,7 @@ def strip(run: Run, view: View, palette: str = "light") -> go.Figure:
     figure.update_layout(
         height=_ROW * len(names) + 46,
         margin={"l": 8, "r": 8, "t": 4, "b": 38},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": theme.FONT, "color": colours.ink, "size": 13},
-        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
+        **sheet.paper(colours, 13),
         xaxis={"showgrid": False, "zeroline": False, "tickfont": {"color": colours.muted},
                "title": {"text": "step <i>t</i>", "font": {"color": colours.muted, "size": 13}, "standoff": 2}},
         yaxis={"showgrid": False, "zeroline": False, "tickvals": list(rows), "ticktext": y, "automargin": True,

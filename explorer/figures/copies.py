@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from engine import Run
 from engine.names import symbol
 from explorer import scene, theme
-from explorer.figures import text
+from explorer.figures import sheet, text
 from explorer.scene import magnitudes
 
 
@@ -38,10 +38,7 @@ def copies(run: Run, name: str, palette: str = "light", step: int | None = None)
     figure.update_layout(
         height=240,
         margin={"l": 12, "r": 12, "t": 24, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": theme.FONT, "color": colours.ink, "size": 14},
-        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
+        **sheet.paper(colours),
         bargap=0.25,
         xaxis={**axis, "showgrid": False, "title": {"text": "step <i>t</i>"}, "dtick": 1 if run.T <= 30 else None},
         yaxis={**axis, "gridcolor": colours.grid, "rangemode": "tozero"},

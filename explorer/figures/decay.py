@@ -18,8 +18,6 @@ from explorer.vanishing import log_bound, log_norm
 
 Array = NDArray[Any]
 
-#: The smallest numbers that floats of a kind hold with full precision, as powers of ten.
-_FLOORS = {"float32": float(np.log10(np.finfo(np.float32).tiny)), "float64": float(np.log10(np.finfo(np.float64).tiny))}
 _ROOM = 0.3  # of the height, by which a bound may lie above what is bounded, and still be seen
 _LINES = 40  # samples that have a line each, at most
 
@@ -74,12 +72,7 @@ def decay(
             line={"color": colours.muted, "width": 1.5, "dash": "dash"}, hoverinfo="text",
             hovertext=[f"at most {sheet.power_of(value)}" for value in bound.tolist()],
         )  # fmt: skip
-    for kind, floor in _FLOORS.items():
-        if low < floor < high:
-            figure.add_hline(
-                y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"}, annotation_position="top left",
-                annotation={"text": f"{kind} loses digits below", "font": {"size": 12, "color": colours.muted}},
-            )  # fmt: skip
+    sheet.floors(figure, colours, low, high, annotation_position="top left")
     if selected is not None and 1 <= selected[1] <= run.T:
         figure.add_vline(x=selected[1], line={"color": colours.ink, "width": 1, "dash": "dot"})
         if selected[0] in logs and np.isfinite(at := logs[selected[0]][selected[1] - 1]):

@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 from engine import Run
 from engine.names import symbol
 from explorer import theme
-from explorer.figures import text
+from explorer.figures import sheet, text
 from explorer.scene import magnitudes
-
-#: The smallest numbers that floats of a kind hold with full precision, as powers of ten.
-_FLOORS = {"float32": float(np.log10(np.finfo(np.float32).tiny)), "float64": float(np.log10(np.finfo(np.float64).tiny))}
 
 
 def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
@@ -35,37 +32,21 @@ def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
     figure = go.Figure()
     for i, (label, places, norm) in enumerate(lines):
         _draw(figure, label, places, norm, colours.series[i % len(colours.series)], low, high)
-    every = next(step for step in (1, 2, 5, 10, 20, 50, 100) if (high - low) / step <= 8)
-    for kind, floor in _FLOORS.items():
-        if low < floor < high:
-            figure.add_hline(
-                y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"},
-                annotation={"text": f"{kind} loses digits below", "font": {"size": 12, "color": colours.muted}},
-            )  # fmt: skip
+    sheet.floors(figure, colours, low, high)
     places = lines[0][1]
-    axis = {
-        "gridcolor": colours.grid,
-        "zeroline": False,
-        "linecolor": colours.line,
-        "tickfont": {"color": colours.muted},
-    }
-    ticks = np.arange(np.ceil(low / every) * every, high + 1, every)
     figure.update_layout(
         height=300,
         margin={"l": 12, "r": 12, "t": 34, "b": 44},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": theme.FONT, "color": colours.ink, "size": 14},
+        **sheet.paper(colours),
         hovermode="x unified" if run.cell.states else "closest",
-        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
         showlegend=len(lines) > 1,
-        xaxis={**axis, "showgrid": False, "automargin": True, "title": {"text": "step <i>t</i>"},
-               "dtick": 1 if len(places) <= 20 else None}
+        xaxis=sheet.time(colours, len(places))
         if run.cell.states
-        else {**axis, "showgrid": False, "tickvals": list(places), "ticktext": [text.symbol(symbol(n)) for n in _flow(run)]},
-        yaxis={**axis, "range": [low - 0.25, high + 0.25], "tickvals": ticks, "automargin": True,
-               "ticktext": [text.power(int(e)) for e in ticks]},
+        else sheet.axis(
+            colours, showgrid=False, tickvals=list(places), ticktext=[text.symbol(symbol(n)) for n in _flow(run)]
+        ),
+        yaxis=sheet.powers(colours, low, high, beyond=0.25),
     )  # fmt: skip
     return figure
 

@@ -12,6 +12,8 @@ from explorer import theme
 from explorer.figures import text
 from explorer.theme import Palette
 
+#: The smallest numbers that floats of a kind hold with full precision, as powers of ten.
+FLOORS = {kind: float(np.log10(np.finfo(kind).tiny)) for kind in ("float32", "float64")}
 MANY = 200  # points or bars along time; more would be slow to draw, and nobody could click them
 
 
@@ -26,14 +28,36 @@ def time(colours: Palette, T: int, title: str = "step <i>t</i>", **more: Any) ->
     return axis(colours, title, showgrid=False, dtick=1 if T <= 20 else None, **more)
 
 
-def powers(colours: Palette, low: float, high: float, **more: Any) -> dict[str, Any]:
-    """A vertical axis of log10 from `low` to `high`, with powers of ten written at it."""
-    steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-    every = next((step for step in steps if (high - low) / step <= 8), 10_000)
+def powers(colours: Palette, low: float, high: float, beyond: float = 0.0, **more: Any) -> dict[str, Any]:
+    """A vertical axis of log10 from `low` to `high`, and a little beyond, with powers of ten written at it."""
+    every = next(step for n in range(9) for step in (10**n, 2 * 10**n, 5 * 10**n) if (high - low) / step <= 8)
     ticks = np.arange(np.ceil(low / every) * every, high + 1e-9, every)
-    return axis(
-        colours, range=[low, high], tickvals=ticks, ticktext=[text.power(int(exponent)) for exponent in ticks], **more
-    )
+    texts = [text.power(int(exponent)) for exponent in ticks]
+    return axis(colours, range=[low - beyond, high + beyond], tickvals=ticks, ticktext=texts, **more)
+
+
+def floors(figure: go.Figure, colours: Palette, low: float, high: float, **more: Any) -> None:
+    """A line at the floor of each kind of floats that lies between two powers of ten."""
+    for kind, floor in FLOORS.items():
+        if low < floor < high:
+            figure.add_hline(
+                y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"}, **more,
+                annotation={"text": f"{kind} loses digits below", "font": {"size": 12, "color": colours.muted}},
+            )  # fmt: skip
+
+
+def paper(colours: Palette, size: int = 14) -> dict[str, Any]:
+    """The paper and the font of a figure; the page shows through."""
+    return {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": theme.FONT, "color": colours.ink, "size": size},
+        "hoverlabel": {
+            "bgcolor": colours.paper,
+            "bordercolor": colours.line,
+            "font": {"color": colours.ink, "size": 13},
+        },
+    }
 
 
 def lay_out(figure: go.Figure, colours: Palette, height: int, **more: Any) -> go.Figure:
@@ -41,11 +65,8 @@ def lay_out(figure: go.Figure, colours: Palette, height: int, **more: Any) -> go
     figure.update_layout(
         height=height,
         margin={"l": 12, "r": 12, "t": 34, "b": 44},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": theme.FONT, "color": colours.ink, "size": 14},
+        **paper(colours),
         hovermode="closest",
-        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
         dragmode="pan",
     )

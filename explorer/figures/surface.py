@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from explorer import theme
 from explorer.cliff import Cut, Descent, Pair, Surface
-from explorer.figures import text
+from explorer.figures import sheet, text
 
 Array = NDArray[Any]
 
@@ -54,10 +54,7 @@ def surface(
     figure.update_layout(
         height=470,
         margin={"l": 12, "r": 12, "t": 44, "b": 44},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": theme.FONT, "color": colours.ink, "size": 14},
-        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
+        **sheet.paper(colours),
         legend={"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 1, "yanchor": "top"},
     )
     return figure
@@ -107,10 +104,7 @@ def cut(found: Cut, title: str, here: float, palette: str = "light") -> go.Figur
     figure.update_layout(
         height=380,
         margin={"l": 12, "r": 12, "t": 16, "b": 44},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": theme.FONT, "color": colours.ink, "size": 14},
-        hoverlabel={"bgcolor": colours.paper, "bordercolor": colours.line, "font": {"color": colours.ink, "size": 13}},
+        **sheet.paper(colours),
     )
     return figure
 
