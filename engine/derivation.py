@@ -745,20 +745,7 @@ def _matrix_form(at: _At, out: _Output, p: Array, y: Array) -> Iterator[Line]:
 def _matrix_into(cell: Cell, out: _Output) -> tuple[str, str] | None:
     """The V and the h of o = … + V h + …, where h is a node of the step that o reads in no other place."""
     expression = cell.equations[out.o].expression if out.o is not None else out.expression
-    summands, found = [expression], list[tuple[str, str]]()
-    while summands:
-        part = summands.pop()
-        if isinstance(part, Apply) and part.operation == "+":
-            summands += part.arguments
-        elif isinstance(part, Apply) and part.operation == "@":
-            matrix, vector = part.arguments
-            if (
-                isinstance(matrix, Name)
-                and isinstance(vector, Name)
-                and not vector.lag
-                and vector.name in cell.equations
-            ):
-                found.append((matrix.name, vector.name))
+    found = [pair for pair in _times(expression) if pair[1] in cell.equations]
     reads = [read.name for read in cell.reads[out.o or out.p] if not read.lag]
     return next((pair for pair in reversed(found) if reads.count(pair[1]) == 1), None)
 
@@ -1494,17 +1481,21 @@ def _is_layered(run: Run) -> str:
 
 def _layers(cell: Cell) -> list[tuple[str, str, str]]:
     """(node a, matrix W, vector φ) of each a = … + W φ + …, in the order of the flow."""
-    found = []
-    for name, equation in cell.equations.items():
-        parts = [equation.expression]
-        while parts:
-            part = parts.pop()
-            if isinstance(part, Apply) and part.operation == "+":
-                parts += part.arguments
-            elif isinstance(part, Apply) and part.operation == "@":
-                matrix, vector = part.arguments
-                if isinstance(matrix, Name) and isinstance(vector, Name) and not vector.lag:
-                    found.append((name, matrix.name, vector.name))
+    equations = cell.equations.items()
+    return [(name, *pair) for name, equation in equations for pair in _times(equation.expression)]
+
+
+def _times(expression: Expression) -> list[tuple[str, str]]:
+    """(matrix W, vector v) of each W v among the summands, from the last; v is of the same step."""
+    found, summands = [], [expression]
+    while summands:
+        part = summands.pop()
+        if isinstance(part, Apply) and part.operation == "+":
+            summands += part.arguments
+        elif isinstance(part, Apply) and part.operation == "@":
+            matrix, vector = part.arguments
+            if isinstance(matrix, Name) and isinstance(vector, Name) and not vector.lag:
+                found.append((matrix.name, vector.name))
     return found
 
 

@@ -28,11 +28,10 @@ from explorer import model as models
 from explorer.model import OWN, Array, Model, Value
 from explorer.scene import earliest
 from explorer.state import MAX_COLUMN, State, View, from_query, to_query
-from explorer.vanishing import functions, samples, threshold, together
+from explorer.vanishing import FLOORS, functions, samples, threshold, together
 
 MOST: Final = 3  # columns
 _MOST_CHANGES: Final = 60  # of a column
-_FLOAT32: Final = float(np.log10(np.finfo(np.float32).tiny))
 _WHOLE, _CUT = "whole", "cut"
 
 
@@ -677,7 +676,7 @@ def measured(run: Run, sample: int = 0, found: Truncated | None = None) -> Measu
         flow = [*["x"] * run.cell.reads_x, *run.cell.nodes]
         curves = {"": np.array([_exponents(run, name, sample, found)[-1] for name in flow])}
     ends = of_state[0] - of_state[-1] if np.isfinite(of_state[-1]) and run.T > 1 and found is None else np.nan
-    beyond = np.flatnonzero(~(of_state[::-1] >= _FLOAT32))
+    beyond = np.flatnonzero(~(of_state[::-1] >= FLOORS["float32"]))
     return Measured(
         loss=run.loss,
         state=state,

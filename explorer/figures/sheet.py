@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from explorer import theme
 from explorer.figures import text
 from explorer.theme import Palette
+from explorer.vanishing import FLOORS
 
-#: The smallest numbers that floats of a kind hold with full precision, as powers of ten.
-FLOORS = {kind: float(np.log10(np.finfo(kind).tiny)) for kind in ("float32", "float64")}
 MANY = 200  # points or bars along time; more would be slow to draw, and nobody could click them
 
 

@@ -13,21 +13,8 @@ const FADED = 1, STRONG = 2, BACK = 4, CARRIES = 8, THIN = 16, NOW = 32; // how 
 const LOOK = 64, CORNER = 0.4; // of an edge's code, from where on its look is; grid.CORNER
 const ANCESTOR = 1, DESCENDANT = 2, SELF = 3;
 const TURN = 2 * Math.PI;
-const mounts = new WeakMap(); // by parentElement, the one thing that lives as long as the mount
 
-/** Streamlit calls this at every change. */
-export default function ({ data, parentElement, setTriggerValue }) {
-  let live = mounts.get(parentElement);
-  if (!live) mounts.set(parentElement, (live = mount(parentElement.querySelector(".live"))));
-  live.send = setTriggerValue;
-  show(live, read(data));
-  const call = ++live.calls;
-  return () => {
-    if (call !== live.calls) return; // Streamlit also cleans up after a call that another has overtaken
-    live.ended.abort();
-    mounts.delete(parentElement);
-  };
-}
+export default staying(".live", mount, (live, data) => show(live, read(data)));
 
 // --- data -----------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,26 @@ const TYPES = {
 };
 const SHADES = 57, [ZERO, BELOW, ABOVE, INFINITE, NAN, NONE, BLANK] = [57, 58, 59, 60, 61, 62, 63]; // encode.looks
 
+/**
+ * What Streamlit calls at every change. What stands at `css` is mounted once, by `mount(host)`, for as long as its
+ * parentElement lives, and then shown all that comes by `show(mounted, data)`; `send` reports to the server.
+ */
+function staying(css, mount, show) {
+  const mounts = new WeakMap(); // by parentElement, the one thing that lives as long as the mount
+  return ({ data, parentElement, setTriggerValue }) => {
+    let mounted = mounts.get(parentElement);
+    if (!mounted) mounts.set(parentElement, (mounted = mount(parentElement.querySelector(css))));
+    mounted.send = setTriggerValue;
+    show(mounted, data);
+    const call = ++mounted.calls;
+    return () => {
+      if (call !== mounted.calls) return; // Streamlit also cleans up after a call that another has overtaken
+      mounted.ended.abort();
+      mounts.delete(parentElement);
+    };
+  };
+}
+
 /** The bytes of encode.py: the header, and in it the arrays. */
 function unpack(data) {
   const bytes = data.slice(); // in the message they need not begin where an array may

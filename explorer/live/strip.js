@@ -8,21 +8,7 @@ const ROW = [1.5, 13], TALL = 132, AXIS = 18; // pixels of a row; of the field, 
 const PAUSE = 350; // milliseconds after the last key until the window counts as let go
 const WORDS = { [ZERO]: "exactly 0", [BELOW]: "below the scale", [ABOVE]: "above the scale", [NONE]: "none" };
 
-const mounts = new WeakMap(); // by parentElement, the one thing that lives as long as the mount
-
-/** Streamlit calls this at every change. */
-export default function ({ data, parentElement, setTriggerValue }) {
-  let strip = mounts.get(parentElement);
-  if (!strip) mounts.set(parentElement, (strip = mount(parentElement.querySelector(".strip"))));
-  strip.send = setTriggerValue;
-  show(strip, unpack(data));
-  const call = ++strip.calls;
-  return () => {
-    if (call !== strip.calls) return; // Streamlit also cleans up after a call that another has overtaken
-    strip.ended.abort();
-    mounts.delete(parentElement);
-  };
-}
+export default staying(".strip", mount, (strip, data) => show(strip, unpack(data)));
 
 /** New data. The window that Python says counts, unless it is held, or one that Python has not heard of is on its way. */
 function show(strip, graph) {
