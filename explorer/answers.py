@@ -409,6 +409,8 @@ def answer(text: str, run: Run) -> Answer:
         return found
     except AnswerError:
         raise
+    except RecursionError:
+        raise AnswerError(f"{shown(text)} is nested too deeply") from None
     except (ValueError, OverflowError) as error:  # of the engine, of shapes that do not fit
         raise AnswerError(f"{shown(text)}: {error}") from error
 

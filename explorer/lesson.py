@@ -43,12 +43,14 @@ FOLDER: Final = Path(__file__).parent / "lessons"
 PAGES: Final = ("network", "vanish", "compare", "cliff", "derive")
 WITHIN: Final = "1%"
 
-#: Mathematics, which stays as it is, an expression in braces, or a link that changes the screen.
+#: Mathematics, which stays as it is, an expression in braces, or a link that changes the screen. No alternative reads past
+#: the character that begins another of its kind, so a text is read in linear time whatever stands in it.
 _PIECES: Final = re.compile(
-    r"(?P<math>\$\$.+?\$\$|\$[^$\n]+\$)|\{(?P<expression>[^{}]+)\}|\[(?P<text>[^\]]+)\]\((?P<kind>select|set):(?P<to>[^)]+)\)",
+    r"(?P<math>\$\$.+?\$\$|\$[^$\n]+\$)|\{(?P<expression>[^{}]+)\}|"
+    r"\[(?P<text>[^\[\]]+)\]\((?P<kind>select|set):(?P<to>[^()]+)\)",
     re.DOTALL,
 )
-_KEY: Final = re.compile(r"([a-z]+):(?:\s+|$)(.*)")
+_KEY: Final = re.compile(r"([a-z]+):(?!\S)(.*)")
 
 
 class LessonError(ValueError):
@@ -263,15 +265,16 @@ def _step(file: str, start: int, lines: list[str]) -> Step:
 
 def _question(file: str, start: int, lines: list[str]) -> Question:
     """A question from its lines; a line that is neither a key nor a choice goes on with the one before."""
-    entries: list[list[str]] = []
+    read: list[tuple[str, list[str]]] = []
     for line in lines:
         found = _KEY.fullmatch(line)
         if found is not None and found[1] in ("question", "answer", "within", "because"):
-            entries.append([found[1], found[2]])
+            read.append((found[1], [found[2]]))
         elif line.startswith("- "):
-            entries.append(["choice", line.removeprefix("- ")])
+            read.append(("choice", [line.removeprefix("- ")]))
         else:
-            entries[-1][1] += f"\n{line}"
+            read[-1][1].append(line)
+    entries = [(key, "\n".join(text)) for key, text in read]
     fields = {key: text.strip() for key, text in entries if key != "choice"}
     choices = [text.strip().partition("::") for key, text in entries if key == "choice"]
     if len(fields) + len(choices) != len(entries):

@@ -77,29 +77,24 @@ class _Reader:
 
     def row(self) -> str:
         """Everything up to what closes it, or to the end."""
-        self.depth += 1
-        if self.depth > _DEEPEST:
-            raise ValueError("it is nested too deeply")
         parts = []
         while self.ahead and self.ahead not in ("}", "\\right", "\\end", "&", "\\\\"):
             parts.append(self.scripted())
-        self.depth -= 1
         return f"<mrow>{''.join(parts)}</mrow>"
 
     def scripted(self) -> str:
         """One thing with what stands above and below it."""
-        base, scripts = self.atom(), dict[str, str]()
+        base, scripts = self.atom(), {"_": list[str](), "^": list[str]()}
         while True:
             self.space()
             if self.ahead in ("^", "_"):
-                kind = self.next()
-                scripts[kind] = scripts.get(kind, "") + self.argument()
+                scripts[self.next()].append(self.argument())
             elif self.ahead == "'":
                 self.next()
-                scripts["^"] = scripts.get("^", "") + "<mo>′</mo>"
+                scripts["^"].append("<mo>′</mo>")
             else:
                 break
-        low, high = (f"<mrow>{scripts[kind]}</mrow>" if kind in scripts else "" for kind in "_^")
+        low, high = (f"<mrow>{''.join(parts)}</mrow>" if parts else "" for parts in scripts.values())
         below, above = ("under", "over") if base in _UNDER else ("sub", "sup")
         name = below * bool(low) + above * bool(high)
         return f"<m{name}>{base}{low}{high}</m{name}>" if name else base
@@ -120,15 +115,24 @@ class _Reader:
         self.space()
         if self.next() != "{":
             raise ValueError("a brace is missing")
-        text = ""
+        parts = []
         while self.ahead and self.ahead != "}":
             token = self.next()
-            text += _OPERATORS.get(token[1:], " ") if token.startswith("\\") else token
+            parts.append(_OPERATORS.get(token[1:], " ") if token.startswith("\\") else token)
         if self.next() != "}":
             raise ValueError("a brace is missing")
-        return text
+        return "".join(parts)
 
     def atom(self) -> str:
+        """One thing, with all that stands within it."""
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise ValueError("it is nested too deeply")
+        found = self._atom()
+        self.depth -= 1
+        return found
+
+    def _atom(self) -> str:
         token = self.next()
         if token == "{":
             inside = self.row()

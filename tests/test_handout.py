@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import plotly.graph_objects as go
 import pytest
+from test_lessons import OPENING, long_of
 
 from engine import CATALOGUE, explain, notation
 from explorer import glossary
@@ -82,6 +83,14 @@ def test_what_is_no_formula_stands_as_it_is(wrong) -> None:
     with pytest.raises(ValueError, match=r"."):
         mathml(wrong)
     assert shown(wrong).startswith("<code>")
+
+
+@pytest.mark.parametrize("opening", [*OPENING, r"\sqrt", r"\hat{", "{a^", "'", "a''"])
+def test_a_hostile_text_is_written_to_its_end(opening) -> None:
+    text = long_of(opening)
+    assert re.fullmatch(r"<(math|code)\b.*</\1>", shown(f"a{text}", display=True), re.DOTALL)
+    written = body(handout(Lesson("A lesson", text)))
+    assert written.endswith("</body></html>\n")
 
 
 def test_nothing_of_a_formula_is_markup() -> None:

@@ -155,6 +155,33 @@ def test_a_file_that_is_none_says_where_and_why(old, new, message) -> None:
     assert str(caught.value).startswith("07-a-lesson.md")
 
 
+#: What begins something that a parser of a lesson's text looks for the end of.
+OPENING = (
+    "[", "]", "(", "{", "}", "$", "$$", "*", "**", "`", "\\", "#", "- ", "\n ", "_", "^", "&", "<", "[a](select:", "[a](set:b",
+    "[a](", "{a", "$a\n", "$$a", "$$\n", "**a", "*a\n", "`a\n", "\\hat", "\\frac", "\\left(", "\\right", "\\begin{matrix}",
+    "\\text{", "\\end", "a'", "a^b", "a_{b}", "\\\\[",
+)  # fmt: skip
+
+
+def long_of(opening: str, length: int = 100_000) -> str:
+    """A long run of it: what takes time squared for it keeps the tests from coming to their end."""
+    return opening * (length // len(opening))
+
+
+@pytest.mark.parametrize("opening", OPENING)
+def test_a_hostile_text_of_a_lesson_is_read_to_its_end(opening) -> None:
+    text = long_of(opening)
+    assert not any(isinstance(piece, Link) for piece in pieces(text))
+    assert "".join(piece if isinstance(piece, str) else f"{{{piece.text}}}" for piece in pieces(text)) == text
+    lines = GOOD.replace("How many steps?", f"How many steps?{text}").replace("There are", f"There are{text}")
+    question = parse("07-a-lesson.md", lines).steps[0].question
+    assert question is not None
+    assert (question.text, question.because) == (
+        f"How many steps?{text}".strip(),
+        f"There are{text}\n  {{steps()}}.".strip(),
+    )
+
+
 # --- the language ---------------------------------------------------------------------------------------------------
 
 
@@ -216,7 +243,7 @@ def test_paths_are_counted_in_the_unrolled_graph() -> None:
         "sigma_max('b')", "radius('V')", "row('W', 9)", "entry(grad('h', 5), 1, 1)", "value('h', 1) @ param('V')",
         "param('X')", "value('h', 1) < 1", "not 1", "1 and 2", "1" * 400, "x" * 2_000, "(" * 300 + "1" + ")" * 300,
         "step_grad('W', 0)", "slope('a', 1)", "steps(a=1)", "units('W')", "1 < 2 in 3", "1j", "None",
-        "by_loss('h', 7, 1)", "saturated('L')",
+        "by_loss('h', 7, 1)", "saturated('L')", "-" * 990 + "1", "not " * 240 + "1", "-+" * 490 + "1",
     ],
 )  # fmt: skip
 def test_what_is_no_expression_is_refused_in_words(text) -> None:
