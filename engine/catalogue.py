@@ -8,6 +8,7 @@ from types import MappingProxyType
 import networkx as nx
 
 from engine.cell import Cell, parse
+from engine.given import whole
 from engine.operations import FUNCTIONS
 
 BOOK = "Goodfellow, Bengio & Courville, Deep Learning (2016)"
@@ -183,8 +184,7 @@ def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss
     loss         "nll" (after a softmax), "mse" or "bce" (after a sigmoid)
     Use it with T = 1 and the samples in the batch; the loss is then their mean.
     """
-    if isinstance(layers, bool) or not isinstance(layers, int) or not 1 <= layers <= 50:
-        raise ValueError(f"layers is {layers!r}; a whole number from 1 to 50")
+    layers = whole("layers", layers, 1, 50, "a whole number from 1 to 50")
     chosen = [activations] * (layers - 1) if isinstance(activations, str) else list(activations)
     if len(chosen) != layers - 1:
         raise ValueError(f"activations has {len(chosen)} entries; {layers} layers have {layers - 1} hidden ones")

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from engine import notation
 from engine.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
+from engine.given import whole
 from engine.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Loss
 
 Role: TypeAlias = Literal["input", "parameter", "state", "inner", "output", "loss", "target"]
@@ -221,11 +222,7 @@ class Cell:
         classes, found = self._classes, {}
         given: dict[_Key, tuple[str, int]] = {}
         for name, size in sizes.items():
-            if isinstance(size, bool) or (not isinstance(size, int) and not hasattr(size, "__index__")):
-                raise ValueError(f"sizes[{name!r}] is {size!r}; a size is a whole number from 1 to {MAX_SIZE}")
-            size = int(size)
-            if not 1 <= size <= MAX_SIZE:
-                raise ValueError(f"sizes[{name!r}] is {size}; a size is a whole number from 1 to {MAX_SIZE}")
+            size = whole(f"sizes[{name!r}]", size, 1, MAX_SIZE, f"a size is a whole number from 1 to {MAX_SIZE}")
             if name == "x" and not self.reads_x:
                 continue
             key = self._size_key(name)

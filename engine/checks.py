@@ -17,6 +17,7 @@ import numpy as np
 from engine import interpreter
 from engine.cell import Cell
 from engine.equations import Expression, names
+from engine.given import sample_of, step_of, whole
 from engine.operations import FUNCTIONS, Array
 from engine.run import Run
 from engine.run import run as run_cell
@@ -68,8 +69,7 @@ def check(run: Run, limit: int = LIMIT) -> tuple[Check, ...]:
 
     **Holds:** a_wrong_number_anywhere_breaks_a_law.
     """
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"limit is {limit!r}; a whole number, at least 1")
+    limit = whole("limit", limit, 1, None, "a whole number, at least 1")
     found = _not_finite(run)
     if found is not None:
         what, (name, t) = found
@@ -352,12 +352,13 @@ def measured(run: Run, name: str, t: int | None, sample: int = 0) -> Measured | 
     **Holds:** the_measured_gradient_is_the_runs.
     Raises ValueError for what there is not.
     """
+    sample, first = sample_of(sample, run.B), 1 - len(run.initial[name]) if name in run.initial else 1
+    if t is not None:
+        t = step_of(t, run.T, first, name)
     kinds = ("parameter",) if t is None else ("node", "input") if t > 0 else ("initial",)
     things = [thing for thing in _things(run) if thing.name == name and thing.kind in kinds]
-    first = 1 - len(run.initial[name]) if name in run.initial else 1
-    if not things or (t is not None and not (first <= t <= run.T and 0 <= sample < run.B)):
-        place = "" if t is None else f" at t = {t} in sample {sample}"
-        raise ValueError(f"there is no gradient of {name!r}{place}")
+    if not things:
+        raise ValueError(f"there is no gradient of {name!r}" + ("" if t is None else f" at t = {t}"))
     (thing,) = things
     exact = name not in upstream_of_kinks(run.cell)
     at_once, affordable = _batch(run, 1 if exact else 2 * len(_SIDE_STEPS))
@@ -533,7 +534,7 @@ def _part(run: Run, rows: _Rows, part: slice, amount: Array, joint: bool, follow
         undisturbed = run.value[name][t, sample]
         if name in kinked:  # the value is above 0 where the argument is
             clear[((value.real > 0) != (undisturbed > 0)).any(axis=-1)] = False
-        value = undisturbed + 1j * value.imag if follow else np.array(value)
+        value = undisturbed + 1j * value.imag if follow else value
         if (name, t) in nodes:
             own, unit = nodes[name, t]
             value[own, unit] += amount[own]

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.cell import Cell
 from engine.equations import likely
+from engine.given import unmasked
 from engine.operations import Array
 
 MAX_BYTES = 4 << 30  # of the values and gradients of one run
@@ -70,7 +71,7 @@ def checked(
         raise ValueError(f"reduction is {reduction!r}; 'mean' or 'sum' over the samples")
     kind = _dtype(dtype)
     x = _input(cell, x, kind)
-    y = _target(cell, y, x, kind)
+    given_y, y = y, _target(cell, y, x, kind)
     T, B = y.shape[:2]
     parameters = _parameters(cell, params, kind)
     given = _given_initial(cell, initial, kind)
@@ -79,18 +80,21 @@ def checked(
     top = int(np.maximum.reduce(y.view(np.uintp), None)) if classes else 0
     if top > _MAX_CLASSES:
         raise ValueError(f"y has classes from {int(y.min())} to {int(y.max())}; they are counted from 0")
-    shape = _shape(
-        cell,
-        T,
-        B,
-        kind,
-        None if x is None else x.shape[2],
-        None if classes else y.shape[2],
-        y.dtype if classes else kind,
-        tuple([array.shape for array in parameters.values()]),
-        tuple([(name, array.shape) for name, array in given.items()]),
-        top + 1 if cell.only_classes_fix_y else 0,
-    )
+    try:
+        shape = _shape(
+            cell,
+            T,
+            B,
+            kind,
+            None if x is None else x.shape[2],
+            None if classes else y.shape[2],
+            y.dtype if classes else kind,
+            tuple([array.shape for array in parameters.values()]),
+            tuple([(name, array.shape) for name, array in given.items()]),
+            top + 1 if cell.only_classes_fix_y else 0,
+        )
+    except ValueError as error:
+        raise ValueError(f"{error}{_classes_as_floats(cell, given_y, x)}") from None
     if classes and top >= shape.sizes["y"]:
         raise ValueError(
             f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}"
@@ -116,6 +120,7 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
 
 def _floats(what: str, array: Any, expected: str, kind: np.dtype[Any], entry: str = "") -> Array:
     """A copy of an array of finite floats, of this kind; `what` (and its `entry`) and `expected` are for the message."""
+    unmasked(_called(what, entry), array)
     try:
         result = np.asarray(array)
     except ValueError:  # a ragged list
@@ -157,15 +162,23 @@ def _input(cell: Cell, x: Any, kind: np.dtype[Any]) -> Array | None:
 def _target(cell: Cell, y: Any, x: Array | None, kind: np.dtype[Any]) -> Array:
     if y is None:
         raise ValueError("y is missing; integers (T, B), the classes counted from 0, or floats (T, B, n_y)")
+    unmasked("y", y)
     try:
         result = np.asarray(y)
     except ValueError:
         raise ValueError("y is no rectangular array; integers (T, B) or floats (T, B, n_y)") from None
     if result.dtype.kind in "iu":
-        result = np.array(result, np.intp)
         if not cell.takes_classes:
             names = ", ".join(row.name for row in map(cell.loss, cell.nodes) if row is not None and not row.classes)
-            raise ValueError(f"y has integers where floats belong: {names} compares with floats (T, B, n_y)")
+            raise ValueError(
+                f"y has integers where floats belong: {names} compares with floats (T, B, n_y); convert with"
+                " numpy.asarray(y, float)"
+            )
+        if (
+            result.dtype.kind == "u" and result.size and (most := int(result.max())) > _MAX_CLASSES
+        ):  # intp may not hold it
+            raise ValueError(f"y has classes from {int(result.min())} to {most}; they are counted from 0")
+        result = np.array(result, np.intp)
         if result.ndim == 1:
             result = result[:, None]
         if result.ndim != 2 or 0 in result.shape:
@@ -176,12 +189,27 @@ def _target(cell: Cell, y: Any, x: Array | None, kind: np.dtype[Any]) -> Array:
         if result.ndim == 2:
             result = result[:, None]
         if result.ndim != 3 or 0 in result.shape:
-            raise ValueError(f"y has shape {np.shape(y)}; {expected}, or (T, n_y) for one sample")
+            remedy = _classes_as_floats(cell, y, x)
+            raise ValueError(f"y has shape {np.shape(y)}; {expected}, or (T, n_y) for one sample{remedy}")
     if x is not None and result.shape[:2] != x.shape[:2]:
         raise ValueError(
-            f"y has {result.shape[0]} steps and {result.shape[1]} samples, x has {x.shape[0]} and {x.shape[1]}; make them equal"
+            f"y has {result.shape[0]} steps and {result.shape[1]} samples, x has {x.shape[0]} and {x.shape[1]}; make them"
+            f" equal{_classes_as_floats(cell, y, x)}"
         )
     return result
+
+
+def _classes_as_floats(cell: Cell, y: Any, x: Array | None) -> str:
+    """The remedy for a y of floats that may be meant for classes, to end a message; empty for any other y."""
+    given = np.asarray(y)
+    if not cell.takes_classes or given.dtype.kind != "f" or not given.size:
+        return ""
+    if given.ndim != 1 and given.shape[1:] != (1,) and (x is None or given.shape != x.shape[:2]):
+        return ""
+    if not ((given >= 0) & (given <= _MAX_CLASSES) & (given == np.floor(given))).all():
+        return ""
+    first = ", ".join(f"{number:g}" for number in given.reshape(-1)[:4])
+    return f"; y has the floats {first}{', …' if given.size > 4 else ''}: if they are classes, give y.astype(int)"
 
 
 def _parameters(cell: Cell, params: Mapping[str, Any], kind: np.dtype[Any]) -> dict[str, Array]:
@@ -279,12 +307,13 @@ def _initial(shape: Shape, given: Mapping[str, Array]) -> dict[str, Array]:
 def _weights(weights: Any, T: int, B: int, kind: np.dtype[Any]) -> Array:
     if weights is None:
         return np.ones((T, B), kind)
-    expected = "weights is (T,) or (T, B), the factor of each L(t)"
+    expected = "weights is (T,) or (T, B), the factor of each L(t), or True where it counts"
+    unmasked("weights", weights)
     try:
         result = np.asarray(weights)
     except ValueError:
         raise ValueError(f"weights is no rectangular array; {expected}") from None
-    if result.dtype.kind in "iu":
+    if result.dtype.kind in "iub":
         result = result.astype(kind)
     result = _floats("weights", result, expected, kind)
     if result.shape not in ((T,), (T, B)):

@@ -21,6 +21,7 @@ from engine.cell import Cell, Read
 from engine.checks import measured
 from engine.equations import Apply, Expression, Name
 from engine.expansion import expand
+from engine.given import sample_of, step_of, whole
 from engine.names import latex
 from engine.neurons import explained, forms, neuron_of
 from engine.operations import FUNCTIONS, SOFTMAX, Array, Loss, one_hot
@@ -110,12 +111,8 @@ def derive(run: Run, key: str, t: int, sample: int = 0, levels: int = 3) -> Sect
     """
     if key not in SECTIONS:
         raise ValueError(f"{key!r} is no section; there are {', '.join(SECTIONS)}")
-    if not 1 <= t <= run.T:
-        raise ValueError(f"t is {t}; steps are 1 to {run.T}")
-    if not 0 <= sample < run.B:
-        raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
-    if not 1 <= levels <= MAX_LEVELS:
-        raise ValueError(f"levels is {levels}; 1 to {MAX_LEVELS} can be written out")
+    t, sample = step_of(t, run.T), sample_of(sample, run.B)
+    levels = whole("levels", levels, 1, MAX_LEVELS, f"1 to {MAX_LEVELS} can be written out")
     row = SECTIONS[key]
     reason = row.applies(run)
     with np.errstate(all="ignore"):

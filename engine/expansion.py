@@ -12,6 +12,7 @@ import numpy as np
 from engine import notation
 from engine.cell import Read
 from engine.flow import each_row, known, of_losses, within_step
+from engine.given import sample_of, step_of
 from engine.links import system
 from engine.operations import Array
 from engine.run import Run
@@ -80,10 +81,7 @@ def expand(run: Run, name: str, t: int, sample: int = 0) -> Expansion:
     Raises ValueError for an unknown name, step or sample.
     """
     known(run, name)
-    if not 1 <= t <= run.T:
-        raise ValueError(f"t is {t}; steps are 1 to {run.T}")
-    if not 0 <= sample < run.B:
-        raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
+    t, sample = step_of(t, run.T), sample_of(sample, run.B)
     n, later = run.sizes[name], run.T - t
     norms = np.zeros((run.T, later + 1))  # [loss, step − t]
     vectors = np.zeros((run.T, n))

@@ -13,6 +13,7 @@ import numpy as np
 from engine import notation
 from engine.cell import Cell, Read
 from engine.equations import Apply, Expression, Name, Number
+from engine.given import sample_of, step_of
 from engine.operations import FUNCTIONS, LOSSES, SOFTMAX, Array
 from engine.run import Run
 
@@ -84,7 +85,7 @@ class Backward:
 
 def forward(run: Run, name: str, t: int, sample: int = 0) -> Forward:
     """The equation of a node at step t (from 1) with its numbers; raises ValueError for what there is not."""
-    _there(run, name, t, sample)
+    t, sample = _there(run, name, t, sample)
     cell = run.cell
     if name not in cell.equations:
         raise ValueError(f"{name!r} has no equation; nodes: {', '.join(cell.nodes)}")
@@ -105,7 +106,7 @@ def forward(run: Run, name: str, t: int, sample: int = 0) -> Forward:
 
 def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
     """The gradient at a node, at x or at an initial value (t ≤ 0) as the sum of its messages; raises as `forward`."""
-    _there(run, name, t, sample)
+    t, sample = _there(run, name, t, sample)
     gradient = run.grad[name][t - 1, sample] if t > 0 else run.initial_grad[name][t - 1, sample]
     found = _messages(run, t, sample, gradient, _edges(run, name))
     seed, factor = None, ""
@@ -129,9 +130,9 @@ def path(run: Run, name: str, t: int, sample: int = 0, loss: int | None = None) 
     step of the loss that there is not.
     **Holds:** the_path_leads_from_a_loss_to_the_node.
     """
-    _there(run, name, t, sample)
-    if loss is not None and not 1 <= loss <= run.T:
-        raise ValueError(f"loss is {loss}; losses have steps 1 to {run.T}")
+    t, sample = _there(run, name, t, sample)
+    if loss is not None:
+        loss = step_of(loss, run.T, of="a loss", what="loss")
     open_to = None if loss is None else _before(run, loss, t)
     edges: dict[str, list[tuple[str, Read, Array]]] = {}
     walked: list[Message] = []
@@ -191,7 +192,7 @@ def _messages(run: Run, t: int, sample: int, gradient: Array, edges: list[tuple[
 
 def jacobian_of_softmax(run: Run, name: str, t: int, sample: int = 0) -> Array:
     """S_i (δ_ij − S_j), (n, n), for a node that is a softmax."""
-    _there(run, name, t, sample)
+    t, sample = _there(run, name, t, sample)
     if run.cell.operation(name) != SOFTMAX.name:
         raise ValueError(f"{name!r} is no softmax")
     S = run.value[name][t - 1, sample]
@@ -318,14 +319,11 @@ def _value(run: Run, name: str, t: int, sample: int) -> Array:
     return np.asarray(run.value[name][t - 1, sample] if t > 0 else run.initial[name][t - 1, sample])
 
 
-def _there(run: Run, name: str, t: int, sample: int) -> None:
+def _there(run: Run, name: str, t: int, sample: int) -> tuple[int, int]:
+    """The step and the sample, if the name has them."""
     if name not in run.grad:
         raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
-    first = 1 - run.cell.lags.get(name, 0)
-    if not first <= t <= run.T:
-        raise ValueError(f"t is {t}; {name} has steps {first} to {run.T}")
-    if not 0 <= sample < run.B:
-        raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
+    return step_of(t, run.T, 1 - run.cell.lags.get(name, 0), name), sample_of(sample, run.B)
 
 
 __all__ = [

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine.given import step_of
 from engine.links import WANTED, Link, System, system
 from engine.operations import SOFTMAX, Array
 from engine.run import Run
@@ -93,8 +94,7 @@ def jacobian_at(run: Run, of: str, wrt: str, t: int, s: int) -> Array:
     """
     known(run, of)
     known(run, wrt)
-    if not (1 <= t <= run.T and 1 <= s <= run.T):
-        raise ValueError(f"t is {t} and s is {s}; steps are 1 to {run.T}")
+    t, s = step_of(t, run.T), step_of(s, run.T, what="s")
     m, n = run.sizes[of], run.sizes[wrt]
     found: Array | None = np.zeros((run.B, m, n))
     with np.errstate(all="ignore"):

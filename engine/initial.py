@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.given import index, shown
+
 if TYPE_CHECKING:
     from engine.cell import Cell
 
@@ -65,14 +67,8 @@ class Setting:
             return value
         if kind == "text" and isinstance(value, str) and self._within(len(value)):
             return value
-        # bool is a number to Python, but True steps are a mistake of the caller.
-        if (
-            kind == "int"
-            and isinstance(value, numbers.Integral)
-            and not isinstance(value, bool)
-            and self._within(value)
-        ):
-            return int(value)
+        if kind == "int" and (whole := index(value)) is not None and self._within(whole):
+            return whole
         if kind == "float" and isinstance(value, numbers.Real) and not isinstance(value, bool) and self._within(value):
             return float(value)
         raise ValueError(f"{self.name} = {shown(value)} is not allowed: {self.allowed}")
@@ -91,14 +87,6 @@ class Setting:
         if self.kind == "text":
             return f"give a text of {span} characters"
         return f"give {'an integer' if self.kind == 'int' else 'a number'} from {span}"
-
-
-def shown(value: object) -> str:
-    """What was given, short enough for one line of a message."""
-    if isinstance(value, str) and len(value) > 40:
-        return f"a text of {len(value):,} characters"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 # --- schemes -----------------------------------------------------------------------------------------------------

@@ -58,9 +58,9 @@ def evaluate(
     """Values of every node, (T, B, n), computed step by step.
 
     x (T, B, n_x); y (T, B) or (T, B, n_y); initial name -> (K, B, n); a parameter in its shape, or with an axis of
-    samples before it. `disturb(name, t, value)` may replace the value of a node at step index t as soon as it is computed;
-    what it returns, complex numbers included, is what the rest sees. nll(softmax(a)) is computed from a unless `joint` is
-    False; then from ŷ, so that a disturbance of ŷ reaches the loss.
+    samples before it. `disturb(name, t, value)` may replace the value of a node at step index t as soon as it is computed:
+    value is a complex array of its own, (B, n), and what is returned is what the rest sees. nll(softmax(a)) is computed
+    from a unless `joint` is False; then from ŷ, so that a disturbance of ŷ reaches the loss.
     """
     T, B = y.shape[:2]
     dtype = np.result_type(
@@ -88,9 +88,9 @@ def evaluate(
                 result = row.definition_joint(value(cell, logits, look), look("y", 0))
             else:
                 result = value(cell, equation.expression, look)
-            values[name][t] = (
-                result if disturb is None else disturb(name, t, np.broadcast_to(result, values[name][t].shape))
-            )
+            if disturb is not None:  # of parameters alone, a result may be real, and of one sample for all
+                result = disturb(name, t, np.array(np.broadcast_to(result, values[name][t].shape), dtype))
+            values[name][t] = result
     return values
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from engine import interpreter, notation
 from engine.cell import Cell, Read
 from engine.equations import Apply, Expression, Name, Number
+from engine.given import sample_of, step_of, whole
 from engine.names import latex
 from engine.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
 from engine.run import Run
@@ -90,11 +91,8 @@ def neurons(
     δ_l = φ'(a_l) Σ_k w_kl δ_k + Σ of the direct messages; for a loss its factor in the total is a summand of the first sum.
     Raises ValueError for steps or a sample that there are not, and for more than MAX_NEURONS units.
     """
-    cell, end = run.cell, run.T if last is None else last
-    if not 1 <= first <= end <= run.T:
-        raise ValueError(f"first is {first} and last is {end}; steps are 1 to {run.T}, in this order")
-    if not 0 <= sample < run.B:
-        raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
+    cell, first, sample = run.cell, step_of(first, run.T, what="first"), sample_of(sample, run.B)
+    end = run.T if last is None else step_of(last, run.T, first, "a window that begins there", "last")
     if (units := count(run, first, end, merged)) > MAX_NEURONS:
         raise ValueError(
             f"steps {first} to {end} have {units:,} units; at most {MAX_NEURONS} can be drawn apart: take fewer steps"
@@ -302,13 +300,9 @@ def explained(run: Run, neuron: Neuron, sample: int = 0) -> Explanation:
     name = neuron_of(run.cell, name)
     if name not in kinds:
         raise ValueError(f"{name!r} is no node of {run.cell.name}; neurons: {', '.join(kinds)}")
-    first = 1 - run.cell.lags.get(name, 0)
-    if not first <= t <= run.T:
-        raise ValueError(f"t is {t}; {name} has steps {first} to {run.T}")
-    if not 0 <= i < run.sizes[name]:
-        raise ValueError(f"unit is {i}; those of {name} are counted from 0 to {run.sizes[name] - 1}")
-    if not 0 <= sample < run.B:
-        raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
+    n = run.sizes[name]
+    t, sample = step_of(t, run.T, 1 - run.cell.lags.get(name, 0), name), sample_of(sample, run.B)
+    i = whole("unit", i, 0, n - 1, f"those of {name} are counted from 0 to {n - 1}")
     with np.errstate(all="ignore"):
         return _explained(run, kinds, (name, t, i), sample)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from engine.cell import Cell, parse
 from engine.equations import Apply, EquationError, Expression, Number, walk
+from engine.given import unmasked
 from engine.operations import LOSSES, Array
 from engine.run import Run
 from engine.run import run as run_cell
@@ -49,6 +50,7 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
     **Holds:** the_plane_is_that_of_single_runs, the_slopes_are_those_of_the_parameters.
     Raises ValueError for an array that is none of the run's, a shape that is not its own, or equations that are too long.
     """
+    unmasked("points", points)
     points = np.asarray(points, run.dtype)
     k = len(directions)
     if points.ndim != 2 or points.shape[1] != k or not 1 <= k <= _MOST:
@@ -62,6 +64,7 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
     for name, array in [*(origin or {}).items(), *(pair for direction in directions for pair in direction.items())]:
         if name not in own:
             raise ValueError(f"there is no array {name!r}; there are {', '.join(own)}")
+        unmasked(f"the array for {name}", array)
         if np.shape(array) != own[name].shape:
             raise ValueError(f"{name} has shape {own[name].shape}, its direction or origin {np.shape(array)}")
     touched = tuple(

@@ -306,7 +306,7 @@ def run(
     x         (T, B, n_x) floats, or (T, n_x) for one sample; None for a cell without x
     y         (T, B) or (T,) integers, the classes counted from 0; or floats (T, B, n_y) or (T, n_y)
     initial   {state: array} of shape (n,), (B, n) or (K, B, n), whose last row is t = 0; a missing one is zero
-    weights   (T,) or (T, B), the factor of each L(t); all ones if missing
+    weights   (T,) or (T, B), the factor of each L(t): numbers, or a boolean mask; all ones if missing
     reduction "mean" or "sum" over the samples
     dtype     float64 or float32
     Raises ValueError, naming the argument, what came and what is allowed.

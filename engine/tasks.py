@@ -23,7 +23,8 @@ from typing import Annotated, Any, Final, Literal, ParamSpec, TypeAlias, get_typ
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.initial import MAX_SEED, Setting, shown, stream
+from engine.given import shown
+from engine.initial import MAX_SEED, Setting, stream
 
 Array: TypeAlias = NDArray[np.float64]
 Classes: TypeAlias = NDArray[np.int64]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.given import unmasked, whole
 from engine.operations import Array
 from engine.run import Run
 from engine.run import run as run_cell
@@ -41,7 +42,7 @@ def cut(run: Run, every: int) -> Truncated:
     **Holds:** cut_gradients_are_those_of_cut_networks; every ≥ T gives the whole gradient.
     Raises ValueError for `every` that is no whole number from 1.
     """
-    _whole("every", every)
+    every = _steps("every", every)
     starts = range(0, run.T, every)
     pieces = [(start, min(every, run.T - start), run.weights) for start in starts]
     return _of_pieces(run, pieces)
@@ -53,8 +54,7 @@ def window(run: Run, steps: int) -> Truncated:
     **Holds:** windowed_gradients_are_partial_sums_of_by_loss; steps ≥ T gives the whole gradient.
     Raises ValueError for `steps` that is no whole number from 1.
     """
-    _whole("steps", steps)
-    steps = min(steps, run.T)
+    steps = min(_steps("steps", steps), run.T)
     pieces = [(0, steps, run.weights)]
     for last in range(steps, run.T):
         only = np.zeros_like(run.weights)
@@ -72,6 +72,7 @@ def clip_by_norm(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, Ar
     _positive(limit)
     largest = 0.0
     for name, grad in grads.items():
+        unmasked(f"the gradient of {name}", grad)
         if not np.isfinite(grad).all():
             raise ValueError(f"the gradient of {name} has numbers that are not finite; there is no direction to keep")
         largest = max(largest, float(np.abs(grad).max(initial=0)))
@@ -92,6 +93,8 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, A
     Raises ValueError for a limit that is not positive.
     """
     _positive(limit)
+    for name, grad in grads.items():
+        unmasked(f"the gradient of {name}", grad)
     beyond = sum(int((np.abs(grad) > limit).sum()) for grad in grads.values())
     return {name: np.clip(grad, -limit, limit) for name, grad in grads.items()}, beyond
 
@@ -160,9 +163,8 @@ def _together(run: Run, group: list[tuple[int, int, Array]], length: int) -> Run
     )
 
 
-def _whole(what: str, number: int) -> None:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ValueError(f"{what} is {number!r}; a whole number of steps, at least 1")
+def _steps(what: str, number: int) -> int:
+    return whole(what, number, 1, None, "a whole number of steps, at least 1")
 
 
 def _positive(limit: float) -> None:

@@ -6,7 +6,7 @@ another's. So what agrees is tried on networks with other weights, sizes, inputs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -18,6 +18,8 @@ from engine.checks import measured
 from engine.equations import Name
 from engine.flow import jacobian_at
 from engine.formula import Formula, Gradient, Misfit, Shape
+from engine.given import sample_of, step_of, whole
+from engine.initial import MAX_SEED
 from engine.operations import Array
 from engine.run import Run
 from engine.run import run as run_cell
@@ -97,7 +99,7 @@ def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0, numeric: bo
     Raises ValueError for what there is not.
     **Holds:** right_formulas_are_right_for_every_cell, a_wrong_formula_is_wrong_on_every_network.
     """
-    _check(run, asked, sample)
+    asked, sample = _settled(run, asked, sample)
     exact = truth(run, asked, sample)
     disturbed = by_disturbance(run, asked, sample) if numeric else None
     reads = [part for part in language.walk(formula.part) if isinstance(part, Name | Gradient)]
@@ -192,7 +194,7 @@ def _shape(run: Run, asked: Asked, exact: Array) -> Shape:
 
 def truth(run: Run, asked: Asked, sample: int = 0) -> Array:
     """What is asked, from the run: (n,), or as the parameter or the Jacobian is; () for a loss."""
-    _check(run, asked, sample)
+    asked, sample = _settled(run, asked, sample)
     name, t = asked.name, asked.t
     if asked.kind == "jacobian":
         assert t is not None
@@ -210,7 +212,7 @@ def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
 
     None for a value, for the copy of a parameter, and where it would take too long. Raises ValueError as `truth` does.
     """
-    _check(run, asked, sample)
+    asked, sample = _settled(run, asked, sample)
     name, t = asked.name, asked.t
     if asked.kind == "gradient":
         if name in run.parameters and t is not None:
@@ -230,7 +232,6 @@ def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
     step = 1e-20
 
     def disturb(node: str, k: int, value: Array) -> Array:
-        value = np.array(value, complex)
         if node == name and k == t - 1:
             value += 1j * step * np.eye(n)
         return value
@@ -246,6 +247,8 @@ def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
 
 def other_network(run: Run, asked: Asked, seed: int) -> tuple[Run, Asked]:
     """A random network of the run's cell with other sizes, and what is asked there: as near to the ends as in the run."""
+    asked, _ = _settled(run, asked, 0)
+    seed = whole("seed", seed, 0, MAX_SEED, f"a whole number from 0 to {MAX_SEED}")
     random = np.random.default_rng(seed)
     cell, reach = run.cell, 1 + max([*run.cell.lags.values(), 0])
     if asked.t is None:
@@ -305,21 +308,18 @@ def _columns(run: Run, name: str) -> int:
     return int(run.parameters[name].shape[-1])
 
 
-def _check(run: Run, asked: Asked, sample: int) -> None:
+def _settled(run: Run, asked: Asked, sample: int) -> tuple[Asked, int]:
+    """What is asked and the sample, in plain numbers; raises ValueError for what there is not."""
     cell, name, t = run.cell, asked.name, asked.t
-    if not 0 <= sample < run.B:
-        raise ValueError(f"sample is {sample}; samples are counted from 0 to {run.B - 1}")
+    sample = sample_of(sample, run.B)
     if asked.kind == "gradient" and name in run.parameters:
-        if t is not None and not 1 <= t <= run.T:
-            raise ValueError(f"t is {t}; a copy of {name} has steps 1 to {run.T}")
-        return
+        return (asked if t is None else replace(asked, t=step_of(t, run.T, of=f"a copy of {name}"))), sample
     known = cell.nodes if asked.kind == "jacobian" else (*cell.nodes, *(["x"] if cell.reads_x else []))
     for node in (name, *([asked.of] if asked.kind == "jacobian" else [])):
         if node not in known:
             raise ValueError(f"there is no {asked.kind} of {node[:60]!r} in {cell.name}; there are {', '.join(known)}")
     first = 1 if asked.kind == "jacobian" else 1 - cell.lags.get(name, 0)
-    if t is None or not first <= t <= run.T:
-        raise ValueError(f"t is {t}; {name} has steps {first} to {run.T}")
+    return replace(asked, t=step_of(t, run.T, first, name)), sample
 
 
 __all__ = ["TOLERANCES", "Asked", "Kind", "Other", "Verdict", "by_disturbance", "judge", "other_network", "truth"]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run, explain
-from engine.initial import shown
+from engine.given import shown
 from explorer import vanishing
 from explorer.figures.text import from_exponent, number
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import engine
 from engine import Run
-from engine.initial import shown
+from engine.given import shown
 from engine.names import written
 from explorer import knob
 from explorer import model as models

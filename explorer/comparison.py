@@ -20,7 +20,8 @@ import numpy as np
 import engine
 from engine import CATALOGUE, Run
 from engine.catalogue import ACTIVATIONS
-from engine.initial import SCHEMES, Scheme, Setting, shown
+from engine.given import shown
+from engine.initial import SCHEMES, Scheme, Setting
 from engine.names import written
 from engine.spectra import Matrix
 from engine.truncation import Truncated

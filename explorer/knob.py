@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from engine import Run
-from engine.initial import shown
+from engine.given import shown
 from engine.names import written
 from explorer import model as models
 from explorer.model import Array, Model

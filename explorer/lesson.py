@@ -35,7 +35,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import parse_qsl
 
 from engine import Run
-from engine.initial import shown
+from engine.given import shown
 from explorer.answers import amount, answer, said, truth
 from explorer.state import State, from_query
 

@@ -18,7 +18,8 @@ import engine
 from engine import CATALOGUE, Cell, Run
 from engine.catalogue import ACTIVATIONS
 from engine.data import checked
-from engine.initial import REST, Scheme, Setting, initialise, shown
+from engine.given import shown
+from engine.initial import REST, Scheme, Setting, initialise
 from engine.tasks import TASKS, Entry, Task
 
 Value: TypeAlias = int | float | bool | str

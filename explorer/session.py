@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.equations import MAX_TEXT
-from engine.initial import shown
+from engine.given import shown
 from explorer import model as models
 from explorer.model import Array, Model, Place
 from explorer.state import State, from_query, to_query

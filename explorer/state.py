@@ -20,8 +20,9 @@ from engine.derivation import MAX_LEVELS, SECTIONS
 from engine.equations import MAX_TEXT
 from engine.explain import MAX_PATH
 from engine.formula import MAX_FORMULA
+from engine.given import shown
 from engine.graph import Parameters
-from engine.initial import SCHEMES, Scheme, Setting, shown
+from engine.initial import SCHEMES, Scheme, Setting
 from engine.verdict import Asked
 from explorer import model as models
 from explorer import theme

@@ -354,3 +354,23 @@ def test_a_large_run_is_measured_in_part() -> None:
     measured, total = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+) of ([\d,]+)", rows[1].statement)[0])
     assert 50 < measured < 1_000
     assert total > 50_000
+
+
+#: Nodes that depend on parameters or constants alone, before a function with a kink and after it.
+ALONE = {
+    "a gate": "g = sigmoid(alpha)\nh = g * h[t-1] + relu(b + W @ h[t-1] + U @ x)\nL = mse(V @ h, y)",
+    "a parameter": "g = alpha\nh = g * h[t-1] + relu(W @ h[t-1] + U @ x)\nL = mse(V @ h, y)",
+    "a constant": "g = 0.5\nh = relu(g * h[t-1] + U @ x)\nL = mse(V @ h, y)",
+    "a kink of a parameter": "g = relu(alpha)\nh = tanh(g * h[t-1] + U @ x)\nL = mse(V @ h, y)",
+    "a product": "g = W @ sigmoid(alpha)\nh = leaky_relu(g + h[t-1] + U @ x)\nL = mse(V @ h, y)",
+    "a softmax": "g = softmax(alpha)\nh = relu(g * (W @ h[t-1]) + U @ x)\nL = mse(V @ h, y)",
+    "the output": "h = relu(U @ x)\no = V @ relu(alpha)\nL = mse(o + b, y) + bce(sigmoid(Q @ h), y)",
+}
+
+
+@pytest.mark.parametrize("limit", [3, 40, 5000])
+@pytest.mark.parametrize("text", ALONE.values(), ids=ALONE)
+def test_what_depends_on_parameters_alone_is_measured_like_the_rest(text, limit) -> None:
+    for B in (1, 50):
+        rows = check(Case(text, 4, B, seed=2, soft=True, initial="KBn").run(), limit)
+        assert not failed(rows), failed(rows)

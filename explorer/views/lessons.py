@@ -15,7 +15,7 @@ from typing import Final
 import streamlit as st
 
 from engine import Run
-from engine.initial import shown
+from engine.given import shown
 from explorer import handout
 from explorer.answers import amount, typed
 from explorer.controls import Change, current, plain, put, show, write_link

@@ -1,0 +1,67 @@
+"""What a caller gives: whole numbers of any integer type, and arrays without a mask; else an error that says what came."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, NoReturn
+
+import numpy as np
+
+
+def shown(value: object) -> str:
+    """What was given, short enough for one line of a message."""
+    if isinstance(value, str) and len(value) > 40:
+        return f"a text of {len(value):,} characters"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def index(value: Any) -> int | None:
+    """A whole number of any type as a plain int; None for anything else, True and 2.0 among it."""
+    if isinstance(value, bool | np.bool_):  # a number to Python, but True steps are a mistake of the caller
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def whole(what: str, value: Any, lower: int, upper: int | None, allowed: str) -> int:
+    """A whole number from `lower` to `upper` as a plain int: an int, an integer of numpy, or an array of one and no axes.
+
+    Raises ValueError, "{what} is {value}; {allowed}", for anything else; True and 2.0 are not taken for whole numbers.
+    **Holds:** every_integer_type_is_taken_where_int_is.
+    """
+    number = index(value)
+    if number is None or number < lower or (upper is not None and number > upper):
+        raise ValueError(f"{what} is {shown(value) if number is None else number}; {allowed}")
+    return number
+
+
+def sample_of(sample: Any, B: int) -> int:
+    """A sample, counted from 0; raises ValueError where there is none."""
+    return whole("sample", sample, 0, B - 1, f"samples are counted from 0 to {B - 1}")
+
+
+def step_of(t: Any, T: int, first: int = 1, of: str = "", what: str = "t") -> int:
+    """A step from `first` to T; `of` is what has these steps. Raises ValueError where there is none."""
+    return whole(what, t, first, T, f"{of} has steps {first} to {T}" if of else f"steps are {first} to {T}")
+
+
+def unmasked(what: str, value: Any) -> None:
+    """Raises ValueError for a masked array, or a list of such: numpy would drop the mask without a word."""
+    if isinstance(value, np.ma.MaskedArray):
+        _refuse_mask(what)
+    if isinstance(value, list | tuple):
+        for item in value:
+            if isinstance(item, np.ma.MaskedArray):
+                _refuse_mask(what)
+            if isinstance(item, list | tuple):
+                unmasked(what, item)
+
+
+def _refuse_mask(what: str) -> NoReturn:
+    raise ValueError(
+        f"{what} is a masked array, and what is masked has no value to compute with; give plain numbers, such as"
+        f" {what}.filled(0), and leave steps out of the loss by weights of 0 there"
+    )
