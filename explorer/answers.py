@@ -24,6 +24,7 @@ import engine
 from engine import Run, explain
 from engine.given import shown
 from explorer import vanishing
+from explorer.course import DEFINITIONS, Course, course
 from explorer.figures.text import from_exponent, number
 
 Array: TypeAlias = NDArray[np.float64]
@@ -219,17 +220,35 @@ def _log_norm(run: Run, name: Any, t: Any) -> float:
     return float(engine.log_grad_norm(run, _node(run, name))[_step(run, t) - 1, 0])
 
 
+def _followed(run: Run, name: Any) -> Course:
+    """How the gradient of the last loss that counts goes back."""
+    found = course(run, _node(run, name), 1)
+    if found is None or not found.finite or not found.steps:
+        raise AnswerError(f"{name} has a gradient at fewer than two steps, or an infinite one, so there is no rate")
+    return found
+
+
 @_row(
     "rate(name)",
-    "The factor a step, as a geometric mean, from the last step with a gradient back to the first with one.",
+    "What a step back leaves of the gradient on average (geometric mean), for the last loss that counts alone.",
 )
 def _rate(run: Run, name: Any) -> float:
-    log = engine.log_grad_norm(run, _node(run, name))[:, 0]
-    there = np.flatnonzero(log > -np.inf)
-    if len(there) < 2:
-        raise AnswerError(f"{name} has a gradient at fewer than two steps, so there is no rate")
-    first, last = there[0], there[-1]
-    return float(np.float64(10) ** ((log[first] - log[last]) / (last - first)))
+    return _followed(run, name).rate
+
+
+@_row("vanishes(name)", f"Whether {DEFINITIONS['vanishes']}.")
+def _vanishes(run: Run, name: Any) -> bool:
+    return _followed(run, name).verdict == "vanishes"
+
+
+@_row("grows(name)", f"Whether {DEFINITIONS['grows']}.")
+def _grows(run: Run, name: Any) -> bool:
+    return _followed(run, name).verdict == "grows"
+
+
+@_row("keeps(name)", f"Whether the gradient keeps its size: {DEFINITIONS['keeps its size']}.")
+def _keeps(run: Run, name: Any) -> bool:
+    return _followed(run, name).verdict == "keeps"
 
 
 @_row("power(x)", "10 to the power x, written as it is where that is no float any more; for the text only.")

@@ -26,10 +26,11 @@ from engine.names import written
 from engine.spectra import Matrix
 from engine.truncation import Truncated
 from explorer import model as models
+from explorer.course import Course, Reach, course
 from explorer.model import OWN, Array, Model, Value
 from explorer.scene import earliest
 from explorer.state import MAX_COLUMN, State, View, from_query, to_query
-from explorer.vanishing import FLOORS, functions, samples, threshold, together
+from explorer.vanishing import functions, samples, threshold, together
 
 MOST: Final = 3  # columns
 _MOST_CHANGES: Final = 60  # of a column
@@ -636,13 +637,13 @@ class Measured:
 
     loss        the loss
     state       the name whose gradient the numbers below are of: `scene.earliest`
-    curves      of each state log₁₀ ‖∇‖ at every step, (T,), right far outside the range of floats; −∞ for zero. Of a cell
-                without memory of the last step at each node of the flow, under an empty name
-    first       log₁₀ ‖∇‖ at the first step
-    rate        log₁₀ of what a step back leaves on average, from the last step to the first; nan where there is none
+    curves      of each state log₁₀ ‖∇‖ of all losses at every step, (T,), right far outside the range of floats; −∞ for zero.
+                Of a cell without memory of the last step at each node of the flow, under an empty name
+    first       log₁₀ ‖∇‖ of all losses at the first step
+    alone       how the gradient of the last loss that counts goes back by itself; None if none counts, or without memory
+    reach       how far float32 holds that
     matrices    those of the recurrence
     saturated   share of the slopes φ' below a tenth of the largest that the function can have; nan without such functions
-    reached, steps   how many steps back from the last the gradient is a normal number of float32, of how many
     error       name of a parameter -> ‖cut − whole‖ / ‖whole‖ of its gradient; empty if nothing is cut
     """
 
@@ -650,11 +651,10 @@ class Measured:
     state: str
     curves: Mapping[str, Array]
     first: float
-    rate: float
+    alone: Course | None
+    reach: Reach | None
     matrices: tuple[Matrix, ...]
     saturated: float
-    reached: int
-    steps: int
     error: Mapping[str, float]
 
 
@@ -665,10 +665,11 @@ def truncated(run: Run, found: Truncated) -> Run:
     return result
 
 
-def measured(run: Run, sample: int = 0, found: Truncated | None = None) -> Measured:
-    """The numbers of a run; of one that is cut, give the whole run and what the cut leaves.
+def measured(run: Run, sample: int = 0, found: Truncated | None = None, every: int = 0) -> Measured:
+    """The numbers of a run; of one that is cut, give the whole run, what the cut leaves, and after how many steps it cuts.
 
     sample   counted from 1; 0 is all of them together
+    **Holds:** the_table_says_what_the_sentence_says.
     """
     state = earliest(run.cell)
     of_state = _exponents(run, state, sample, found)
@@ -676,18 +677,18 @@ def measured(run: Run, sample: int = 0, found: Truncated | None = None) -> Measu
     if not curves:
         flow = [*["x"] * run.cell.reads_x, *run.cell.nodes]
         curves = {"": np.array([_exponents(run, name, sample, found)[-1] for name in flow])}
-    ends = of_state[0] - of_state[-1] if np.isfinite(of_state[-1]) and run.T > 1 and found is None else np.nan
-    beyond = np.flatnonzero(~(of_state[::-1] >= FLOORS["float32"]))
+    alone = course(run, state, sample, every if found is not None else 0) if run.cell.states else None
+    if alone is not None and not (alone.finite and alone.first):
+        alone = None
     return Measured(
         loss=run.loss,
         state=state,
         curves=curves,
         first=float(of_state[0]),
-        rate=float(ends / max(run.T - 1, 1)),
+        alone=alone,
+        reach=alone.reach("float32") if alone is not None else None,
         matrices=engine.recurrent_matrices(run) if run.cell.states else (),
         saturated=_saturated(run),
-        reached=int(beyond[0]) if beyond.size else run.T,
-        steps=run.T,
         error={} if found is None else found.error,
     )
 

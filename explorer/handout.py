@@ -21,10 +21,11 @@ from explorer import cliff, figures, glossary
 from explorer import lesson as lessons
 from explorer import model as models
 from explorer.answers import amount
+from explorer.course import course
 from explorer.figures.text import number
 from explorer.mathml import shown
 from explorer.neurons import neurons
-from explorer.scene import Scene, magnitudes, scene
+from explorer.scene import Scene, earliest, magnitudes, scene
 from explorer.sentence import sentences
 from explorer.state import LENSES, State
 
@@ -177,7 +178,11 @@ def _of_page(page: str, state: State, run: Run) -> Figure:
     """What a page shows of a state, in one figure."""
     view = state.view
     if page == "vanish" and run.cell.states:
-        return Figure(figures.decay(run, "light", view.sample), "What is left of the gradient at each step.")
+        alone = course(run, earliest(run.cell), view.sample)
+        return Figure(
+            figures.decay(run, "light", view.sample, state=earliest(run.cell), alone=alone),
+            "What is left of the gradient at each step.",
+        )
     if page == "cliff":
         chosen = cliff.settled(state.model, view.cliff)
         side = list(cliff.CUTS)[::-1].index(chosen.cut)

@@ -199,12 +199,23 @@ def turned(runs: Iterable[Run], view: View, first: int, last: int) -> tuple[Arra
 
 
 def earliest(cell: Cell) -> str:
-    """The name whose gradient at the first step says how far the loss reaches back: the first state.
+    """The name whose gradient at the first step says how far the loss reaches back: the first state on a way to the loss.
 
     Without memory that of the first layer: the first function of the flow.
     """
-    layers = (name for name in cell.nodes if cell.operation(name) in FUNCTIONS)
-    return cell.states[0] if cell.states else next(layers, cell.nodes[0])
+    if cell.states:
+        return next((state for state in cell.states if state in _above(cell)), cell.states[0])
+    return next((name for name in cell.nodes if cell.operation(name) in FUNCTIONS), cell.nodes[0])
+
+
+def _above(cell: Cell) -> set[str]:
+    """The names that a loss depends on, at any step."""
+    found, left = set(cell.losses), list(cell.losses)
+    while left:
+        new = {read.name for read in cell.reads.get(left.pop(), ())} - found
+        found |= new
+        left += new
+    return found
 
 
 def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), targets: Sequence[str] = ()) -> Scene:

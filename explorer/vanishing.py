@@ -19,8 +19,10 @@ from engine.operations import FUNCTIONS
 Array = NDArray[Any]
 
 SATURATED: Final = 0.1  # a unit is saturated where its slope is below this share of the largest that its function has
-#: The smallest numbers that floats of a kind hold with full precision, as powers of ten.
-FLOORS: Final = {kind: float(np.log10(np.finfo(kind).tiny)) for kind in ("float32", "float64")}
+#: log10 of where floats of a kind end: the smallest that holds all its digits (a normal number), and the largest.
+LIMITS: Final = {
+    kind: (float(np.log10(np.finfo(kind).tiny)), float(np.log10(np.finfo(kind).max))) for kind in ("float32", "float64")
+}
 QUANTILES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 MAX_CELLS: Final = 2**24  # numbers of a triangle with all samples, at most: 134 MB
 MOST: Final = 60  # cells along a side of a triangle that is drawn

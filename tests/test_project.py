@@ -62,6 +62,7 @@ LAYERS = {
         cliff slips
         state
         scene session vanishing
+        course
         neurons comparison
         figures live export
         sentence answers

@@ -13,6 +13,7 @@ import engine
 from engine import Run
 from engine.names import symbol
 from explorer import theme
+from explorer.course import Course
 from explorer.figures import sheet, text
 from explorer.vanishing import log_bound, log_norm
 
@@ -30,14 +31,16 @@ def decay(
     spread: str = "none",
     selected: tuple[str, int] | None = None,
     state: str = "",
+    alone: Course | None = None,
 ) -> go.Figure:
-    """log₁₀ ‖∇h(t)‖ against t, a line for each state, with the bound where it holds and the floors of the floats.
+    """log₁₀ ‖∇h(t)‖ of all losses against t, a line for each state, with the bound where it holds and the floors of the floats.
 
     sample    counted from 1; 0 is all of them together
     spread    "lines": every sample by itself, of the first 40; "band": from the smallest to the largest of them, and the
               median; "none": the chosen one, or all together
     selected  a node; its step is marked
     state     the state whose bound is drawn; "" is the first
+    alone     the course of a gradient that is drawn as well, dotted, where more losses count than that one
 
     A gradient of exactly 0 stands as a ring at the lower edge, one that is not finite in red at the upper.
     """
@@ -45,9 +48,9 @@ def decay(
     names = run.cell.states
     logs = {name: log_norm(run, name, sample) for name in names}
     each = {name: engine.log_grad_norm(run, name) for name in names} if spread != "none" and run.B > 1 else {}
-    usable = sheet.finite(
-        np.concatenate([array.ravel() for array in [*logs.values(), *each.values()]] or [np.zeros(1)])
-    )
+    one = alone if alone is not None and alone.loss is not None and len(alone.counting) > 1 else None
+    others = [*each.values(), *([one.logs] if one else [])]
+    usable = sheet.finite(np.concatenate([array.ravel() for array in [*logs.values(), *others]] or [np.zeros(1)]))
     low, high = (usable.min(), usable.max()) if len(usable) else (-1.0, 0.0)
     bounded = (state if state in names else names[0]) if names else ""
     bound = log_bound(run, bounded, sample) if bounded else None
@@ -63,7 +66,14 @@ def decay(
             _lines(figure, each[name][:, :_LINES], colour)
         elif name in each:
             _band(figure, each[name], colour)
-        _curve(figure, name, sign, steps, logs[name], colour, low, high)
+        _curve(figure, name, sign, steps, logs[name], colour, low, high, ", all losses" * (one is not None))
+        if one and one.name == name:
+            figure.add_scatter(
+                x=np.arange(1, len(one.logs) + 1), y=np.where(np.isfinite(one.logs), one.logs, np.nan), mode="lines",
+                name=f"‖∇{sign}‖, loss of step {one.loss} alone", line={"color": colour, "width": 2, "dash": "dot"},
+                hoverinfo="text",
+                hovertext=[f"loss of step {one.loss} alone: {sheet.power_of(log)}" for log in one.logs.tolist()],
+            )  # fmt: skip
     if bound is not None:
         rate = engine.bound(run, bounded)
         assert rate is not None
@@ -87,7 +97,7 @@ def decay(
                 name="selected",
             )
     sheet.lay_out(
-        figure, colours, 340, showlegend=len(names) > 1 or bound is not None,
+        figure, colours, 340, showlegend=len(names) > 1 or bound is not None or one is not None,
         xaxis=sheet.time(colours, run.T, range=[0.5, run.T + 0.5] if run.T <= 20 else [1 - 0.02 * run.T, 1.02 * run.T]),
         yaxis=sheet.powers(colours, low - margin, high + margin),
     )  # fmt: skip
@@ -95,12 +105,12 @@ def decay(
 
 
 def _curve(
-    figure: go.Figure, name: str, sign: str, steps: Array, log: Array, colour: str, low: float, high: float
+    figure: go.Figure, name: str, sign: str, steps: Array, log: Array, colour: str, low: float, high: float, of: str
 ) -> None:
     """A line; its points, or of many some, to be read and clicked; the signs of what it cannot show."""
     finite = np.isfinite(log)
     figure.add_scatter(
-        x=steps, y=np.where(finite, log, np.nan), mode="lines", name=f"‖∇{sign}‖", hoverinfo="skip",
+        x=steps, y=np.where(finite, log, np.nan), mode="lines", name=f"‖∇{sign}‖{of}", hoverinfo="skip",
         line={"color": colour, "width": 2},
     )  # fmt: skip
     every = -(-len(steps) // sheet.MANY)

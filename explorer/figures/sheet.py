@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from explorer import theme
 from explorer.figures import text
 from explorer.theme import Palette
-from explorer.vanishing import FLOORS
+from explorer.vanishing import LIMITS
 
 MANY = 200  # points or bars along time; more would be slow to draw, and nobody could click them
 
@@ -37,7 +37,7 @@ def powers(colours: Palette, low: float, high: float, beyond: float = 0.0, **mor
 
 def floors(figure: go.Figure, colours: Palette, low: float, high: float, **more: Any) -> None:
     """A line at the floor of each kind of floats that lies between two powers of ten."""
-    for kind, floor in FLOORS.items():
+    for kind, (floor, _) in LIMITS.items():
         if low < floor < high:
             figure.add_hline(
                 y=floor, line={"color": colours.muted, "width": 1, "dash": "dot"}, **more,

@@ -19,10 +19,11 @@ from explorer import comparison as compare
 from explorer import live, theme
 from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
 from explorer.controls import Change, apply, entered, plain, put, show, write_link
+from explorer.course import Course, Reach
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
 from explorer.model import Model
-from explorer.scene import LONG, Scene, overview, scene
+from explorer.scene import LONG, Scene, earliest, overview, scene
 from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.chart import chart, large
 from explorer.views.frame import begin, computed, overflow, sentences
@@ -91,7 +92,7 @@ def cut(model: Model, every: int) -> Truncated:
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={Model: repr})
 def numbers(model: Model, every: int, sample: int) -> Measured:
     """The numbers of a column."""
-    return compare.measured(computed(model), sample, cut(model, every) if every else None)
+    return compare.measured(computed(model), sample, cut(model, every) if every else None, every)
 
 
 def ran(column: Column) -> Run | None:
@@ -310,7 +311,7 @@ def words(state: State, column: Column, run: Run | None) -> None:
             else f"All {run.T} steps lie before the first cut: the gradient is whole.",
         )
     else:
-        parts = sentences(column.model, sample_of(state, run))
+        parts = sentences(column.model, sample_of(state, run), earliest(run.cell) if run.cell.states else "")
     for part in parts:
         st.markdown(plain(part))
 
@@ -320,7 +321,9 @@ def along_time(found: Sequence[tuple[str, Measured]], palette: str) -> None:
     lasting = [(title, one.curves) for title, one in found if "" not in one.curves]
     still = [(title, one.curves) for title, one in found if "" in one.curves]
     st.markdown(
-        r"##### Gradient over time, $\log_{10} \Vert \nabla \Vert$" if lasting else "##### Gradient along the flow"
+        r"##### Gradient over time, of all losses, $\log_{10} \Vert \nabla \Vert$"
+        if lasting
+        else "##### Gradient along the flow"
     )
     chart(
         curves(lasting or still, palette), theme=None, key="compare.curves", config=_CONFIG,
@@ -358,20 +361,45 @@ def measures(found: Sequence[Measured]) -> list[tuple[str, list[str]]]:
 
     return [
         ("Loss", [number(one.loss) for one in found]),
-        (f"Gradient {state} at the first step",
+        (f"Gradient {state} at the first step, of all losses",
          [from_exponent(one.first) + f" (${latex(one.state)}$)" * several for one in found]),
-        ("What a step back leaves of it, on average", [from_exponent(one.rate) * (one.rate == one.rate) for one in found]),
+        (f"What a step back leaves of it, on average, for {_followed(found)}", [_left(one.alone) for one in found]),
         ("Spectral radius of the recurrent matrices", [listed((m.name, m.radius) for m in one.matrices) for one in found]),
         ("Their largest singular value", [listed((m.name, m.largest) for m in one.matrices) for one in found]),
         ("Slopes below a tenth of the largest possible",
          [f"{100 * one.saturated:.3g} %" * (one.saturated == one.saturated) for one in found]),
-        ("Steps back that float32 reaches",
-         [f"{'all ' * (one.reached == one.steps)}{one.reached:,}" + f" of {one.steps:,}" * (one.reached < one.steps)
-          for one in found]),
+        ("Steps back that float32 holds of that", [_held(one.reach, one.alone) for one in found]),
         ("What the cut leaves out of the gradients, as a share",
          [listed((name, share) for name, share in one.error.items() if not share < _ROUNDING)
           or "nothing" * bool(one.error) for one in found]),
     ]  # fmt: skip
+
+
+def _followed(found: Sequence[Measured]) -> str:
+    """Whose gradient the numbers are of."""
+    losses = {one.alone.loss for one in found if one.alone is not None}
+    (only,) = losses if len(losses) == 1 else (None,)
+    return f"the loss of step {only:,} alone" if only else "the last loss that counts alone"
+
+
+def _left(alone: Course | None) -> str:
+    """What a step leaves, and whether the gradient ends."""
+    if alone is None:
+        return ""
+    if not alone.steps:
+        return f"nothing: exactly 0 at step {alone.last - 1:,}" if alone.last > 1 else ""
+    return from_exponent(alone.log_rate) + f", then exactly 0 from step {alone.first - 1:,} on back" * alone.ends
+
+
+def _held(reach: Reach | None, alone: Course | None) -> str:
+    """How far float32 holds the gradient, and what comes then."""
+    if reach is None or alone is None:
+        return ""
+    steps = alone.last - 1
+    if reach.steps < 0:
+        return f"none of {steps:,}"
+    then = {"zero": ", then exactly 0", "below": "", "above": ", then it is too large", "all": ""}[reach.end]
+    return f"all {steps:,}" if reach.steps == steps else f"{reach.steps:,} of {steps:,}{then}"
 
 
 def same(columns: Sequence[Column]) -> None:

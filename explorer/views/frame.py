@@ -13,6 +13,7 @@ from engine.names import written
 from explorer import model as models
 from explorer import sentence
 from explorer.controls import controls, current, plain, tell_problems
+from explorer.course import Course, course
 from explorer.figures.text import number
 from explorer.model import Model
 from explorer.state import State
@@ -93,6 +94,12 @@ def checked(model: Model) -> tuple[Check, ...]:
 def sentences(model: Model, sample: int = 0, name: str = "") -> tuple[str, ...]:
     """What happens to the gradient of a model's run, in words; `name` is the state that they are about, or the first."""
     return sentence.sentences(computed(model), sample, name or None)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+def followed(model: Model, sample: int, name: str) -> Course | None:
+    """How the gradient of the last loss that counts goes back by itself."""
+    return course(computed(model), name, sample)
 
 
 def overflow(run: Run) -> None:

@@ -23,11 +23,11 @@ from explorer.figures.singular import singular_values
 from explorer.figures.text import number
 from explorer.figures.triangle import jacobian_norms
 from explorer.model import Model
-from explorer.scene import LONG, USUAL, Array, scene
+from explorer.scene import LONG, USUAL, Array, earliest, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views import network
 from explorer.views.chart import chart
-from explorer.views.frame import begin, computed, overflow, sentences
+from explorer.views.frame import begin, computed, followed, overflow, sentences
 from explorer.views.inspector import clicked, columns, select
 from explorer.views.network import of_view, sample_of
 
@@ -89,9 +89,9 @@ def _parts() -> dict[str, Callable[[State, Run, str, str, int], None]]:
 
 
 def looked_at(state: State, run: Run) -> str:
-    """The state that is looked at: the chosen one, or the first; "" if the network has none."""
+    """The state that is looked at: the chosen one, or the first on a way to the loss; "" if the network has none."""
     states = run.cell.states
-    return state.view.state if state.view.state in states else (states or ("",))[0]
+    return state.view.state if state.view.state in states else earliest(run.cell) if states else ""
 
 
 # --- the curve ---------------------------------------------------------------------------------------------------
@@ -139,14 +139,20 @@ def _curve(state: State, run: Run, palette: str, name: str) -> None:
         )
         return
     norms = ", ".join(rf"\Vert \nabla {latex(other)}^{{(t)}} \Vert" for other in run.cell.states)
+    alone = followed(state.model, sample, name)
     st.markdown(rf"##### What is left of the gradient, $\log_{{10}} {norms}$")
     chart(
-        figures.decay(run, palette, sample, state.view.spread, state.view.selected, name), theme=None,
+        figures.decay(run, palette, sample, state.view.spread, state.view.selected, name, alone), theme=None,
         key="vanish.curve", config=_CONFIG, on_select=partial(clicked, "vanish.curve", run), selection_mode="points",
         alt="The norm of the gradient at each state against time, on a logarithmic scale, with its bound.",
     )  # fmt: skip
     bound = engine.bound(run, name)
     at = latex(name)
+    if alone is not None and alone.loss is not None and len(alone.counting) > 1:
+        st.caption(
+            f"Solid: the gradient of all {len(alone.counting):,} losses that count. Dotted: that of the loss of step "
+            f"{alone.loss:,} alone, of which the sentences above speak; losses of earlier steps do not add to it."
+        )
     if bound is None:
         st.caption(
             rf"Exact far outside the range of floats. There is no bound for ${at}$: it holds for a recurrence that goes "
@@ -462,13 +468,16 @@ def _shares(state: State, run: Run, palette: str, name: str, pixels: int) -> Non
         _by_loss(state, run, palette, name, pixels)
     else:
         _without_memory(name, "the gradient at a step comes from the loss of that step alone.")
-    st.markdown(r"##### Gradient of a parameter by step, $\Vert \nabla W^{(t)} \Vert$")
     known = run.cell.parameters
     if not known:
+        st.markdown("##### Gradient of a parameter by step")
         st.caption("This network has no parameters.")
         return
     recurrent = [matrix.name for matrix in engine.recurrent_matrices(run)]
     name = state.view.parameter if state.view.parameter in known else (recurrent or known)[0]
+    st.markdown(
+        rf"##### Gradient of a parameter by step, $\Vert \nabla {notation.symbol(name, (), 't')} \Vert$, of all losses"
+    )
     with st.container(width=160):
         choice(
             "Parameter", known, written, "vanish.parameter", name, lambda state, name: of_view(state, parameter=name)
