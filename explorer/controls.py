@@ -21,6 +21,7 @@ from engine.initial import SCHEMES, Scheme, Setting
 from engine.names import latex
 from engine.tasks import MAX_TABLE_BYTES, TASKS
 from explorer import model as models
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.state import PRESETS, State, from_query, left_out, to_query
 
@@ -111,11 +112,6 @@ def undo(back: bool = True) -> None:
         here.append(session.state.model)
         session.state = replace(session.state, model=there.pop())
         session.faults, session.notice = {}, ""
-
-
-def plain(text: str) -> str:
-    """Text for markdown that shows it as it stands."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|<>~$:^=&-])", r"\\\1", " ".join(text.split()))
 
 
 def show(key: str, value: Any) -> None:

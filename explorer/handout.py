@@ -23,6 +23,7 @@ from explorer import model as models
 from explorer.answers import amount
 from explorer.course import course
 from explorer.figures.text import number
+from explorer.markdown import plain
 from explorer.mathml import shown
 from explorer.neurons import neurons
 from explorer.scene import Scene, earliest, magnitudes, scene
@@ -127,8 +128,8 @@ def screen(state: State, run: Run, picture: Scene | None = None, link: str = "")
     picture = picture or scene(run, view)
     units = ", ".join(f"$n_{{{latex(name)}}} = {size}$" for name, size in models.sizes(model).items())
     network = (
-        f"{_plain(cell.about)}\n\n{_plain(task.sentence)} {run.T} steps, {units}. The loss is {number(run.loss)}.\n\n"
-        f"{_plain(cell.source)}"
+        f"{plain(cell.about)}\n\n{plain(task.sentence)} {run.T} steps, {units}. The loss is {number(run.loss)}.\n\n"
+        f"{plain(cell.source)}"
     )
     sample = view.sample if view.sample <= run.B else 0
     letters = tuple(
@@ -148,7 +149,7 @@ def screen(state: State, run: Run, picture: Scene | None = None, link: str = "")
         Step("Equations of a step", formulas=(cell.latex(),), tables=(Table(("Letter", "Role", "Size"), letters),)),
         Step(
             "What becomes of the gradient",
-            "\n\n".join(map(_plain, sentences(run, sample))),
+            "\n\n".join(map(plain, sentences(run, sample))),
             figures=(Figure(figures.gradients(run, "light", sample), "The norm of the gradient at each state."),),
             tables=_norms(run, sample),
         ),
@@ -232,11 +233,6 @@ def _table(table: Table) -> str:
     return f'<div class="wide"><table>{row(table.head, "th")}{rows}</table></div>'
 
 
-def _plain(text: str) -> str:
-    """Text in which nothing is markup."""
-    return re.sub(r"([\\*`$_-])", r"\\\1", text)
-
-
 def _prose(text: str, style: str = "") -> str:
     """Markdown as paragraphs, lists and formulas on lines of their own."""
     parts = []
@@ -256,7 +252,7 @@ def _prose(text: str, style: str = "") -> str:
 
 
 _INLINE: Final = re.compile(
-    r"\\(?P<sign>[^A-Za-z0-9\s])|\$\$(?P<display>[^$]+)\$\$|\$(?P<math>[^$\n]+)\$|`(?P<code>[^`\n]+)`|"
+    r"\\(?P<sign>[^A-Za-z0-9\s])|\$\$(?P<display>[^$]+)\$\$|\$(?P<math>[^$\n]+)\$|(?<!`)(?P<fence>`{1,9})(?!`)(?P<code>[^\n]+?)(?<!`)(?P=fence)(?!`)|"
     r"\*\*(?P<bold>[^*\n]+)\*\*|\*(?P<italic>[^*\n]+)\*"
 )
 
@@ -272,7 +268,7 @@ def _inline(text: str) -> str:
             case "math" | "display":
                 parts.append(shown(inside))
             case "code":
-                parts.append(f"<code>{html.escape(inside)}</code>")
+                parts.append(f"<code>{html.escape(inside.strip())}</code>")
             case "bold":
                 parts.append(f"<strong>{_inline(inside)}</strong>")
             case "italic":

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 from test_page import _nothing_is_left_from_other_tests, errors, fine, opened, query  # noqa: F401
 
 from explorer import model as models
-from explorer.controls import plain
 from explorer.figures.text import number
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.scene import scene
 from explorer.session import load, save

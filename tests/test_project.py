@@ -44,8 +44,8 @@ LAYERS = {
         notation
         cell
         catalogue initial data schedule interpreter
-        tasks writer
-        recurrence
+        numbers writer
+        tasks recurrence
         tape
         run
         graph links formula
@@ -57,7 +57,7 @@ LAYERS = {
     """,
     "explorer": """
         __init__
-        model theme grid glossary mathml
+        model theme grid glossary mathml markdown
         knob
         cliff slips
         state

@@ -10,8 +10,9 @@ import streamlit as st
 from engine.equations import MAX_TEXT, EquationError
 from engine.names import latex
 from explorer import model as models
-from explorer.controls import plain, put, show, whole_page_if_changed
+from explorer.controls import put, show, whole_page_if_changed
 from explorer.figures import rolled
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.state import State, View
 from explorer.views.chart import chart

@@ -16,9 +16,10 @@ from engine.names import written
 from explorer import cliff, figures, knob
 from explorer import model as models
 from explorer.cliff import COARSE, CUTS, FINE, NORMS, PICTURES, Cliff, Cut, Descent, Pair, Step, Surface
-from explorer.controls import Change, apply, choice, entered, plain, put, show, started, write_link
+from explorer.controls import Change, apply, choice, entered, put, show, started, write_link
 from explorer.figures.text import number
 from explorer.knob import KINDS, Turn
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.state import PRESETS, State
 from explorer.views.chart import chart

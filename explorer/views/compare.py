@@ -18,10 +18,11 @@ from engine.truncation import Truncated
 from explorer import comparison as compare
 from explorer import live, theme
 from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
-from explorer.controls import Change, apply, entered, plain, put, show, write_link
+from explorer.controls import Change, apply, entered, put, show, write_link
 from explorer.course import Course, Reach
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.scene import LONG, Scene, earliest, overview, scene
 from explorer.state import EXPONENT, LENSES, State, View

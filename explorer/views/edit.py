@@ -11,7 +11,8 @@ import streamlit as st
 
 from engine.names import written
 from explorer import model as models
-from explorer.controls import plain, put, undo, whole_page_if_changed
+from explorer.controls import put, undo, whole_page_if_changed
+from explorer.markdown import plain
 from explorer.model import Array, Model, Place
 from explorer.state import State
 

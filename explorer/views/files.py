@@ -9,8 +9,9 @@ import streamlit as st
 
 from engine import Run
 from explorer import export, handout, session
-from explorer.controls import apply, plain, whole_page_if_changed
+from explorer.controls import apply, whole_page_if_changed
 from explorer.figures import graph
+from explorer.markdown import plain
 from explorer.scene import Scene
 from explorer.state import State
 from explorer.views.link import address

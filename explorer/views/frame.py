@@ -12,9 +12,10 @@ from engine.checks import Check, check
 from engine.names import written
 from explorer import model as models
 from explorer import sentence
-from explorer.controls import controls, current, plain, tell_problems
+from explorer.controls import controls, current, tell_problems
 from explorer.course import Course, course
 from explorer.figures.text import number
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.state import State
 from explorer.views.chart import large

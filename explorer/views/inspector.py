@@ -15,10 +15,11 @@ from engine.checks import Measured, measured
 from engine.names import latex, written
 from engine.operations import SOFTMAX, Array
 from explorer import export, theme
-from explorer.controls import Change, apply, plain, put, show
+from explorer.controls import Change, apply, put, show
 from explorer.figures import copies
 from explorer.figures.text import number
 from explorer.grid import grid
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.scene import path
 from explorer.state import LENSES, State, View

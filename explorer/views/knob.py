@@ -10,9 +10,10 @@ import streamlit as st
 from engine.names import written
 from explorer import knob
 from explorer import model as models
-from explorer.controls import apply, plain, put, show
+from explorer.controls import apply, put, show
 from explorer.knob import KINDS, Turn
 from explorer.live import Knob
+from explorer.markdown import plain
 from explorer.model import Array, Model
 from explorer.scene import Scene, earliest, turned
 from explorer.state import State, View

@@ -18,9 +18,10 @@ from engine import Run
 from engine.given import shown
 from explorer import handout
 from explorer.answers import amount, typed
-from explorer.controls import Change, current, plain, put, show, write_link
+from explorer.controls import Change, current, put, show, write_link
 from explorer.figures.text import number
 from explorer.lesson import Lesson, Link, Question, Step, lesson, lessons, rendered
+from explorer.markdown import plain
 from explorer.state import State, from_query, to_query
 from explorer.views import cliff, network, neurons, vanish
 from explorer.views.frame import Sheet, begin, computed, overflow

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer import glossary
 from explorer import model as models
-from explorer.controls import plain
+from explorer.markdown import plain
 from explorer.model import Model
 
 

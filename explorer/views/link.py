@@ -7,7 +7,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from explorer.controls import apply, plain, put, show
+from explorer.controls import apply, put, show
+from explorer.markdown import plain
 from explorer.state import PARTS, State, left_out, to_query
 
 

@@ -14,10 +14,11 @@ from engine import Run
 from engine.names import latex, written
 from explorer import model as models
 from explorer import theme
-from explorer.controls import apply, choice, entered, plain, put, show, write_link
+from explorer.controls import apply, choice, entered, put, show, write_link
 from explorer.figures import gradients, graph
 from explorer.figures.text import number
 from explorer.live import live, strip
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.scene import LONG, Scene, folded, overview, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State

@@ -14,9 +14,10 @@ from engine.names import latex, written
 from engine.neurons import Explanation, Neuron, Term, explained, forms, neuron_of
 from explorer import figures
 from explorer import neurons as layout
-from explorer.controls import Change, apply, plain, put, show
+from explorer.controls import Change, apply, put, show
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
+from explorer.markdown import plain
 from explorer.state import State
 from explorer.views.chart import chart
 from explorer.views.frame import FIGURE

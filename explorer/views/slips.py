@@ -17,7 +17,8 @@ from engine.notation import matrix, number
 from engine.operations import Array
 from engine.verdict import TOLERANCES, Asked, Kind, Verdict, judge
 from explorer import slips
-from explorer.controls import Change, apply, choice, plain, put, show, write_link
+from explorer.controls import Change, apply, choice, put, show, write_link
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.slips import SLIPS, SOURCES, Case
 from explorer.state import State

@@ -17,11 +17,12 @@ from engine.expansion import Expansion
 from engine.names import latex, written
 from engine.truncation import Truncated
 from explorer import figures, vanishing
-from explorer.controls import Change, apply, choice, entered, plain, put, show, write_link
+from explorer.controls import Change, apply, choice, entered, put, show, write_link
 from explorer.figures.routes import drawn
 from explorer.figures.singular import singular_values
 from explorer.figures.text import number
 from explorer.figures.triangle import jacobian_norms
+from explorer.markdown import plain
 from explorer.model import Model
 from explorer.scene import LONG, USUAL, Array, earliest, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
