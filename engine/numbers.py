@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from engine.initial import shown
+from engine.given import shown
 
 #: The decimal sign.
 Point: TypeAlias = Literal[".", ","]
