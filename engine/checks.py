@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -204,18 +205,18 @@ def messages_sum(run: Run) -> tuple[Check, Check]:
     largest_copy = dict.fromkeys(copies, 0.0)
     for name in run.cell.losses:
         sums[name][..., 0] += _seed(run)
-    for target in run.cell.nodes:
-        for read, message in run.messages(target):
-            name, lag = read.name, read.lag
+    for target, steps in product(run.cell.nodes, run.portions()):
+        for read, message in run.messages(target, steps):
+            name, first = read.name, steps.start - read.lag  # the step at which the first row of the message arrives
             if name in copies:
                 copies[name] += message.sum(axis=0, dtype=np.float64)
                 largest_copy[name] = max(largest_copy[name], _largest(message))
                 continue
-            inside = max(run.T - lag, 0)
-            sums[name][:inside] += message[lag:]
-            if lag:
-                first = len(early[name]) - lag
-                early[name][first : first + run.T - inside] += message[:lag]
+            before = min(max(-first, 0), len(message))  # rows that arrive at t ≤ 0
+            sums[name][first + before : first + len(message)] += message[before:]
+            if before:
+                row = len(early[name]) + first
+                early[name][row : row + before] += message[:before]
     noise = _noise(run, _tolerance(run, _MESSAGES))
     errors = []
     for name, grad in run.grad.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from math import isfinite
 from types import MappingProxyType
@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine.budget import MAX_RUN_BYTES, fits
 from engine.cell import Cell
 from engine.equations import likely
 from engine.given import unmasked
 from engine.operations import Array
 
-MAX_BYTES = 4 << 30  # of the values and gradients of one run
 _MAX_CLASSES = 1 << 30
 _FLOAT64 = np.dtype(np.float64)
 _COPIES = 3  # value, gradient and what the sweep keeps, for each unit of each node
@@ -36,10 +36,18 @@ class Shape:
     sizes: Mapping[str, int]
     target: np.dtype[Any]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _shape_of, (self.cell, self.T, self.B, self.dtype, dict(self.sizes), self.target)
+
+
+def _shape_of(cell: Cell, T: int, B: int, dtype: np.dtype[Any], sizes: dict[str, int], target: np.dtype[Any]) -> Shape:
+    """A shape with its sizes for reading only; by name, so that a shape can be pickled."""
+    return Shape(cell, T, B, dtype, MappingProxyType(sizes), target)
+
 
 @dataclass(eq=False)
 class Data:
-    """The checked arguments of a run: sizes are solved, one sample has its axis, missing things have their defaults.
+    """The checked arguments of a run, copied and read-only: one sample has its axis, what is missing its default.
 
     seed (T, B) is ∂(total loss)/∂L(t): the weight, divided by B for the mean.
     """
@@ -52,6 +60,14 @@ class Data:
     weights: Array
     seed: Array
     reduction: Literal["mean", "sum"]
+
+    def __post_init__(self) -> None:
+        given = (self.y, self.weights, self.seed, *self.parameters.values(), *self.initial.values())
+        for array in given if self.x is None else (self.x, *given):
+            array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Data, tuple(getattr(self, entry.name) for entry in fields(self))  # so that the copy is read-only too
 
 
 def checked(
@@ -70,16 +86,17 @@ def checked(
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction is {reduction!r}; 'mean' or 'sum' over the samples")
     kind = _dtype(dtype)
-    x = _input(cell, x, kind)
-    given_y, y = y, _target(cell, y, x, kind)
+    x = _input(cell, x)
+    given_y, y = y, _target(cell, y, x)
     T, B = y.shape[:2]
-    parameters = _parameters(cell, params, kind)
-    given = _given_initial(cell, initial, kind)
+    parameters = _parameters(cell, params)
+    given = _given_initial(cell, initial)
     classes = y.dtype.kind in "iu"
     # as unsigned numbers the negative ones are the largest: one pass finds either fault
     top = int(np.maximum.reduce(y.view(np.uintp), None)) if classes else 0
     if top > _MAX_CLASSES:
         raise ValueError(f"y has classes from {int(y.min())} to {int(y.max())}; they are counted from 0")
+    # The memory that the run needs is bounded here, before anything large is copied.
     try:
         shape = _shape(
             cell,
@@ -100,9 +117,16 @@ def checked(
             f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}"
         )
     factors = _weights(weights, T, B, kind)
-    seed = factors / kind.type(B) if reduction == "mean" and B > 1 else factors
-    start = _initial(shape, given)
-    return Data(shape, parameters, x, y, start, factors, seed, reduction)  # type: ignore[arg-type]
+    return Data(
+        shape,
+        {name: _copy("params", array, kind, name) for name, array in parameters.items()},
+        None if x is None else _copy("x", x, kind),
+        y if classes else _copy("y", y, kind),
+        _initial(shape, {name: _copy("initial", array, kind, name) for name, array in given.items()}),
+        factors,
+        factors / kind.type(B) if reduction == "mean" and B > 1 else factors,
+        reduction,  # type: ignore[arg-type]
+    )
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
@@ -118,8 +142,8 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     return kind
 
 
-def _floats(what: str, array: Any, expected: str, kind: np.dtype[Any], entry: str = "") -> Array:
-    """A copy of an array of finite floats, of this kind; `what` (and its `entry`) and `expected` are for the message."""
+def _floats(what: str, array: Any, expected: str, entry: str = "") -> Array:
+    """An array of floats as it was given, not copied; `what` (and its `entry`) and `expected` are for the message."""
     unmasked(_called(what, entry), array)
     try:
         result = np.asarray(array)
@@ -130,28 +154,33 @@ def _floats(what: str, array: Any, expected: str, kind: np.dtype[Any], entry: st
         kinds = "objects" if given.kind == "O" else f"{given}"
         remedy = "; convert with numpy.asarray(…, float)" if given.kind in "iub" else ""
         raise ValueError(f"{_called(what, entry)} has {kinds} where floats belong; {expected}{remedy}")
-    cast = np.array(result, kind)
-    flat = cast.reshape(-1)
+    return result
+
+
+def _copy(what: str, array: Array, kind: np.dtype[Any], entry: str = "") -> Array:
+    """A copy of an array of floats, of this kind, read-only; raises ValueError if a number is not finite."""
+    copied = np.array(array, kind)
+    flat = copied.reshape(-1)
     if not isfinite(flat.dot(flat)):  # one pass; a finite sum of squares has no nan and no inf in it
-        wrong = ~np.isfinite(cast)
+        wrong = ~np.isfinite(copied)
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            number = f"{result[where]} at index {list(where)}"
+            number = f"{array[where]} at index {list(where)}"
             raise ValueError(f"{_called(what, entry)} has {number}; every number must be finite in {kind}")
-    return cast
+    return copied
 
 
 def _called(what: str, entry: str) -> str:
     return f"{what}[{entry!r}]" if entry else what
 
 
-def _input(cell: Cell, x: Any, kind: np.dtype[Any]) -> Array | None:
+def _input(cell: Cell, x: Any) -> Array | None:
     if not cell.reads_x:
         return None
     expected = "x is floats (T, B, n_x), or (T, n_x) for one sample"
     if x is None:
         raise ValueError(f"x is missing; the cell {cell.name!r} reads it; {expected}")
-    result = _floats("x", x, expected, kind)
+    result = _floats("x", x, expected)
     if result.ndim == 2:
         result = result[:, None]
     if result.ndim != 3 or 0 in result.shape:
@@ -159,7 +188,7 @@ def _input(cell: Cell, x: Any, kind: np.dtype[Any]) -> Array | None:
     return result
 
 
-def _target(cell: Cell, y: Any, x: Array | None, kind: np.dtype[Any]) -> Array:
+def _target(cell: Cell, y: Any, x: Array | None) -> Array:
     if y is None:
         raise ValueError("y is missing; integers (T, B), the classes counted from 0, or floats (T, B, n_y)")
     unmasked("y", y)
@@ -185,7 +214,7 @@ def _target(cell: Cell, y: Any, x: Array | None, kind: np.dtype[Any]) -> Array:
             raise ValueError(f"y has shape {np.shape(y)}; classes are integers (T, B), or (T,) for one sample")
     else:
         expected = "y is integers (T, B), the classes counted from 0, or floats (T, B, n_y)"
-        result = _floats("y", result, expected, kind)
+        result = _floats("y", result, expected)
         if result.ndim == 2:
             result = result[:, None]
         if result.ndim != 3 or 0 in result.shape:
@@ -212,7 +241,7 @@ def _classes_as_floats(cell: Cell, y: Any, x: Array | None) -> str:
     return f"; y has the floats {first}{', …' if given.size > 4 else ''}: if they are classes, give y.astype(int)"
 
 
-def _parameters(cell: Cell, params: Mapping[str, Any], kind: np.dtype[Any]) -> dict[str, Array]:
+def _parameters(cell: Cell, params: Mapping[str, Any]) -> dict[str, Array]:
     if not isinstance(params, Mapping):
         raise ValueError(f"params is a {type(params).__name__}; a mapping {{name: array}} is needed")
     result = {}
@@ -220,7 +249,7 @@ def _parameters(cell: Cell, params: Mapping[str, Any], kind: np.dtype[Any]) -> d
         if name not in params:
             missing = ", ".join(name for name in cell.parameters if name not in params)
             raise ValueError(f"params lacks {missing}; {cell.name} has {', '.join(cell.parameters)}")
-        result[name] = _floats("params", params[name], "a parameter is an array of floats", kind, name)
+        result[name] = _floats("params", params[name], "a parameter is an array of floats", name)
     if len(params) > len(result):
         unknown = next(name for name in params if name not in result)
         known = ", ".join(cell.parameters)
@@ -230,7 +259,7 @@ def _parameters(cell: Cell, params: Mapping[str, Any], kind: np.dtype[Any]) -> d
     return result
 
 
-def _given_initial(cell: Cell, initial: Mapping[str, Any] | None, kind: np.dtype[Any]) -> dict[str, Array]:
+def _given_initial(cell: Cell, initial: Mapping[str, Any] | None) -> dict[str, Array]:
     if initial is None:
         return {}
     if not isinstance(initial, Mapping):
@@ -242,7 +271,7 @@ def _given_initial(cell: Cell, initial: Mapping[str, Any] | None, kind: np.dtype
             raise ValueError(
                 f"initial has {name!r}; the states of {cell.name} are {states}{likely(str(name), list(cell.states))}"
             )
-    return {name: _floats("initial", array, expected, kind, name) for name, array in initial.items()}
+    return {name: _floats("initial", array, expected, name) for name, array in initial.items()}
 
 
 @lru_cache(maxsize=1024)
@@ -290,8 +319,10 @@ def _shape(
             f"nothing fixes the size of {', '.join(unsettled)}; give initial[{unsettled[0]!r}] with that many entries"
         )
     sizes = {name: found[axes[0]] for name, axes in dimensions.items() if name not in cell.parameters}
-    _bounded(sizes, T, B, kind)
-    return Shape(cell, T, B, kind, MappingProxyType(sizes), target)
+    units = sum(sizes.values())
+    what = f"a run with {units:,} units a step"
+    fits(what, lambda T: T * B * units * kind.itemsize * _COPIES, T, B, most=MAX_RUN_BYTES)
+    return _shape_of(cell, T, B, kind, sizes, target)
 
 
 def _initial(shape: Shape, given: Mapping[str, Array]) -> dict[str, Array]:
@@ -315,17 +346,8 @@ def _weights(weights: Any, T: int, B: int, kind: np.dtype[Any]) -> Array:
         raise ValueError(f"weights is no rectangular array; {expected}") from None
     if result.dtype.kind in "iub":
         result = result.astype(kind)
-    result = _floats("weights", result, expected, kind)
+    result = _floats("weights", result, expected)
     if result.shape not in ((T,), (T, B)):
         raise ValueError(f"weights has shape {result.shape}; {expected}, here ({T},) or ({T}, {B})")
+    result = _copy("weights", result, kind)
     return np.repeat(result[:, None], B, axis=1) if result.ndim == 1 and B > 1 else result.reshape(T, B)
-
-
-def _bounded(sizes: Mapping[str, int], T: int, B: int, kind: np.dtype[Any]) -> None:
-    units = sum(sizes.values())
-    needed = T * B * units * kind.itemsize * _COPIES
-    if needed > MAX_BYTES:
-        raise ValueError(
-            f"T = {T}, B = {B} and {units} units a step need about {needed:,} bytes; at most {MAX_BYTES:,} are allowed "
-            f"(T · B up to {MAX_BYTES // (units * kind.itemsize * _COPIES):,} with these sizes)"
-        )

@@ -169,8 +169,7 @@ def _edges(run: Run, name: str) -> list[tuple[str, Read, Array]]:
         (target, read, message)
         for target in run.cell.nodes
         if any(read.name == name for read in run.cell.reads[target])
-        for read, message in run.messages(target)
-        if read.name == name
+        for read, message in run.messages(target, names=(name,))
     ]
 
 

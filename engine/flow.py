@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine.budget import fits
 from engine.given import step_of
 from engine.links import WANTED, Link, System, system
 from engine.operations import SOFTMAX, Array
 from engine.run import Run
 from engine.wide import Wide
 
-MAX_BYTES = 1 << 30  # of a result together with what its sweep keeps
 _COMFORT = 300.0  # powers of two by which rows may grow or shrink before they are looked at
 _LONGEST = 32  # steps between two looks
 _CHUNK = 1 << 16  # numbers of a step's matrices that are made at a time: they stay in the cache
@@ -31,11 +31,11 @@ def by_loss(run: Run, name: str) -> Array:
     Zero where the node comes after the loss. The loss of step t is its weight in the total times L(t).
     **Holds:** by_loss_sums_to_the_gradient: over the first axis, to run.grad[name] wherever that is finite. Where it is not
     (∇ŷ = −y/ŷ at ŷ = 0, which the weight 0 turns into nan) the sum is not finite either.
-    Raises ValueError for an unknown name, or for more than MAX_BYTES, with the T that would fit.
+    Raises ValueError for an unknown name, or for more than `budget.MAX_BYTES`, with the T that would fit.
     """
     known(run, name)
     n = run.sizes[name]
-    fits(run, f"by_loss of {name!r}", lambda T: 8 * T * run.B * n * (T + 8), "by_loss_norm needs less")
+    fits(f"by_loss of {name!r}", lambda T: 8 * T * run.B * n * (T + 8), run.T, run.B, "by_loss_norm needs less")
     result = np.zeros((run.T, run.T, run.B, n), run.dtype)
 
     def visit(t: int, rows: Array) -> None:
@@ -56,7 +56,7 @@ def by_loss_norm(run: Run, name: str) -> Array:
     """
     known(run, name)
     kept = _carried_units(run, name)
-    fits(run, f"by_loss_norm of {name!r}", lambda T: 8 * T * run.B * (T + kept), "")
+    fits(f"by_loss_norm of {name!r}", lambda T: 8 * T * run.B * (T + kept), run.T, run.B)
     with np.errstate(all="ignore"):
         return _norms(run, of_losses(run), name, spectral=False)
 
@@ -66,14 +66,14 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
 
     A loss as `of` is L(t) before its weight.
     **Holds:** jacobians_match_the_complex_step, the_chain_rule_holds_at_every_step.
-    Raises ValueError for an unknown name, or for more than MAX_BYTES, with the T that would fit.
+    Raises ValueError for an unknown name, or for more than `budget.MAX_BYTES`, with the T that would fit.
     """
     known(run, of)
     known(run, wrt)
     m, n = run.sizes[of], run.sizes[wrt]
     kept = _carried_units(run, wrt)
     remedy = "jacobian_norm needs less"
-    fits(run, f"the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * m * (T * n + kept), remedy)
+    fits(f"the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * m * (T * n + kept), run.T, run.B, remedy)
     result = np.zeros((run.T, run.T, run.B, m, n), run.dtype)
 
     def visit(t: int, rows: Array) -> None:
@@ -124,7 +124,7 @@ def jacobian_norm(
 
     told   called with the index of each step that is reached, from T − 2 to 0; it may raise, and so end the work
     **Holds:** jacobian_norm_is_the_norm_of_the_jacobian.
-    Raises ValueError for an unknown name or kind, or for more than MAX_BYTES, with the T that would fit.
+    Raises ValueError for an unknown name or kind, or for more than `budget.MAX_BYTES`, with the T that would fit.
     """
     known(run, of)
     known(run, wrt)
@@ -134,7 +134,7 @@ def jacobian_norm(
     kept = _carried_units(run, wrt)
     if kind == "spectral":
         kept += run.sizes[wrt] + min(m, run.sizes[wrt])
-    fits(run, f"the norms of the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * (T + m * kept), "")
+    fits(f"the norms of the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * (T + m * kept), run.T, run.B)
     with np.errstate(all="ignore"):
         return _norms(run, _of_units(run, of), wrt, spectral=kind == "spectral", told=told)
 
@@ -146,21 +146,6 @@ def known(run: Run, name: str) -> None:
     """Raises ValueError unless the name has a gradient."""
     if name not in run.grad:
         raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
-
-
-def fits(run: Run, what: str, needed: Callable[[int], int], remedy: str) -> None:
-    """Raises ValueError if T steps need too much memory; the message says how many would not."""
-    if needed(run.T) <= MAX_BYTES:
-        return
-    low, high = 0, run.T
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if needed(middle) <= MAX_BYTES else (low, middle)
-    fit = f"T up to {low:,} would fit with these sizes" if low else "no T would fit with these sizes"
-    raise ValueError(
-        f"{what} needs about {needed(run.T):,} bytes for T = {run.T}, B = {run.B}; at most {MAX_BYTES:,} are taken: {fit}"
-        + (f"; {remedy}" if remedy else "")
-    )
 
 
 def _carried_units(run: Run, name: str) -> int:

@@ -6,7 +6,7 @@ to one equation. Neither knows the schedule by which a run computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -94,12 +94,14 @@ def evaluate(
     return values
 
 
-def pull(cell: Cell, name: str, grad: Array, look: Lookup, *, inside: bool = False) -> list[tuple[Read, Array]]:
+def pull(
+    cell: Cell, name: str, grad: Array, look: Lookup, *, inside: bool = False, names: Container[str] | None = None
+) -> list[tuple[Read, Array]]:
     """What flows back from a node's gradient to each name that its equation reads, at all steps at once.
 
     grad (T, B, n) is ∇name; look(name, lag) gives values (T, B, n) as the equation sees them, so already shifted. A
     parameter's message is (T, *shape), the samples summed. y gets none. With `inside`, grad is the gradient at the argument
-    of the equation's outermost function.
+    of the equation's outermost function. `names` leaves out the messages to all others.
     """
     found: list[tuple[Read, Array]] = []
     reads = iter(cell.reads[name])
@@ -109,7 +111,7 @@ def pull(cell: Cell, name: str, grad: Array, look: Lookup, *, inside: bool = Fal
             return
         if isinstance(expression, Name):
             read = next(reads)
-            if read.name != "y":
+            if read.name != "y" and (names is None or read.name in names):
                 found.append((read, g.sum(axis=1) if read.name in cell.parameters else g))
             return
         operation, arguments = expression.operation, expression.arguments
@@ -124,8 +126,10 @@ def pull(cell: Cell, name: str, grad: Array, look: Lookup, *, inside: bool = Fal
             back(arguments[1], g * left)
         elif operation == "@":
             matrix, vector = (value(cell, argument, look) for argument in arguments)
-            full = np.broadcast_to(vector, (*g.shape[:-1], matrix.shape[1]))
-            found.append((next(reads), np.matmul(np.swapaxes(g, -1, -2), full)))
+            read = next(reads)
+            if names is None or read.name in names:
+                full = np.broadcast_to(vector, (*g.shape[:-1], matrix.shape[1]))
+                found.append((read, np.matmul(np.swapaxes(g, -1, -2), full)))
             back(arguments[1], np.matmul(g, matrix))
         elif operation in FUNCTIONS:
             back(arguments[0], g * operations.slope(FUNCTIONS[operation], _full(value(cell, arguments[0], look), g)))

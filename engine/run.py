@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from engine import interpreter, operations
+from engine import budget, interpreter, operations
 from engine.cell import Cell, Read
 from engine.data import Data, checked
 from engine.equations import Apply
 from engine.operations import FUNCTIONS, SOFTMAX, Array
-from engine.tape import Tape, tape
+from engine.tape import Results, played
 
 Reduction: TypeAlias = Literal["mean", "sum"]
+_PORTION = 1 << 21  # numbers of the copies of all parameters in a portion of the steps
+_FEWER = "ask for some of the steps by `steps`"
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,15 @@ class Run:
     gradients_match_the_complex_step, gradients_match_the_reference_cases.
     """
 
-    def __init__(self, data: Data, tape: Tape) -> None:
-        self._data, self._tape = data, tape
-        self.value: Mapping[str, Array] = tape.value
-        self.grad: Mapping[str, Array] = tape.grad
-        self.param_grad: Mapping[str, Array] = tape.param_grad
-        self.initial_grad: Mapping[str, Array] = tape.initial_grad
+    def __init__(self, data: Data, results: Results) -> None:
+        self._data, self._results = data, results
+        self.value: Mapping[str, Array] = results.value
+        self.grad: Mapping[str, Array] = results.grad
+        self.param_grad: Mapping[str, Array] = results.param_grad
+        self.initial_grad: Mapping[str, Array] = results.initial_grad
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Run, (self._data, self._results)
 
     @property
     def cell(self) -> Cell:
@@ -185,10 +190,21 @@ class Run:
             raise ValueError(f"{name!r} is no function of an argument")
         joint = self._joint(name)
         with np.errstate(all="ignore"):
-            grad = self._tape.sent.get(name, np.zeros_like(self.grad[name])) if joint else self.grad[name]
+            grad = self._results.sent.get(name, np.zeros_like(self.grad[name])) if joint else self.grad[name]
             own = self.slope(name) * grad if operation in FUNCTIONS else SOFTMAX.pull(grad, self.value[name])
             direct = [self.joint_slope(loss) * self.grad[loss] for loss in joint]
             return np.asarray(np.sum([own, *direct], axis=0))
+
+    def portions(self, first: int = 1, last: int | None = None) -> Iterator[slice]:
+        """The steps from first to last (from 1) in slices whose copies of all parameters take little memory."""
+        numbers = max(1, sum(array.size for array in self.parameters.values()))
+        many = max(1, min(_PORTION, budget.MAX_BYTES // (8 * self.dtype.itemsize)) // numbers)
+        last = self.T if last is None else last
+        yield from (slice(begin, min(begin + many, last)) for begin in range(first - 1, last, many))
+
+    def _width(self, name: str) -> int:
+        """Numbers of a step of x, y or a node, of all samples."""
+        return self.B * self.sizes[name]
 
     def _joint(self, name: str) -> list[str]:
         """The losses that are computed from the argument of this node."""
@@ -203,14 +219,22 @@ class Run:
             argument = interpreter.value(self.cell, expression.arguments[0], self.at)
         return np.array(np.broadcast_to(argument, self.value[name].shape))
 
-    def messages(self, target: str, steps: slice = slice(None)) -> list[tuple[Read, Array]]:
+    def messages(
+        self, target: str, steps: slice = slice(None), names: Collection[str] | None = None
+    ) -> list[tuple[Read, Array]]:
         """What flows back from `target` along each of its incoming edges, by reading, at the steps of `target`.
 
         A node's or x's message is (T, B, n), in row t what goes from target(t) to name(t − lag); a parameter's is
         (T, *shape). Where nll(softmax(a)) is computed from a, the message from ŷ to a is the cancelled
-        one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite. `steps` takes some of the T rows.
+        one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite. `steps` takes some of the T rows,
+        `names` the edges from some names.
+        Raises ValueError for more than `budget.MAX_BYTES`, with the number of steps that would fit.
         """
         cell = self.cell
+        reads = [read.name for read in cell.reads[target] if names is None or read.name in names]
+        width = sum(self.parameters[name].size if name in self.parameters else self._width(name) for name in reads)
+        count = len(range(*steps.indices(self.T)))
+        budget.fits(f"what {target} sends back", lambda T: 2 * T * width * self.dtype.itemsize, count, self.B, _FEWER)
 
         def look(name: str, lag: int) -> Array:
             array = self.at(name, lag)
@@ -220,12 +244,14 @@ class Run:
             grad = self.grad[target][steps]
             joint = self._joint(target)
             if not joint:
-                return interpreter.pull(cell, target, grad, look)
-            sent = self._tape.sent.get(target)
-            found = interpreter.pull(cell, target, np.zeros_like(grad) if sent is None else sent[steps], look)
+                return interpreter.pull(cell, target, grad, look, names=names)
+            sent = self._results.sent.get(target)
+            found = interpreter.pull(
+                cell, target, np.zeros_like(grad) if sent is None else sent[steps], look, names=names
+            )
             # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
             total = np.sum([self.joint_slope(name)[steps] * self.grad[name][steps] for name in joint], axis=0)
-            through = interpreter.pull(cell, target, total, look, inside=True)
+            through = interpreter.pull(cell, target, total, look, inside=True, names=names)
             return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
 
     def message(self, source: str, target: str, lag: int | None = None, argument: int | None = None) -> Array:
@@ -242,8 +268,8 @@ class Run:
             raise ValueError(f"target is {target!r}; nodes: {', '.join(self.cell.nodes)}")
         found = [
             _shifted(message, read.lag)
-            for read, message in self.messages(target)
-            if read.name == source and lag in (None, read.lag) and argument in (None, read.argument)
+            for read, message in self.messages(target, names=(source,))
+            if lag in (None, read.lag) and argument in (None, read.argument)
         ]
         if not found:
             reads = ", ".join(
@@ -257,7 +283,8 @@ class Run:
         """The gradient at the copy of a parameter that step t uses, (T, *shape), or `steps` of it; book, (10.22)–(10.28).
 
         **Holds:** copies_sum_to_the_parameters_gradient.
-        Raises ValueError if there is no such parameter.
+        Raises ValueError if there is no such parameter, and for more than `budget.MAX_BYTES`, with the number of steps
+        that would fit.
         """
         if name not in self.parameters:
             raise ValueError(f"{name!r} is no parameter of {self.cell.name}; it has {', '.join(self.parameters)}")
@@ -265,14 +292,16 @@ class Run:
 
     def step_grads(self, names: Iterable[str], steps: slice = slice(None)) -> dict[str, Array]:
         """`step_grad` of several parameters; what they have in common is computed once."""
-        count = len(range(*steps.indices(self.T)))
+        count, names = len(range(*steps.indices(self.T))), tuple(names)
+        width = sum(self.parameters[name].size for name in names)
+        what = f"the gradient at each copy of {', '.join(names)}"
+        budget.fits(what, lambda T: T * width * self.dtype.itemsize, count, self.B, _FEWER)
         total = {name: np.zeros((count, *self.parameters[name].shape), self.dtype) for name in names}
         for target in self.cell.nodes:
             if any(read.name in total for read in self.cell.reads[target]):
-                for read, message in self.messages(target, steps):
-                    if read.name in total:
-                        with np.errstate(all="ignore"):
-                            total[read.name] += message
+                for read, message in self.messages(target, steps, names):
+                    with np.errstate(all="ignore"):
+                        total[read.name] += message
         return {name: _locked(array) for name, array in total.items()}
 
 
@@ -313,4 +342,4 @@ def run(
     """
     with np.errstate(all="ignore"):  # what overflows is told by run.overflow
         data = checked(cell, params, x, y, initial, weights, reduction, dtype)
-        return Run(data, tape(data))
+        return Run(data, played(data))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.flow import fits, known, spectral_norm, within_step
+from engine.budget import fits
+from engine.flow import known, spectral_norm, within_step
 from engine.links import System, system
 from engine.operations import Array
 from engine.run import Run
@@ -108,7 +109,7 @@ def factors(run: Run, name: str) -> Factors:
     """
     known(run, name)
     n = run.sizes[name]
-    fits(run, f"the factors of {name!r}", lambda T: 8 * T * run.B * n * n * (4 + 2 * len(run.cell.states)), "")
+    fits(f"the factors of {name!r}", lambda T: 8 * T * run.B * n * n * (4 + 2 * len(run.cell.states)), run.T, run.B)
     with np.errstate(all="ignore"):
         jacobian = step_jacobian(run, name, name)
         flat = spectral_norm(step_jacobian(run, name, name, flat=True))

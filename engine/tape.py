@@ -9,16 +9,18 @@ after the forward pass: ∇p(t) = Σ c(t) ∘ ∇u(t + lag) + Σ Wᵀ ∇a(t + l
 values in between are eliminated: the coefficients are multiplied out for many steps at once, only the gradients that the
 recurrence needs run step by step, and those in between follow for all steps at once afterwards.
 
-A tape belongs to one shape (sizes, T, B, dtype). Its memory is used again as soon as nobody holds a result of it.
+A tape belongs to one shape (sizes, T, B, dtype) and to one owner at a time: from the moment when it leaves the pool, to the
+`Lease` of one run. Every array of the run holds the lease as the owner of its memory, so the lease ends, and the tape goes
+back to the pool, exactly when the run and all its arrays, and slices of them, are gone.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 import threading
-from collections import OrderedDict
-from itertools import chain
-from typing import Any, NoReturn
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -33,41 +35,48 @@ _KEEP_PER_SHAPE = 4
 _KEEP_SHAPES = 64
 
 
-class Arrays(dict[str, Array]):
-    """Name -> array, for reading only; a dict and no proxy of one, since that is read in a third of the time."""
+class _View(NamedTuple):
+    """Where an array lies: in which block of memory, and how."""
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("the results of a run are read-only; dict(…) makes a copy that is not")
-
-    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
+    block: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int
+    strides: tuple[int, ...]
 
 
 class Tape:
-    """Memory and calls of one shape of run, and after `play` its results, read-only.
+    """Memory and calls of one shape of run.
 
-    value, grad, param_grad, initial_grad   as `Run` has them
-    sent    node that a loss is computed jointly with -> the part of its gradient that it sends on, where there is one
+    groups   for each group of results, in the order of `Results`, name -> where the array lies
+    blocks   the blocks of memory in which they lie
+    nbytes   of all its memory
     """
 
     def __init__(self, data: Data) -> None:
         writer = _written(data)
         self._fill, self._load = writer.fills, writer.load
         self._forward, self._backward = writer.forward, writer.backward
-        made = writer.values(), writer.grads(), writer.param_grads(), writer.initial_grads(), writer.sent
-        groups = [Arrays(group) for group in made]
-        self.value, self.grad, self.param_grad, self.initial_grad, self.sent = groups
-        views = [array for group in groups for array in group.values()]
-        for array in chain(*(group.values() for group in groups[:4])):
-            array.flags.writeable = False
-        owners = {id(array): array for array in map(_owner, views)}
+        self.shape = data.shape
         self.nbytes = sum(array.nbytes for array in writer.arrays())
-        # A run holds the mappings, a reader their arrays, and a slice of an array holds the owner of its memory.
-        self._held: list[object] = [*groups, *views, *owners.values()]
-        del made, groups, views, owners, writer, array
-        self._at_rest = [sys.getrefcount(held) for held in self._held]
+        self.blocks: list[Array] = []
+        groups = writer.values(), writer.grads(), writer.param_grads(), writer.initial_grads(), writer.sent
+        self.groups = [self._places(group) for group in groups]
+        self.interfaces = [_interface(block) for block in self.blocks]
+
+    def _places(self, group: Mapping[str, Array]) -> dict[str, _View]:
+        found = {}
+        for name, array in group.items():
+            owner = _owner(array)
+            block = next((i for i, known in enumerate(self.blocks) if known is owner), len(self.blocks))
+            if block == len(self.blocks):
+                self.blocks.append(owner)
+            offset = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+            found[name] = _View(block, array.shape, array.dtype, offset, array.strides)
+        return found
 
     def play(self, data: Data) -> None:
-        """Computes the run of `data`, which has the shape that the tape was made for."""
+        """Compute the run of `data`, which has the shape that the tape was made for."""
         copy, parameters = np.copyto, data.parameters
         for place, name in self._fill:
             copy(place, parameters[name])
@@ -77,10 +86,6 @@ class Tape:
             call()
         for call in self._backward:
             call()
-
-    def is_idle(self) -> bool:
-        """Whether nobody holds a result, or a view of one."""
-        return [sys.getrefcount(held) for held in self._held] == self._at_rest
 
 
 def _written(data: Data) -> Writer:
@@ -112,27 +117,142 @@ def _owner(array: Array) -> Array:
     return array
 
 
+def _interface(block: Array) -> dict[str, Any]:
+    """How numpy is told of a block's memory by somebody else than its array: for reading only."""
+    interface = dict(block.__array_interface__)
+    interface["data"] = (interface["data"][0], True)
+    return interface
+
+
+class Lease:
+    """One run's ownership of a tape. It ends with the last reference to it, and then gives the tape back to the pool."""
+
+    __slots__ = ("tape",)
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def __del__(self) -> None:
+        _pool.put(self.tape)
+
+
+class _Block:
+    """A block of a leased tape as numpy sees it: the base of every array in it, by which each holds the lease."""
+
+    __slots__ = ("__array_interface__", "lease")
+
+    def __init__(self, lease: Lease, interface: dict[str, Any]) -> None:
+        self.lease, self.__array_interface__ = lease, interface
+
+
+class Arrays(Mapping[str, Array]):
+    """Name -> array, for reading only. Each array of a leased tape is made when it is first read."""
+
+    __slots__ = ("_blocks", "_lease", "_made", "_places")
+
+    def __init__(
+        self, made: Mapping[str, Array], lease: Lease | None = None, blocks: dict[int, Array] | None = None,
+        places: Mapping[str, _View] | None = None,
+    ) -> None:  # fmt: skip
+        self._made, self._lease = dict(made), lease
+        self._blocks = {} if blocks is None else blocks  # shared by the groups of a run
+        self._places: Mapping[str, Any] = self._made if places is None else places
+
+    def __getitem__(self, name: str) -> Array:
+        found = self._made.get(name)
+        return self._make(name) if found is None else found
+
+    def _make(self, name: str) -> Array:
+        block, shape, dtype, offset, strides = self._places[name]
+        root = self._blocks.get(block)
+        if root is None:
+            assert self._lease is not None
+            root = np.asarray(_Block(self._lease, self._lease.tape.interfaces[block]))
+            self._blocks[block] = root
+        return self._made.setdefault(name, np.ndarray(shape, dtype, root, offset, strides))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Arrays.kept, ({name: np.array(array) for name, array in self.items()},)
+
+    @classmethod
+    def kept(cls, arrays: dict[str, Array]) -> Arrays:
+        """A mapping with these arrays, which it locks: how one comes back from a pickle."""
+        for array in arrays.values():
+            array.flags.writeable = False
+        return cls(arrays)
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("the results of a run are read-only; dict(…) makes a copy that is not")
+
+    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
+
+
+class Results(NamedTuple):
+    """What a run has computed; all arrays are read-only.
+
+    value, grad, param_grad, initial_grad   as `Run` has them
+    sent     node that a loss is computed jointly with -> the part of its gradient that it sends on, where there is one
+    nbytes   of the memory that they take
+    """
+
+    value: Arrays
+    grad: Arrays
+    param_grad: Arrays
+    initial_grad: Arrays
+    sent: Arrays
+    nbytes: int
+
+
 class _Pool:
-    """Tapes by shape, the least recently used dropped when their memory is too much."""
+    """Tapes that belong to no run, by shape; the least recently used are dropped when their memory is too much.
+
+    A lease can end anywhere, also where this thread is inside the pool already: `put` never waits for the lock. What it
+    leaves in `returned` is sorted in by whoever holds the lock, or by the next call.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.returned: deque[Tape] = deque()
         self.tapes: OrderedDict[Shape, list[Tape]] = OrderedDict()
         self.nbytes = 0
 
     def take(self, shape: Shape) -> Tape | None:
-        """A tape of the shape whose memory nobody looks at, or None; it is the caller's until he puts it back."""
+        """A tape of the shape, or None. It has left the pool, so it belongs to the caller alone."""
         with self.lock:
-            for i, candidate in enumerate(known := self.tapes.get(shape, [])):
-                if candidate.is_idle():
-                    self.nbytes -= candidate.nbytes
-                    return known.pop(i)
-        return None
+            self._sort_in()
+            known = self.tapes.get(shape)
+            if not known:
+                return None
+            tape = known.pop()
+            self.nbytes -= tape.nbytes
+            return tape
 
-    def put(self, shape: Shape, tape: Tape) -> None:
-        with self.lock:
-            known = self.tapes.setdefault(shape, [])
-            self.tapes.move_to_end(shape)
+    def put(self, tape: Tape) -> None:
+        """Take a tape in that nobody looks at any more."""
+        self.returned.append(tape)
+        while self.returned and self.lock.acquire(blocking=False):
+            try:
+                self._sort_in()
+            finally:
+                self.lock.release()
+
+    def _sort_in(self) -> None:
+        while self.returned:
+            tape = self.returned.popleft()
+            known = self.tapes.setdefault(tape.shape, [])
+            self.tapes.move_to_end(tape.shape)
             known.append(tape)
             self.nbytes += tape.nbytes
             while len(known) > _KEEP_PER_SHAPE:
@@ -145,9 +265,20 @@ class _Pool:
 _pool = _Pool()
 
 
-def tape(data: Data) -> Tape:
-    """A tape on which the run of `data` has been played: one whose memory is free, or a new one."""
-    found = _pool.take(data.shape) or Tape(data)
-    found.play(data)
-    _pool.put(data.shape, found)
-    return found
+def _after_fork() -> None:
+    """A child gets a pool of its own: the parent's lock may be held by a thread that the child does not have."""
+    global _pool
+    _pool = _Pool()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def played(data: Data) -> Results:
+    """The results of the run of `data`, on a tape that belongs to them alone: one from the pool, or a new one."""
+    tape = _pool.take(data.shape) or Tape(data)
+    tape.play(data)
+    lease, blocks = Lease(tape), dict[int, Array]()
+    value, grad, param_grad, initial_grad, sent = (Arrays({}, lease, blocks, places) for places in tape.groups)
+    return Results(value, grad, param_grad, initial_grad, sent, tape.nbytes)

@@ -16,13 +16,14 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, ParamSpec, TypeAlias, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.budget import fits
 from engine.given import shown
 from engine.initial import MAX_SEED, Setting, stream
 
@@ -79,6 +80,10 @@ class Task:
         object.__setattr__(self, "params", MappingProxyType(params))
         object.__setattr__(self, "hidden", MappingProxyType(dict(self.hidden)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return _task_of, ({**given, "params": dict(self.params), "hidden": dict(self.hidden)},)
+
     @property
     def kind(self) -> Literal["classes", "real"]:
         """What the targets are, and so which loss fits: "classes" (softmax and nll) or "real" (mse)."""
@@ -92,6 +97,11 @@ class Task:
             "y": len(self.classes) if self.kind == "classes" else self.y.shape[2],
             **self.hidden,
         }
+
+
+def _task_of(given: dict[str, Any]) -> Task:
+    """A task from its fields; by name, so that a task can be pickled."""
+    return Task(**given)
 
 
 @dataclass(frozen=True)
@@ -150,11 +160,7 @@ Seed: TypeAlias = Annotated[int, _SEED]
 
 def _check_room(steps: int, samples: int, units: int, what: str) -> None:
     """Raise ValueError before an array is made that is larger than the bound."""
-    if (size := steps * samples * units) > MAX_NUMBERS:
-        raise ValueError(
-            f"{what}: {steps:,} steps × {samples:,} samples × {units:,} units are {size:,} numbers, {8 * size:,} bytes;"
-            f" at most {MAX_NUMBERS:,} numbers are allowed: take fewer steps or samples"
-        )
+    fits(f"the task {what!r}", lambda T: 8 * T * samples * units, steps, samples, most=8 * MAX_NUMBERS)
 
 
 def _random(seed: int, task: str, what: str) -> np.random.Generator:

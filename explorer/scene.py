@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
@@ -23,7 +23,6 @@ Array = NDArray[Any]
 MAX_NODES: Final = 2_500
 LONG: Final = 60  # steps beyond which not all of them are drawn, unless that is asked for
 USUAL: Final = 50  # steps that are then drawn, so that they can be read
-_COPIES: Final = 2**22  # numbers of the parameters' copies that are held at once
 _HEAD: Final = 4  # numbers of a vector that are kept for reading
 
 
@@ -458,7 +457,7 @@ def _messages(run: Run, view: View, place: Grid, first: int, last: int) -> Array
     """Of each wire, the L2 norm of its message at the steps from first to last: (wires, steps); −1 where there is none."""
     norms = np.full((len(place.wires), last + 1 - first), -1.0)
     row = {(w.source, w.target, w.lag, w.argument): i for i, w in enumerate(place.wires)}
-    for steps in _portions(run, first, last):
+    for steps in run.portions(first, last):
         here = slice(steps.start + 1 - first, steps.stop + 1 - first)
         for target in run.cell.nodes:
             for read, message in run.messages(target, steps):
@@ -466,12 +465,6 @@ def _messages(run: Run, view: View, place: Grid, first: int, last: int) -> Array
                     parameter = read.name in run.parameters
                     norms[i, here] = magnitudes(message if parameter else message[:, _sample(run, view)])
     return norms
-
-
-def _portions(run: Run, first: int, last: int) -> Iterator[slice]:
-    """The steps from first to last in slices whose copies of all parameters have room."""
-    many = max(1, _COPIES // max(1, sum(array.size for array in run.parameters.values())))
-    yield from (slice(begin, min(begin + many, last)) for begin in range(first - 1, last, many))
 
 
 def _units(run: Run, name: str) -> int:
@@ -486,7 +479,7 @@ def written(cell: Cell, name: str) -> Symbol:
 
 def copies(run: Run, name: str) -> Array:
     """The L2 norm of the gradient at the copy of a parameter that each step uses, (T,)."""
-    return np.concatenate([magnitudes(run.step_grad(name, steps)) for steps in _portions(run, 1, run.T)])
+    return np.concatenate([magnitudes(run.step_grad(name, steps)) for steps in run.portions(1, run.T)])
 
 
 def _each(run: Run, view: View, first: int, last: int, read: Callable[..., tuple[Array, ...]]) -> tuple[Array, ...]:
@@ -508,7 +501,7 @@ def _copies(
 ) -> dict[str, tuple[Array, ...]]:
     """What `read` makes of the copy of every parameter that each drawn step uses."""
     parts: dict[str, list[tuple[Array, ...]]] = {name: [] for name in run.parameters}
-    for steps in _portions(run, first, last):
+    for steps in run.portions(first, last):
         for name, gradient in run.step_grads(run.parameters, steps).items():
             parts[name].append(read(*_parameter_arrays(run, view, name, gradient)))
     return {name: tuple(map(np.concatenate, zip(*part, strict=True))) for name, part in parts.items()}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import CATALOGUE, parse, run
-from engine.data import MAX_BYTES
+from engine.budget import MAX_RUN_BYTES
 
 RNN = CATALOGUE["rnn"]
 CASE = Case(RNN.text, T=4, B=2, n_x=3, n_h=5, n_y=3)
@@ -148,13 +148,12 @@ WRONG = {
     # weights
     "weights short": (
         {"weights": np.ones(3)},
-        "weights has shape (3,); weights is (T,) or (T, B), the factor of each L(t), here (4,) or (4, 2)",
+        "weights has shape (3,); weights is (T,) or (T, B), the factor of each L(t), or True where it counts, here (4,) or (4, 2)",
     ),
     "weights by sample alone": ({"weights": np.ones(2)}, "weights has shape (2,)"),
     "weights deep": ({"weights": np.ones((4, 2, 1))}, "weights has shape (4, 2, 1)"),
     "weights a number": ({"weights": 1.0}, "weights has shape ()"),
     "weights nan": ({"weights": [1, 1, np.nan, 1]}, "weights has nan at index [2]; every number must be finite"),
-    "weights bools": ({"weights": [True] * 4}, "weights has bool where floats belong"),
     "weights ragged": ({"weights": RAGGED}, "weights is no rectangular array; weights is (T,) or (T, B)"),
     "weights text": ({"weights": "last"}, "weights has <U4 where floats belong"),
     "weights huge": ({"weights": [10**400] * 4}, "weights has objects where floats belong"),
@@ -257,19 +256,21 @@ def test_a_run_too_large_is_refused_before_its_memory_is_taken(dtype) -> None:
     T = 400_000
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=r"T = 400000, B = 1 and [\d,]+ units a step need about") as caught:
+        with pytest.raises(
+            ValueError, match=r"a run with [\d,]+ units a step needs about [\d,]+ bytes for T = 400000, B = 1"
+        ) as caught:
             run(cell, parameters, np.ones((T, 1)), np.zeros(T, int), dtype=dtype)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     needed, most, allowed = (
         int(number.replace(",", ""))
-        for number in re.findall(r"about ([\d,]+) bytes; at most ([\d,]+) .*up to ([\d,]+)", str(caught.value))[0]
+        for number in re.findall(r"about ([\d,]+) bytes .*; at most ([\d,]+) .*up to ([\d,]+)", str(caught.value))[0]
     )
     units = sum(cell.sizes({"x": 1, "h": n, "y": 2}).values())
     assert needed >= 2 * T * units * np.dtype(dtype).itemsize  # values and gradients, at least
-    assert most == MAX_BYTES < needed
-    assert allowed == T * MAX_BYTES // needed
+    assert most == MAX_RUN_BYTES < needed
+    assert allowed == T * MAX_RUN_BYTES // needed
     assert peak < 100e6
 
 

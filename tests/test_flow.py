@@ -12,7 +12,7 @@ from cells import FEATURES, Case, agree, cases, hard, largest
 from hypothesis import given, settings
 
 import engine
-from engine import CATALOGUE, flow, interpreter, wide
+from engine import CATALOGUE, budget, flow, interpreter, wide
 from engine.magnitude import _Sweep
 from engine.operations import FUNCTIONS
 from engine.run import Run
@@ -231,7 +231,7 @@ def test_what_is_asked_for_must_be_there(monkeypatch) -> None:
         engine.jacobian(run, "h", "y")
     with pytest.raises(ValueError, match="'spectral' or 'fro'"):
         engine.jacobian_norm(run, "h", "h", kind="nuclear")  # type: ignore[arg-type]
-    monkeypatch.setattr(flow, "MAX_BYTES", 20_000)
+    monkeypatch.setattr(budget, "MAX_BYTES", 20_000)
     large = made("rnn", T=40)
     for call in (
         lambda: engine.by_loss(large, "h"),

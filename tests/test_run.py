@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import pickle
 import threading
+import tracemalloc
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from cells import FEATURES, Case, cases, exact
 from hypothesis import assume, given, settings
 
 import engine
-from engine import CATALOGUE, Overflow, parse
+from engine import CATALOGUE, Overflow, budget, parse
 from engine.operations import FUNCTIONS
 from engine.run import Run, run
 
@@ -621,3 +622,47 @@ def test_the_gradient_reaches_the_start_of_a_thousand_steps() -> None:
     expected = np.linalg.matrix_power(W.T, T) @ made.grad["h"][-1, 0]
     np.testing.assert_allclose(made.initial_grad["h"][0, 0], expected, rtol=1e-10)
     assert isinstance(made, Run)
+
+
+# --- memory is bounded before it is taken -----------------------------------------------------------------------------
+
+
+def test_nothing_that_a_run_gives_takes_more_memory_than_the_bound(monkeypatch):
+    """step_grad, message and messages refuse before they allocate, with the number of steps that would fit."""
+    cell = engine.CATALOGUE["rnn"]
+    sizes = {"x": 2, "h": 40, "y": 2}
+    run = engine.run(cell, engine.initialise(cell, sizes), np.ones((50, 2)), np.zeros(50, int))
+    monkeypatch.setattr(budget, "MAX_BYTES", 300_000)
+    tracemalloc.start()
+    try:
+        for ask in (
+            lambda: run.step_grad("W"), lambda: run.step_grads(run.parameters), lambda: run.messages("a"),
+            lambda: run.message("W", "a"),
+        ):  # fmt: skip
+            with pytest.raises(
+                ValueError, match=r"bytes for T = 50, B = 1; at most 300,000 are taken: T up to \d+ would fit"
+            ):
+                ask()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 300_000
+    assert run.step_grad("W", slice(0, 5)).shape == (5, 40, 40)
+    assert run.message("h", "a").shape == (50, 1, 40)  # what W gets along the way is not computed
+    assert all(row.passed for row in engine.check(run))
+
+
+def test_arguments_are_not_copied_before_the_run_is_known_to_fit():
+    cell = engine.parse("h = tanh(W @ h[t-1] + U @ x)\nL = mse(h, y)")
+    n = 4000
+    x = np.broadcast_to(0.0, (60_000, 1, 1))
+    parameters = {"W": np.broadcast_to(0.0, (n, n)), "U": np.broadcast_to(0.0, (n, 1))}
+    y = np.broadcast_to(0.0, (60_000, 1, n))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"a run with .* units a step needs about"):
+            engine.run(cell, parameters, x, y)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1e6

@@ -279,7 +279,7 @@ def test_a_copy_has_the_gradient_of_its_step(cell, measure, monkeypatch) -> None
             head = grad.reshape(-1)[:4]
             np.testing.assert_allclose(whole.gradient_head[i][: len(head)], head)
             assert whole.units[i] == value.size
-    monkeypatch.setattr("explorer.scene._COPIES", 1)  # a step at a time
+    monkeypatch.setattr("engine.run._PORTION", 1)  # a step at a time
     np.testing.assert_allclose(scene(run, whole.view).magnitude, whole.magnitude, rtol=1e-12)
 
 

@@ -1,7 +1,11 @@
 """Memory is used again, and never while somebody looks at it."""
 
 import gc
+import os
+import signal
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -17,10 +21,9 @@ def inputs(cell, T=6, B=1, seed=0):
     return params, random.standard_normal((T, B, 3)), random.integers(0, 3, (T, B))
 
 
-def owner(array):
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+def place(array):
+    """Where the array lies in memory."""
+    return array.__array_interface__["data"][0]
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "rnn_deep"])
@@ -28,9 +31,9 @@ def owner(array):
 def test_memory_is_used_again_when_nobody_looks_at_it(name, B):
     cell = engine.CATALOGUE[name]
     given = inputs(cell, B=B)
-    first = id(owner(engine.run(cell, *given).grad["o"]))
-    gc.collect()  # what goes with the rubbish must not change what counts as idle
-    assert id(owner(engine.run(cell, *given).grad["o"])) == first
+    first = place(engine.run(cell, *given).grad["o"])
+    gc.collect()  # what goes with the rubbish must not change who owns a tape
+    assert place(engine.run(cell, *given).grad["o"]) == first
 
 
 @pytest.mark.parametrize("hold", ["run", "array", "view"])
@@ -56,23 +59,113 @@ def test_results_are_read_only():
                 array[...] = 0
 
 
-def test_threads_do_not_share_memory():
+def results(run):
+    """All that a run has computed, copied."""
+    groups = (run.value, run.grad, run.param_grad, run.initial_grad)
+    return [array.copy() for group in groups for array in group.values()]
+
+
+def same(found, expected):
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+def test_a_switch_of_threads_at_any_line_gives_no_memory_away(name):
+    """Another thread runs the same shape, and keeps its results, at each line of the code that hands out memory."""
+    cell = engine.CATALOGUE[name]
+    mine, others = inputs(cell, T=3, seed=0), inputs(cell, T=3, seed=1)
+    expected, expected_other = results(engine.run(cell, *mine)), results(engine.run(cell, *others))
+    kept, place_of_switch, count = [], 0, 1
+
+    def switch():
+        thread = threading.Thread(target=lambda: kept.append(engine.run(cell, *others)))
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive(), "the other thread waits for a lock that this one holds"
+
+    def tracer(frame, event, _):
+        nonlocal count
+        code = frame.f_code
+        if code.co_filename != tape.__file__ or (event == "call" and tape._pool.lock.locked()):
+            return None
+        if event == "line" and not tape._pool.lock.locked():
+            count += 1
+            if count == place_of_switch:
+                switch()
+        return tracer
+
+    while place_of_switch < count:
+        place_of_switch, count = place_of_switch + 1, 0
+        kept.clear()
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            run = engine.run(cell, *mine)
+        finally:
+            sys.settrace(before)
+        assert same(results(run), expected), f"overwritten by a switch at line event {place_of_switch}"
+        for other in kept:
+            assert same(results(other), expected_other), f"overwrote another run at line event {place_of_switch}"
+    assert place_of_switch > 10
+
+
+@pytest.mark.parametrize("equal", [True, False], ids=["equal shapes", "different shapes"])
+def test_eight_threads_compute_what_each_computes_alone(equal):
     cell = engine.CATALOGUE["rnn"]
-    expected = {seed: engine.run(cell, *inputs(cell, T=30, seed=seed)).loss for seed in range(4)}
+    given = [inputs(cell, T=8 if equal else 5 + seed, seed=seed) for seed in range(8)]
+    expected = [results(engine.run(cell, *arguments)) for arguments in given]
     wrong = []
 
     def work(seed):
-        given = inputs(cell, T=30, seed=seed)
-        for _ in range(50):
-            if engine.run(cell, *given).loss != expected[seed]:
-                wrong.append(seed)
+        held = []
+        for i in range(60):
+            held = [*held[-2:], engine.run(cell, *given[seed])]  # some are kept, and are still right later
+            if not all(same(results(run), expected[seed]) for run in held):
+                wrong.append((seed, i))
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in expected]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert wrong == []
+
+
+def test_a_lease_that_ends_inside_the_pool_waits_for_no_lock():
+    """Python may collect a run at any place, also while this thread is in the pool."""
+    cell = engine.CATALOGUE["rnn"]
+    run = engine.run(cell, *inputs(cell))
+    with tape._pool.lock:
+        del run
+        gc.collect()
+    engine.run(cell, *inputs(cell))
+    assert not tape._pool.returned
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_runs_although_the_parent_held_the_lock():
+    cell = engine.CATALOGUE["rnn"]
+    given = inputs(cell)
+    expected = engine.run(cell, *given).loss
+    with tape._pool.lock:
+        child = os.fork()
+        if not child:
+            os._exit(0 if engine.run(cell, *given).loss == expected else 1)
+    for _ in range(600):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+        pytest.fail("the child waits for a lock that nobody in it holds")
+    assert status == 0
 
 
 def test_idle_memory_is_bounded(monkeypatch):

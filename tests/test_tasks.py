@@ -130,7 +130,9 @@ def test_size_is_bounded_before_memory_is_taken(name, settings) -> None:
         with pytest.raises(ValueError, match="1,001 different characters, at most 1,000 are allowed"):
             made(name, **settings)
     else:
-        with pytest.raises(ValueError, match=r"numbers, [\d,]+ bytes; at most 5,000,000 numbers are allowed"):
+        with pytest.raises(
+            ValueError, match=r"[\d,]+ bytes for T = .* at most 40,000,000 are taken: T up to [\d,]+ would fit"
+        ):
             made(name, **settings)
 
 
