@@ -64,7 +64,7 @@ class Data:
     def __post_init__(self) -> None:
         given = (self.y, self.weights, self.seed, *self.parameters.values(), *self.initial.values())
         for array in given if self.x is None else (self.x, *given):
-            array.flags.writeable = False
+            array.setflags(write=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Data, tuple(getattr(self, entry.name) for entry in fields(self))  # so that the copy is read-only too

@@ -7,6 +7,7 @@ do the same to neighbouring columns become one call (`fused`): the four gates of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -16,6 +17,8 @@ import numpy as np
 
 from engine.operations import Array
 
+_SLAB = 1 << 16  # bytes of a slab, at least
+_LINE = 64  # bytes of a line of the processor's cache: each array begins at one
 _BY_KEYWORD = (np.maximum, np.minimum)  # numpy wants the output of these two by its name, and of no other
 Bound: TypeAlias = Callable[[], Any]  # a numpy call with its arguments
 #: Calls that go through the steps, and its arguments: lists with an entry for each step, and what is the same in all.
@@ -47,7 +50,7 @@ class Buffer:
     def allocate(self, space: Space) -> Array:
         if self._array is None:
             rows = {"steps": self.lead + space.T + self.tail, "chunk": space.chunk, "step": 1}[self.kind]
-            self._array = np.zeros((rows, space.B, self.width), space.dtype)
+            self._array = space.zeros((rows, space.B, self.width))
         return self._array
 
     def rows(self, space: Space, lo: int, hi: int) -> list[Array]:
@@ -116,6 +119,18 @@ class Space:
     dtype: np.dtype[Any]
     chunk: int
     flat: bool
+    slabs: list[Array] = field(default_factory=list)
+    _used: int = 0  # bytes of the last slab
+
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        """Memory for an array, in one slab with others where it is small: a result costs less the fewer slabs there are."""
+        needed = math.prod(shape) * self.dtype.itemsize
+        if not self.slabs or self._used + needed > self.slabs[-1].nbytes:
+            self.slabs.append(np.zeros(max(needed, _SLAB), np.uint8))
+            self._used = 0
+        array = self.slabs[-1][self._used : self._used + needed].view(self.dtype).reshape(shape)
+        self._used += -(-needed // _LINE) * _LINE
+        return array
 
     def over(self, slot: Slot, start: int = 0, stop: int | None = None) -> Array:
         """The slot's values of steps start to stop (all of them), (steps, B, n)."""

@@ -644,7 +644,7 @@ class Augmented:
         """One product of all steps gives the gradients of every parameter of the sums."""
         w = self.writer
         grads = w.space.table(self.sums)
-        outer_product = np.empty((self.rows, self.row.hi), w.dtype)
+        outer_product = w.space.zeros((self.rows, self.row.hi))
         w.backward.append(product(grads.T, w.space.table(self.row.back(self.operand.lag)), outer_product))
         n = w.units(self.operand.name)
         top = 0

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -58,7 +58,7 @@ class Tape:
         self._fill, self._load = writer.fills, writer.load
         self._forward, self._backward = writer.forward, writer.backward
         self.shape = data.shape
-        self.nbytes = sum(array.nbytes for array in writer.arrays())
+        self.nbytes = sum(slab.nbytes for slab in writer.space.slabs)
         self.blocks: list[Array] = []
         groups = writer.values(), writer.grads(), writer.param_grads(), writer.initial_grads(), writer.sent
         self.groups = [self._places(group) for group in groups]
@@ -146,42 +146,51 @@ class _Block:
 
 
 class Arrays(Mapping[str, Array]):
-    """Name -> array, for reading only. Each array of a leased tape is made when it is first read."""
+    """Name -> array, for reading only. Those of a leased tape are made when one of them is first read."""
 
     __slots__ = ("_blocks", "_lease", "_made", "_places")
 
     def __init__(
-        self, made: Mapping[str, Array], lease: Lease | None = None, blocks: dict[int, Array] | None = None,
+        self, made: dict[str, Array] | None, lease: Lease | None = None, blocks: dict[int, Array] | None = None,
         places: Mapping[str, _View] | None = None,
     ) -> None:  # fmt: skip
-        self._made, self._lease = dict(made), lease
-        self._blocks = {} if blocks is None else blocks  # shared by the groups of a run
-        self._places: Mapping[str, Any] = self._made if places is None else places
+        self._made, self._lease, self._blocks, self._places = made, lease, blocks, places
+
+    def _all(self) -> dict[str, Array]:
+        if self._made is None:
+            lease, blocks, places = self._lease, self._blocks, self._places
+            assert lease is not None
+            assert blocks is not None
+            assert places is not None
+            for block in {view.block for view in places.values()} - blocks.keys():
+                blocks[block] = np.asarray(_Block(lease, lease.tape.interfaces[block]))
+            array = np.ndarray
+            self._made = {
+                name: array(shape, dtype, blocks[block], offset, strides)
+                for name, (block, shape, dtype, offset, strides) in places.items()
+            }
+        return self._made
 
     def __getitem__(self, name: str) -> Array:
-        found = self._made.get(name)
-        return self._make(name) if found is None else found
-
-    def _make(self, name: str) -> Array:
-        block, shape, dtype, offset, strides = self._places[name]
-        root = self._blocks.get(block)
-        if root is None:
-            assert self._lease is not None
-            root = np.asarray(_Block(self._lease, self._lease.tape.interfaces[block]))
-            self._blocks[block] = root
-        return self._made.setdefault(name, np.ndarray(shape, dtype, root, offset, strides))
+        return (self._made or self._all())[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._all())
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._places
+    def keys(self) -> KeysView[str]:
+        return self._all().keys()
+
+    def values(self) -> ValuesView[Array]:
+        return self._all().values()
+
+    def items(self) -> ItemsView[str, Array]:
+        return self._all().items()
 
     def __repr__(self) -> str:
-        return repr(dict(self))
+        return repr(self._all())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Arrays.kept, ({name: np.array(array) for name, array in self.items()},)
@@ -280,5 +289,5 @@ def played(data: Data) -> Results:
     tape = _pool.take(data.shape) or Tape(data)
     tape.play(data)
     lease, blocks = Lease(tape), dict[int, Array]()
-    value, grad, param_grad, initial_grad, sent = (Arrays({}, lease, blocks, places) for places in tape.groups)
+    value, grad, param_grad, initial_grad, sent = (Arrays(None, lease, blocks, places) for places in tape.groups)
     return Results(value, grad, param_grad, initial_grad, sent, tape.nbytes)

@@ -382,7 +382,7 @@ class Writer:
         self.backward += before
         whole = over(self.adjoint[name])
         if not write:
-            self.sent[name] = np.empty(whole.shape, self.dtype)
+            self.sent[name] = self.space.zeros(whole.shape)
             self.backward.append(partial(np.copyto, self.sent[name], whole))
         for cost in joint:
             arrays = over(self.value[name]), self.y, over(self.adjoint[cost.out]), whole
@@ -403,7 +403,7 @@ class Writer:
             )
             if operand.name not in skip and (run[0][0], operand.name) not in self.sent_with_the_recurrence:
                 self.add_product(operand, grad, self.stacked(run))
-            outer = np.empty((grad.hi - grad.lo, self.units(operand.name)), self.dtype)
+            outer = self.space.zeros((grad.hi - grad.lo, self.units(operand.name)))
             self.backward.append(product(space.table(grad).T, space.table(self.value_at(operand)), outer))
             top = 0
             for name, term in run:
@@ -422,7 +422,7 @@ class Writer:
             return
         first, last = self.adjoint[members[0].out], self.adjoint[members[-1].out]
         grad = Slot(first.buffer, first.lo, last.hi, first.lag) if len(members) > 1 else first
-        sums = np.empty(grad.hi - grad.lo, self.dtype)
+        sums = self.space.zeros((grad.hi - grad.lo,))
         self.backward.append(partial(self.ones.dot, self.space.table(grad), sums))
         for name in biased:
             slot = self.adjoint[name]
@@ -443,7 +443,7 @@ class Writer:
                 self.add(factor, term.coefficient, [grad, *others])
 
     def elementwise_parameter(self, name: str, coefficient: float, grad: Slot, others: Sequence[Place]) -> None:
-        piece = np.empty(self.data.parameters[name].shape, self.dtype)
+        piece = self.space.zeros(self.data.parameters[name].shape)
         space = self.space
         if others:
             along = self.wide(grad.hi - grad.lo)
@@ -458,15 +458,12 @@ class Writer:
             if len(pieces) == 1 and pieces[0][0] == 1.0:
                 self.param_grad[name] = pieces[0][1]
                 continue
-            total = np.zeros(self.data.parameters[name].shape, self.dtype)
+            total = self.space.zeros(self.data.parameters[name].shape)
             if pieces:
                 self.backward.append(partial(_weighted_sum, pieces, total))
             self.param_grad[name] = total
 
     # Results -----------------------------------------------------------------------------------------------------
-
-    def arrays(self) -> list[Array]:
-        return [buffer.allocate(self.space) for buffer in self.buffers if buffer.width]
 
     def values(self) -> dict[str, Array]:
         names = [*(["x"] if self.data.x is not None else []), *self.plan.cell.nodes]

@@ -148,7 +148,8 @@ WRONG = {
     # weights
     "weights short": (
         {"weights": np.ones(3)},
-        "weights has shape (3,); weights is (T,) or (T, B), the factor of each L(t), or True where it counts, here (4,) or (4, 2)",
+        "weights has shape (3,); weights is (T,) or (T, B), the factor of each L(t), or True where it counts,"
+        " here (4,) or (4, 2)",
     ),
     "weights by sample alone": ({"weights": np.ones(2)}, "weights has shape (2,)"),
     "weights deep": ({"weights": np.ones((4, 2, 1))}, "weights has shape (4, 2, 1)"),
