@@ -8,6 +8,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+import networkx as nx
+
 from engine import notation
 from engine.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
 from engine.given import whole
@@ -37,7 +39,7 @@ class Cell:
     nodes            the names that have an equation, in the order of the flow
     states           the names that a later step reads
     parameters       the names that are read and never assigned, in the order of the text
-    losses           the nodes that the total loss sums
+    losses           the nodes that the total loss sums: lines made from losses that no other line reads
 
     Two cells with the same text and name are equal. Raises EquationError (at `parse`).
     """
@@ -50,7 +52,7 @@ class Cell:
     start: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _ = self.equations, self._classes  # an error in the text belongs here, not at the first use
+        _ = self.equations, self._classes, self.losses  # an error in the text belongs here, not at the first use
 
     @cached_property
     def equations(self) -> Mapping[str, Equation]:
@@ -96,14 +98,27 @@ class Cell:
 
     @cached_property
     def losses(self) -> tuple[str, ...]:
-        """The lines that call a loss; the total loss is their sum."""
-        return tuple(
-            dict.fromkeys(
-                equation.within or name
-                for name, equation in self.equations.items()
-                if _called(equation, LOSSES) is not None
-            )
-        )
+        """The numbers that are made from losses and that no other line reads; the total loss is their sum.
+
+        A line that calls a loss, or reads what is made from one, is made from losses: of L1 = nll(p, y), L2 = mse(q, y) and
+        L = L1 + 0.1 * L2 the last one counts alone. A loss that the network is fed with again, as in h = tanh(M @ L[t-1]),
+        counts where nothing else is made from it.
+        **Holds:** a_loss_that_is_read_is_part_of_what_reads_it.
+        """
+        return _totals(self)
+
+    @cached_property
+    def _parts(self) -> frozenset[str]:
+        """The nodes that call a loss, and the numbers that read no other nodes than such."""
+        found = {name for name in self.nodes if self.loss(name) is not None}
+        numbers = {name for name in self.nodes if self._is_number(name)}
+        reads = {name: {read.name for read in self.reads[name]} & self.equations.keys() for name in self.nodes}
+        while more := {name for name in numbers if reads[name] and reads[name] <= found} - found:
+            found |= more
+        return frozenset(found)
+
+    def _is_number(self, name: str) -> bool:
+        return self._classes.same(("unit", name), ("one", ""))
 
     @cached_property
     def reads_x(self) -> bool:
@@ -171,7 +186,7 @@ class Cell:
                     f"{self.name} has no {name!r}; it has {', '.join(('x', *self.nodes, *self.parameters))}"
                 )
             return "parameter"
-        if name in self.losses or self.loss(name) is not None:
+        if name in self.losses or name in self._parts:
             return "loss"
         if self.lags[name]:
             return "state"
@@ -319,6 +334,53 @@ def _again(text: str, name: str, title: str, source: str, about: str, start: dic
     return parse(text, name, title=title, source=source, about=about, start=start)
 
 
+def _readings(cell: Cell) -> tuple[nx.DiGraph, nx.DiGraph]:
+    """Which line is read by which other: at any step, and in its own."""
+    line = {name: equation.within or name for name, equation in cell.equations.items()}
+    lines, step = nx.DiGraph(), nx.DiGraph()
+    lines.add_nodes_from(line.values())
+    step.add_nodes_from(line.values())
+    for name, reads in cell.reads.items():
+        for read in reads:
+            if read.name in line and line[read.name] != line[name]:
+                lines.add_edge(line[read.name], line[name])
+                if not read.lag:
+                    step.add_edge(line[read.name], line[name])
+    return lines, step
+
+
+def _calls(cell: Cell) -> list[str]:
+    """The lines that call a loss."""
+    called = (name for name in cell.nodes if cell.loss(name) is not None)
+    return list(dict.fromkeys(cell.equations[name].within or name for name in called))
+
+
+def _totals(cell: Cell) -> tuple[str, ...]:
+    """`Cell.losses`. Raises EquationError for a loss that is read and is part of no total."""
+    lines, step = _readings(cell)
+    calls = _calls(cell)
+    made = set(calls).union(*(nx.descendants(lines, call) for call in calls))
+    numbers = {name for name in made if cell._is_number(name)}
+    totals = {name for name in numbers if not lines.out_degree(name)}
+    counted = totals.union(*(nx.ancestors(lines, total) for total in totals))
+    for again in nx.strongly_connected_components(lines):  # losses that later steps read, and nothing else
+        if counted.isdisjoint(again):
+            own = again & numbers
+            last = {name for name in own if set(lines[name]) <= again and not own & nx.descendants(step, name)}
+            totals |= last
+            counted |= again if last else set()
+    for call in calls:
+        if call not in counted:
+            readers = ", ".join(map(repr, lines[call]))
+            taken = {*cell.nodes, *cell.parameters}
+            free = next(name for name in ("J", *(f"J_{i}" for i in range(1, len(taken) + 2))) if name not in taken)
+            raise cell.equations[call].place.error(
+                f"the loss {call!r} is read by {readers} and is part of no total, which is a number that is made from losses"
+                f" and that no other line reads; to count it, add the line {free} = {call}"
+            )
+    return tuple(name for name in cell.nodes if name in totals)
+
+
 def _called(equation: Equation, table: Mapping[str, Any]) -> str | None:
     expression = equation.expression
     return expression.operation if isinstance(expression, Apply) and expression.operation in table else None
@@ -407,6 +469,10 @@ def _infer(cell: Cell) -> _Classes:
         own, found = classes.add(("unit", name)), size(equation.expression)
         if found is not None:
             classes.join(own, found, equation.place)
+    lines, _ = _readings(cell)
+    for name in _calls(cell):
+        if not lines.out_degree(name):  # it counts, so it is a number
+            classes.join(("one", ""), ("unit", name), cell.equations[name].place)
     for name in matrices.keys() & vectors.keys():
         place = max(matrices[name], vectors[name], key=lambda p: (p.line, p.column))
         raise place.error(f"{name!r} is a matrix where it stands left of '@' and cannot be a vector as well")

@@ -503,7 +503,7 @@ def _in_depth(run: Run, found: Facts) -> Facts:
     """The same from layer to layer: nodes that are functions of a sum, on a way to the loss."""
     graph = _reads(run)
     above = set().union(*(nx.ancestors(graph, loss) for loss in run.cell.losses))
-    ends = {run.cell.reads[loss][0].name for loss in run.cell.losses if _has_logits(run, loss)}
+    ends = {run.cell.reads[loss][0].name for loss in run.cell.nodes if _has_logits(run, loss)}
     layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above - ends]
     logs = np.array([float(_together(engine.log_grad_norm(run, name).reshape(1, -1))[0]) for name in layers])
     found = replace(found, layers=True)

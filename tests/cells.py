@@ -7,6 +7,7 @@ and precision. A `Case` prints as the call that makes it again, and shrinks to a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -48,7 +49,20 @@ FEATURES = {
     "L = nll(y_hat, y)",
     "a loss is read by a later step": f"h = tanh(W @ h[t-1] + U @ x + M @ L[t-1])\n{_SOFTMAX}",
     "a loss is read in its step": f"h = tanh(W @ h[t-1] + N @ k[t-1] + U @ x)\n{_SOFTMAX}\nk = tanh(M @ L)",
+    "a loss is read again, and counts in a total": f"h = tanh(W @ h[t-1] + M @ L[t-1] + U @ x)\n{_SOFTMAX}\nJ = 0.5 * L",
+    "two losses in a circle": "h = tanh(W @ h[t-1] + M @ L2[t-1] + U @ x)\no = V @ h\nL1 = nll(softmax(o), y)\n"
+    "L2 = mse(o, y) + 0.5 * L1",
     "a loss of the loss": "h = tanh(W @ h[t-1] + U @ x)\nL = mse(V @ h, y)\nM = softplus(L * L[t-1] - mse(h, y))",
+    "a total of two losses": "h = tanh(W @ h[t-1] + U @ x)\no = V @ h\np = softmax(o)\nL1 = nll(p, y)\nL2 = mse(o, y)\n"
+    "L = L1 + 0.1 * L2",
+    "half a loss": "h = tanh(W @ h[t-1] + U @ x)\nJ = mse(V @ h, y)\nL = 0.5 * J",
+    "a total of totals": "h = tanh(W @ h[t-1] + U @ x)\no = V @ h\nL1 = nll(softmax(o), y)\nL2 = bce(sigmoid(o), y)\n"
+    "R = alpha * L2 - L2[t-1]\nL = L1 * L1 + tanh(R) + mse(o, y)\nM = 0.5 * mse(h, y)",
+    "a running loss": f"h = tanh(W @ h[t-1] + U @ x)\n{_SOFTMAX}\ns = 0.9 * s[t-1] + 0.1 * L",
+    "the last loss": f"h = tanh(W @ h[t-1] + U @ x)\n{_SOFTMAX}\nJ = 2 * L[t-1]",
+    "a loss that only a later loss feels": "k = tanh(M @ L1[t-1])\nh = tanh(W @ h[t-1] + N @ k + U @ x)\no = V @ h\n"
+    "L1 = nll(softmax(o), y)\nL2 = mse(o, y)",
+    "a loss inside a line": "s = 0.5 * s[t-1] + mse(x, y)\nh = tanh(W @ h[t-1] + U @ x + M @ s)\nL = mse(V @ h, y)",
     "one name twice": "h = tanh(W @ h[t-1] + W @ (W @ k[t-1]))\nk = h * h * tanh(h[t-1] + h[t-1]) + U @ x\nL = mse(V @ k, y)",
     "a square in the recurrence": "s = 0.5 * s[t-1] * s[t-1] - s[t-1] * s[t-2] + U @ x\nL = mse(V @ tanh(s), y)",
     "one matrix at two vectors": f"h = tanh(W @ h[t-1] + W @ h[t-2] + W @ tanh(U @ x))\n{_SOFTMAX}",
@@ -181,6 +195,14 @@ def texts(draw: Any, kinks: bool = True) -> str:
         seen.append(name)
     if draw(st.booleans()):
         lines.append(f"z = {product('h', 1)}")
+    read = re.search(r" L\d", "\n".join(lines))
+    if read or draw(st.sampled_from([False, False, True])):  # a loss that is read is part of a total
+        form = draw(
+            st.sampled_from(["{}", "0.5 * {}", "{0} * {0}", "softplus({})", "{0} - 0.5 * {0}[t-1]", "c_1 * {}"])
+        )
+        lines.append("R = " + " + ".join(form.format(name) for name in seen))
+        if draw(st.booleans()):
+            lines.append(draw(st.sampled_from(["J = 0.1 * R", "J = R - 0.5 * L1", "J = 0.9 * J[t-1] + R"])))
     return "\n".join(lines)
 
 
@@ -320,7 +342,7 @@ HARD = (
     Case(
         "k = -(k[t-3] + k[t-1]) * k[t-2]\nL = bce(sigmoid(b + W @ k), y)", 7, 1, initial="KBn", weights="last", seed=7
     ),
-    Case("k = 1e3 * k[t-1]\np = sigmoid(b + W @ k)\nL = bce(p, y)\nM = 0.5 * L[t-1]", 4, 2, initial="KBn"),
+    Case("k = 1e3 * k[t-1]\np = sigmoid(b + W @ k)\nL = bce(p, y)\nd = 0.5 * p[t-1]", 4, 2, initial="KBn"),
     Case(f"h = b_h\np = {_P}\nL = nll(p, y)\nM = mse(p[t-1] + V @ p, y)", 5, 1, n_y=2, n_h=1),
     Case(f"h = b_h\np = {_P}\nL = nll(p, y)\nM = mse(p[t-2] * p, y) + L[t-1]", 7, 1, n_y=2, n_h=1),
     Case("v = p[t-1] + b\np = softmax(v + W @ v)\nL = nll(p, y)", 5, 1, n_y=2),  # a sum and a product along one edge

@@ -40,6 +40,63 @@ def test_the_worked_network() -> None:
     assert RNN.dimensions["L"] == ("1",)
 
 
+_NET = "h = tanh(W @ h[t-1] + U @ x)\no = V @ h\np = softmax(o)\n"
+
+
+@pytest.mark.parametrize(
+    ("ends", "losses"),
+    [
+        ("L1 = nll(p, y)\nL2 = mse(o, y)\nL = L1 + 0.1 * L2", "L"),
+        ("J = mse(o, y)\nL = 0.5 * J", "L"),
+        ("L1 = nll(p, y)\nL2 = mse(o, y)", "L1 L2"),  # nothing reads either
+        ("L1 = nll(p, y)\nL2 = mse(o, y)\nL = 0.5 * L1", "L2 L"),
+        ("L1 = nll(p, y)\nL = L1 + nll(p, y)", "L"),
+        ("L1 = nll(p, y)\nA = 2 * L1\nB = 3 * L1", "A B"),
+        ("L = nll(p, y)\ns = 0.9 * s[t-1] + L", "s"),  # its own line is no other
+        ("L = nll(p, y)\nk = tanh(M @ L)\ne = N @ k\nJ = mse(o + e, y)", "J"),
+        ("L = nll(p, y)\nk = tanh(M @ L)\nh_2 = h_2[t-1] * k\nJ = mse(o + N @ h_2, y)\nz = h_2 * h_2", "J"),
+        ("L = nll(p, y)\nk = M @ k[t-1] + N @ L[t-1]\nJ = L", "J"),
+        ("L = Q @ nll(p, y)", "L"),
+    ],
+)
+def test_a_loss_that_is_read_is_part_of_what_reads_it(ends, losses) -> None:
+    cell = parse(_NET + ends)
+    assert cell.losses == tuple(losses.split())
+    assert {cell.dimensions[name] for name in cell.losses} == {("1",)}
+    assert {cell.role(name) for name in cell.losses} == {"loss"}
+
+
+@pytest.mark.parametrize(
+    ("again", "losses"),
+    [
+        ("h = tanh(M @ L[t-1] + U @ x)\nL = nll(softmax(V @ h), y)", "L"),
+        ("h = tanh(M @ k[t-1] + U @ x)\nL = nll(softmax(V @ h), y)\nk = tanh(N @ L)", "L"),
+        ("h = tanh(M @ L2[t-1] + U @ x)\nL1 = mse(V @ h, y)\nL2 = 0.5 * L1 + mse(V @ h, y)", "L2"),
+        ("h = tanh(M @ L[t-1] + U @ x)\nL = nll(softmax(V @ h), y)\nJ = 0.5 * L", "J"),
+        ("h = tanh(M @ L1[t-1] + U @ x)\nL1 = mse(V @ h, y)\nL2 = nll(softmax(V @ h), y)", "L2"),
+    ],
+)
+def test_a_loss_that_the_network_is_fed_with_counts_where_nothing_is_made_of_it(again, losses) -> None:
+    assert parse(again).losses == tuple(losses.split())
+
+
+@pytest.mark.parametrize(
+    ("ends", "line", "readers"),
+    [
+        ("L = nll(p, y)\nk = M @ L", 4, "'k'"),
+        ("L1 = nll(p, y)\nL2 = mse(o, y)\nk = M @ L2\nz = k * k", 5, "'k'"),
+        ("  L = 2 * nll(p, y)\nk = M @ L\nz = N @ L[t-1]", 4, "'k', 'z'"),
+    ],
+)
+def test_a_loss_that_is_read_and_reaches_no_total_is_refused_at_its_line(ends, line, readers) -> None:
+    with pytest.raises(
+        EquationError, match=f"is read by {readers} and is part of no total.* add the line J = L"
+    ) as found:
+        parse(_NET + ends)
+    assert (found.value.line, found.value.column) == (line, 1 + ends.startswith(" ") * 2)
+    assert parse(_NET + ends + f"\nJ = {found.value.message.rpartition('= ')[2]}").losses[-1] == "J"
+
+
 def test_nodes_from_calls_are_part_of_their_lines_loss() -> None:
     cell = parse("h = tanh(W @ x)\nL = 0.5 * nll(softmax(h), y) + mse(h, y)\nM = mse(h, y)")
     assert cell.nodes == ("h", "L_softmax", "L_nll", "L_mse", "L", "M")

@@ -17,8 +17,9 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
-from cells import FEATURES, Case, cases, exact
+from cells import FEATURES, Case, agree, cases, exact, largest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import engine
 from engine import CATALOGUE, Overflow, budget, parse
@@ -297,6 +298,47 @@ def test_the_total_is_the_weighted_sum_of_the_losses() -> None:
         assert np.array_equal(made.grad["L"][..., 0], made.grad["M"][..., 0])
         np.testing.assert_allclose(made.grad["L"][..., 0], factor * made.weights, rtol=1e-15)
         assert type(made.loss) is float
+
+
+def test_a_loss_that_is_read_is_part_of_what_reads_it() -> None:
+    made = Case(FEATURES["a total of two losses"], T=4, B=3, soft=True, weights="samples").run()
+    seed = made.weights / 3
+    L1 = -np.sum(made.y * np.log(made.value["p"]), axis=-1)
+    L2 = np.mean((made.value["o"] - made.y) ** 2, axis=-1)
+    np.testing.assert_allclose(made.losses, L1 + 0.1 * L2, rtol=1e-13)
+    assert made.loss == pytest.approx(float(np.sum(seed * (L1 + 0.1 * L2))), rel=1e-13)
+    for name, factor in (("L", 1.0), ("L1", 1.0), ("L2", 0.1)):
+        np.testing.assert_allclose(made.grad[name][..., 0], factor * seed, rtol=1e-14)
+    np.testing.assert_allclose(
+        made.grad["o"],
+        seed[..., None] * (made.value["p"] * made.y.sum(-1, keepdims=True) - made.y)
+        + 0.1 * seed[..., None] * 2 / 3 * (made.value["o"] - made.y),
+        rtol=1e-12,
+    )
+
+
+@settings(max_examples=60)
+@given(cases(), st.lists(st.sampled_from([0.0, 1.0, -0.5, 0.1]), min_size=1, max_size=2))
+def test_a_total_has_the_gradients_of_its_parts(case, factors) -> None:
+    """A line more, with a factor: every gradient is that factor times what it was, and the loss too."""
+    assume(case.dtype == "float64")
+    made = case.run()
+    assume(is_moderate(made))
+    lines = [f"T{i} = {factors[i % len(factors)]} * {name}" for i, name in enumerate(made.cell.losses)]
+    whole = replace(case, text="\n".join([case.text, *lines])).run()
+    alone = []
+    for name in made.cell.losses:
+        others = [f"N{other} = 0 * {other}" for other in made.cell.losses if other != name]
+        alone.append(replace(case, text="\n".join([case.text, *others])).run())
+    assert whole.cell.losses == tuple(f"T{i}" for i in range(len(lines)))
+    scale = largest([*made.grad.values(), *made.param_grad.values(), made.losses], 1.0)
+    for kind in ("param_grad", "grad"):
+        for name in getattr(made, kind):
+            parts = [factors[i % len(factors)] * getattr(one, kind)[name] for i, one in enumerate(alone)]
+            if name not in made.cell.losses:
+                assert agree(getattr(whole, kind)[name], np.sum(parts, axis=0), 1e-9 * scale), name
+    parts = [factors[i % len(factors)] * one.loss for i, one in enumerate(alone)]
+    assert whole.loss == pytest.approx(sum(parts), rel=1e-9, abs=1e-9 * scale)
 
 
 def test_what_is_missing_has_its_default() -> None:

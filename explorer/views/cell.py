@@ -23,7 +23,8 @@ _TWO_COLUMNS: Final = 900  # pixels from which equations and graph have room sid
 _HELP = """One `name = expression` a line, `#` starts a comment. `+`, `-`, `*` elementwise, `W @ v` a parameter matrix times a
 vector, `h[t-1]` a node one step earlier, `x` the input, `y` the target. Functions: tanh, sigmoid, relu, leaky_relu, softplus,
 identity, softmax; losses: nll(softmax(o), y) for classes, mse(o, y) and bce(p, y) for real targets. A name that is never
-assigned is a parameter."""
+assigned is a parameter. The losses that no other line reads are summed: of `L1 = …`, `L2 = …` and
+`L = L1 + 0.1 * L2` the last counts alone."""
 
 
 @st.fragment
