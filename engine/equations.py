@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from engine.names import alike, written
 from engine.operations import LOSSES, OPERATIONS
 
 MAX_TEXT = 50_000  # characters of a cell
@@ -135,7 +136,8 @@ def equations(text: str) -> tuple[Equation, ...]:
             )
         defined[equation.name] = equation
     _check_names(lines)
-    taken = defined.keys() | {read.name for equation in lines for read in names(equation.expression)}
+    places = _check_writing(lines)
+    taken = {written(name) for name in places}
     return tuple(lifted for equation in lines for lifted in _lift(equation, taken))
 
 
@@ -354,8 +356,25 @@ def _check_names(lines: list[Equation]) -> None:
         raise last.error(f"a cell needs a loss, such as L = nll(y_hat, y); known: {_listed(list(LOSSES))}")
 
 
+def _check_writing(lines: list[Equation]) -> dict[str, Place]:
+    """The names of a text in their order, each with its first place; no two of them may be written alike."""
+    places = {name: Place(1, 1) for name in ("x", "y")}
+    for equation in lines:
+        for name, place in [(equation.name, equation.place), *((r.name, r.place) for r in names(equation.expression))]:
+            places.setdefault(name, place)
+    for earlier, name in alike(places):
+        raise places[name].error(
+            f"{name!r} and {earlier!r} are both written {written(name)}, so nobody could tell them apart; if they are the same, "
+            "spell them alike, else give one of them another name"
+        )
+    return places
+
+
 def _lift(equation: Equation, taken: set[str]) -> list[Equation]:
-    """A call inside a larger expression becomes an equation of its own, named after its line and the function."""
+    """A call inside a larger expression becomes an equation of its own, named after its line and the function.
+
+    taken   the names that there are, as they are written; the new ones are added
+    """
     lifted: list[Equation] = []
 
     def lift(expression: Expression, outermost: bool) -> Expression:
@@ -367,10 +386,10 @@ def _lift(equation: Equation, taken: set[str]) -> list[Equation]:
             return result
         name = base = f"{equation.name}_{expression.operation}"
         count = 1
-        while name in taken:
+        while written(name) in taken:
             count += 1
             name = f"{base}_{count}"
-        taken.add(name)
+        taken.add(written(name))
         lifted.append(Equation(name, result, expression.place, within=equation.name))
         return Name(name, 0, expression.place)
 

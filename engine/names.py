@@ -1,9 +1,14 @@
-"""How a name of the language of cells is written in mathematics: y_hat is ŷ, phi_2 is φ₂, W_f is W with index f."""
+"""How a name of the language of cells is written in mathematics: y_hat is ŷ, phi_2 is φ₂, W_f is W with index f.
+
+What is written is only a way of writing: h1 and h_1 are both written h₁. So that each name can be told from all others,
+no cell has two names that are written alike (`alike`).
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 _GREEK = [
@@ -46,7 +51,11 @@ _SUBSCRIPT_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"
 
 @dataclass(frozen=True)
 class Symbol:
-    """A name taken apart: its letter (or word), an accent over it, and its index."""
+    """A name taken apart: its letter (or word), an accent over it, and its index.
+
+    The parts of an index are joined as in the name, by underscores; a comma separates what is no part of the name, such as
+    the number of a unit: "f", "in_1", "f,3".
+    """
 
     letter: str
     accent: str | None = None
@@ -62,7 +71,12 @@ def symbol(name: str) -> Symbol:
     digits = re.fullmatch(r"(\D+?)(\d+)", head)
     if digits and not rest and (len(digits[1]) == 1 or digits[1] in _LETTERS):
         head, rest = digits[1], [digits[2]]
-    return Symbol(head, accent, ",".join(rest) or None)
+    return Symbol(head, accent, "_".join(rest) or None)
+
+
+def parts_of(index: str, write: Callable[[str], str]) -> str:
+    """An index as text: each of its parts as `write` has it, between them what is between them."""
+    return "".join(part if part in ("_", ",") else write(part) for part in re.split("([_,])", index))
 
 
 def _latex_word(word: str) -> str:
@@ -83,18 +97,27 @@ def latex(name: str) -> str:
     if parts.accent:
         text = rf"\{parts.accent}{{{text}}}"
     if parts.index:
-        index = ",".join(_latex_word(word) for word in parts.index.split(","))
-        text = f"{text}_{{{index}}}"
+        text = f"{text}_{{{parts_of(parts.index, _latex_word).replace('_', ',')}}}"
     return text
 
 
 def written(name: str) -> str:
-    """A name as plain text: ŷ, φ₂, W_f."""
+    """A name as plain text: ŷ, φ₂, W_f, gate_in_1."""
     parts = symbol(name)
     text = _LETTERS.get(parts.letter, parts.letter)
     if parts.accent:
         text = unicodedata.normalize("NFC", text + _ACCENTS[parts.accent])
     if parts.index:
-        index = ",".join((_LETTERS | _FUNCTION_LETTERS).get(word, word) for word in parts.index.split(","))
+        index = parts_of(parts.index, lambda word: (_LETTERS | _FUNCTION_LETTERS).get(word, word))
         text += index.translate(_SUBSCRIPT_DIGITS) if index.isdigit() else f"_{index}"
     return text
+
+
+def alike(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of different names that are written alike: the earlier one, and the one that cannot be told from it."""
+    first: dict[str, str] = {}
+    for name in names:
+        for shown in (written(name), latex(name)):
+            if first.setdefault(shown, name) != name:
+                yield first[shown], name
+                break

@@ -15,7 +15,6 @@ import numpy as np
 import engine
 from engine import Run
 from engine.given import shown
-from engine.names import written
 from explorer import knob
 from explorer import model as models
 from explorer.knob import Turn
@@ -116,21 +115,14 @@ def there(model: Model, turn: Turn) -> bool:
     return replace(turn, index=(0,) * len(turn.index)) in numbers(model)
 
 
-def title(model: Model, turn: Turn) -> str:
-    """A number in words; the only entry of an array is called as the array is."""
-    if turn.kind == "entry" and knob.base(model, turn.of).size == 1:
-        return written(turn.of)
-    if turn.kind == "added":
-        return f"{'Added to' if knob.base(model, turn.of).any() else 'Value of'} {written(turn.of)}"
-    return knob.title(model, turn)
-
-
 def settled(model: Model, cliff: Cliff) -> Cliff:
     """The surface with its numbers and ranges filled in: those that are not chosen, or not there.
 
     Raises ValueError if the model has not two numbers.
     """
     across, up = (turn if turn is not None and there(model, turn) else None for turn in (cliff.across, cliff.up))
+    if across is not None and up is not None and _parallel(model, across, up):
+        up = None
     across_range = cliff.across_range if across is not None else None
     up_range = cliff.up_range if up is not None else None
     across, up = _pair(model, across, up)
@@ -143,12 +135,17 @@ def settled(model: Model, cliff: Cliff) -> Cliff:
     )
 
 
+def _parallel(model: Model, across: Turn, up: Turn) -> bool:
+    """Whether both numbers turn the same: of a vector whose entries are all the same, its factor and its value are one."""
+    return across.of == up.of and {across.kind, up.kind} == {"added", "gain"} and knob.common(model, up.of) is not None
+
+
 def _pair(model: Model, across: Turn | None, up: Turn | None) -> tuple[Turn, Turn]:
     """Two numbers, those that are given among them unless nothing goes with them."""
     firsts = [across] if across is not None else _likely(model, matrices=True)
     seconds = [up] if up is not None else _likely(model, matrices=False)
     for one, other in product(firsts, seconds):
-        if not clash(one, other):
+        if not clash(one, other) and not _parallel(model, one, other):
             return one, other
     if across is None and up is None:
         raise ValueError("there are not two numbers here over which the loss could be drawn")
@@ -186,7 +183,7 @@ def ranges(cliff: Cliff) -> tuple[Pair, Pair]:
 
 def usual(model: Model, turn: Turn) -> Pair:
     """The range of a number about the present value; that of a factor begins at 0."""
-    now = knob.present(model, turn) * knob.size(model, turn)
+    now = knob.written_value(model, turn, knob.present(model, turn))
     if turn.kind in ("gain", "radius", "norm"):
         end = float(f"{3 * now:.2g}")
         return (min(0.0, end), max(0.0, end))
@@ -196,7 +193,7 @@ def usual(model: Model, turn: Turn) -> Pair:
 
 def here(model: Model, cliff: Cliff) -> Pair:
     """Where the model stands on a surface that is settled."""
-    across, up = (knob.present(model, turn) * knob.size(model, turn) for turn in sides(cliff))
+    across, up = (knob.written_value(model, turn, knob.present(model, turn)) for turn in sides(cliff))
     return across, up
 
 
@@ -209,8 +206,8 @@ def at(model: Model, cliff: Cliff, place: Pair) -> Model:
     """The model at another place. Raises ValueError for numbers that are not allowed."""
     for turn, value in zip(sides(cliff), place, strict=True):
         if not np.isfinite(value):
-            raise ValueError(f"{title(model, turn)} would be {value}; it must be finite")
-        model = knob.at(model, turn, value / knob.size(model, turn))
+            raise ValueError(f"{knob.title(model, turn)} would be {value}; it must be finite")
+        model = knob.at(model, turn, knob.from_written(model, turn, value))
     return model
 
 
@@ -251,6 +248,7 @@ def span(model: Model, cliff: Cliff) -> Span:
         else:
             origin[of] = factor * bool(not kinds & {"gain", "radius", "norm"}) * knob.base(model, of)
             origin[of] = origin[of] + added * ("added" not in kinds)
+            origin[of] = origin[of] - sum(knob.units(model, turn)[1] for turn in chosen if turn.of == of)
     for turn in chosen:
         array = knob.base(model, turn.of)
         if turn.kind == "entry":

@@ -26,11 +26,12 @@ from engine.names import written
 from engine.spectra import Matrix
 from engine.truncation import Truncated
 from explorer import model as models
+from explorer import samples
 from explorer.course import Course, Reach, course
 from explorer.model import OWN, Array, Model, Value
 from explorer.scene import earliest
 from explorer.state import MAX_COLUMN, State, View, from_query, to_query
-from explorer.vanishing import functions, samples, threshold, together
+from explorer.vanishing import functions, threshold, together
 
 MOST: Final = 3  # columns
 _MOST_CHANGES: Final = 60  # of a column
@@ -700,7 +701,7 @@ def _exponents(run: Run, name: str, sample: int, found: Truncated | None) -> Arr
     else:
         with np.errstate(divide="ignore"):
             log = np.log10(np.linalg.norm(found.grad[name], axis=-1))
-    return together(log[:, samples(run, sample)])
+    return together(log[:, samples.span(run, sample)])
 
 
 def _saturated(run: Run) -> float:

@@ -371,6 +371,9 @@ def _numbers(text: str) -> tuple[float, ...]:
 def weights(model: Model) -> None:
     """How the weights begin."""
     st.markdown("##### Initial weights")
+    if not models.structure(model).parameters:
+        st.caption("This cell has no parameters, so there are no weights to choose.")
+        return
     if models.brought(model) is not None:
         show("own", model.own)
         st.toggle("Those of the worked network", key="own", on_change=apply, args=("own", of_model(own=_same)))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run
+from explorer import samples
 from explorer.vanishing import LIMITS, together
 
 Array: TypeAlias = NDArray[np.float64]
@@ -239,17 +240,17 @@ def _last_cut(loss: int, cut: int) -> int:
 
 def samples_of(run: Run, sample: int) -> list[int]:
     """Which samples are looked at, from 0: one, or as many of the first as do not take too long."""
-    if 1 <= sample <= run.B:
+    if samples.shown(run, sample):
         return [sample - 1]
     most = max(1, _NUMBERS // (run.T * sum(run.sizes.values())))
     return list(range(min(run.B, most)))
 
 
-def part(run: Run, samples: Sequence[int], loss: int | None = None, factor: float = 1.0) -> Run:
+def part(run: Run, chosen: Sequence[int], loss: int | None = None, factor: float = 1.0) -> Run:
     """The run of some of its samples, with the loss of one step alone, which is then the last; all weights times a factor."""
-    if len(samples) == run.B and loss is None and factor == 1:
+    if len(chosen) == run.B and loss is None and factor == 1:
         return run
-    stop, own = run.T if loss is None else loss, list(samples)
+    stop, own = run.T if loss is None else loss, list(chosen)
     weights = run.weights[:stop, own] * factor / (run.B if run.reduction == "mean" else 1)
     if loss is not None:
         weights = np.where(np.arange(stop)[:, None] == stop - 1, weights, 0)

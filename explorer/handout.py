@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from engine import Run
 from engine.names import latex
-from explorer import cliff, figures, glossary
+from explorer import cliff, figures, glossary, knob, samples
 from explorer import lesson as lessons
 from explorer import model as models
 from explorer.answers import amount
@@ -131,7 +131,7 @@ def screen(state: State, run: Run, picture: Scene | None = None, link: str = "")
         f"{plain(cell.about)}\n\n{plain(task.sentence)} {run.T} steps, {units}. The loss is {number(run.loss)}.\n\n"
         f"{plain(cell.source)}"
     )
-    sample = view.sample if view.sample <= run.B else 0
+    sample = samples.shown(run, view.sample)
     letters = tuple(
         (f"${row.latex}$", row.role, row.size) for row in glossary.of_cell(cell, models.sizes(model))
     )  # fmt: skip
@@ -187,7 +187,7 @@ def _of_page(page: str, state: State, run: Run) -> Figure:
     if page == "cliff":
         chosen = cliff.settled(state.model, view.cliff)
         side = list(cliff.CUTS)[::-1].index(chosen.cut)
-        name = cliff.title(state.model, cliff.sides(chosen)[side])
+        name = knob.title(state.model, cliff.sides(chosen)[side])
         found = cliff.cut(state.model, chosen, run)
         return Figure(
             figures.cut(found, name, cliff.here(state.model, chosen)[side]),
@@ -207,8 +207,7 @@ def _norms(run: Run, sample: int) -> tuple[Table, ...]:
     """The numbers of the last figure: the norm of the gradient at each state, step by step."""
     if not run.cell.states or run.T > _MAX_NUMBERS:
         return ()
-    chosen = slice(sample - 1, sample) if sample else slice(None)
-    norms = [magnitudes(run.grad[name][:, chosen]) for name in run.cell.states]
+    norms = [magnitudes(run.grad[name][:, samples.span(run, sample)]) for name in run.cell.states]
     rows = tuple((str(t + 1), *(number(float(norm[t])) for norm in norms)) for t in range(run.T))
     return (Table(("Step", *(rf"$\Vert \nabla {latex(name)} \Vert$" for name in run.cell.states)), rows),)
 

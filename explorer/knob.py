@@ -18,6 +18,7 @@ from engine.given import shown
 from engine.names import written
 from explorer import model as models
 from explorer.model import Array, Model
+from explorer.numbers import number
 
 VALUES: Final = 41
 _MIDDLE: Final = VALUES // 2
@@ -146,27 +147,48 @@ def _steps(many: int, centre: float) -> tuple[float, ...]:
 
 
 def title(model: Model, turn: Turn) -> str:
-    """What is turned, in words."""
+    """What is turned, in words: the name of what `written_value` gives. The only entry of an array is called as the array is."""
     name = written(turn.of)
     if turn.kind == "step":
         return "Step that carries the loss"
     if turn.kind == "entry":
-        return f"Entry {', '.join(str(i + 1) for i in turn.index)} of {name}"
+        only = models.parameters(model)[turn.of].size == 1
+        return name if only else f"Entry {', '.join(str(i + 1) for i in turn.index)} of {name}"
     if turn.kind == "added":
-        return f"Added to {name}" if _common(model, turn.of) is None else f"Value of {name}"
+        return f"Added to {name}" if common(model, turn.of) is None else f"Value of {name}"
     return "Scale of the input x" if turn.of == "x" else f"{KINDS[turn.kind].capitalize()} of {name}"
 
 
-def labels(model: Model, turn: Turn) -> tuple[str, ...]:
-    """The values as they are written: radius and norm as such; of a vector that is the same throughout, its entries."""
-    found, sign = np.array(values(model, turn)), ""
-    if turn.kind in ("radius", "norm"):
-        found = np.abs(found) * size(model, turn)
+def units(model: Model, turn: Turn) -> tuple[float, float]:
+    """How the number is written, wherever it is: factor · number + origin.
+
+    A spectral radius and a norm are written as such, not as the factor of the array; of a vector whose entries are all the
+    same not what is added to them is written, but their value.
+    """
     if turn.kind == "added":
-        common = _common(model, turn.of)
-        sign = "+" if common is None else ""
-        found = found + (common or 0) * models.turned(model, turn.of)[0]
-    return tuple(f"{value:{sign}.4g}".replace("-", "−") for value in (found + 0.0).tolist())
+        return 1.0, (common(model, turn.of) or 0.0) * models.turned(model, turn.of)[0]
+    return size(model, turn), 0.0
+
+
+def written_value(model: Model, turn: Turn, value: float) -> float:
+    """The number as it is written, from the one that is turned."""
+    factor, origin = units(model, turn)
+    return factor * value + origin
+
+
+def from_written(model: Model, turn: Turn, value: float) -> float:
+    """The number that is turned, from the one that is written."""
+    factor, origin = units(model, turn)
+    return (value - origin) / factor
+
+
+def labels(model: Model, turn: Turn) -> tuple[str, ...]:
+    """The values as they are written; what is added to a vector with its sign."""
+    found = [written_value(model, turn, value) for value in values(model, turn)]
+    if turn.kind in ("radius", "norm"):
+        found = [abs(value) for value in found]
+    signed = turn.kind == "added" and common(model, turn.of) is None
+    return tuple("+" * (signed and value >= 0) + number(value) for value in found)
 
 
 def at(model: Model, turn: Turn, value: float) -> Model:
@@ -237,7 +259,7 @@ def _size(plain: Model, of: str, kind: str) -> float:
     return float(np.abs(np.linalg.eigvals(array)).max() if kind == "radius" else np.linalg.norm(array, 2))
 
 
-def _common(model: Model, of: str) -> float | None:
+def common(model: Model, of: str) -> float | None:
     """The one number that all entries of a vector are, before it is turned."""
     array = base(model, of)
     return float(array[0]) if (array == array[0]).all() else None

@@ -561,10 +561,19 @@ def with_setting(model: Model, name: str, value: Value) -> Model:
 
 
 def with_size(model: Model, name: str, units: int) -> Model:
-    """A model with one hidden size changed, that of the class whose first name it is."""
-    if name not in (members[0] for members in structure(model).hidden):
-        raise ValueError(f"{shown(name)} has no size of its own; there are {', '.join(sizes(model))}")
-    return changed(model, sizes=chosen_sizes(structure(model), dict(model.sizes) | {name: units}))
+    """A model with one hidden size changed, that of the class of which the name is a member."""
+    return changed(
+        model, sizes=chosen_sizes(structure(model), dict(model.sizes) | {sized(structure(model), name): units})
+    )
+
+
+def sized(cell: Cell, name: str) -> str:
+    """The name under which a hidden size is kept: the first of its class. Raises ValueError for what has no such size."""
+    for members in cell.hidden:
+        if name in members:
+            return members[0]
+    known = ", ".join(members[0] for members in cell.hidden) or "none"
+    raise ValueError(f"{shown(name)} has no size of its own; sizes that can be chosen: {known}")
 
 
 def with_override(model: Model, name: str, scheme: Scheme | None) -> Model:

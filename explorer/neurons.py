@@ -13,6 +13,7 @@ import engine
 from engine import Run
 from engine.names import Symbol
 from engine.neurons import MAX_NEURONS, count, forms, neuron_of
+from explorer import samples
 from explorer.grid import curve, grid
 from explorer.scene import Scene, marks, written
 from explorer.state import View
@@ -72,11 +73,6 @@ class Neurons(Scene):
         return replace(parts, index=",".join(filter(None, [parts.index, str(int(self.unit[i]) + 1)])))
 
 
-def sample_of(run: Run, view: View) -> int:
-    """The sample whose numbers are shown, from 0: the first where the view has all of them."""
-    return view.sample - 1 if 1 <= view.sample <= run.B else 0
-
-
 def window(run: Run, view: View, width: int = 1000) -> tuple[int, int]:
     """The first and the last step that are drawn: those of the view as far as there is room for so many neurons, else as
     many of the last as can be read in so many pixels, or as many from the selected one on if it is not among them."""
@@ -111,7 +107,7 @@ def neurons(
     """
     view = view or View()
     first, last = window(run, view, width)
-    sample = sample_of(run, view)
+    sample = samples.one(run, view.sample)
     graph = engine.neurons(run, first, last, sample, merged=True)
     place = _layout(run, first, last)
     names = place.names

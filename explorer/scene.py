@@ -15,6 +15,7 @@ from engine import Cell, Run, explain
 from engine.explain import Message
 from engine.names import Symbol, symbol
 from engine.operations import FUNCTIONS
+from explorer import samples
 from explorer.grid import Grid, curve, grid, railed
 from explorer.state import View
 
@@ -192,7 +193,7 @@ def turned(runs: Iterable[Run], view: View, first: int, last: int) -> tuple[Arra
     magnitude, norm = [], []
     for run in runs:
         magnitude.append(measured(run, view, first, last))
-        norm.append(magnitudes(run.grad[earliest(run.cell)][:1, _sample(run, view)])[0])
+        norm.append(magnitudes(run.grad[earliest(run.cell)][:1, samples.span(run, view.sample)])[0])
     with np.errstate(divide="ignore"):
         return np.stack(magnitude), np.log10(norm)
 
@@ -301,7 +302,7 @@ def path(run: Run, view: View) -> tuple[Message, ...]:
     first = 1 - (len(run.initial[name]) if name in run.initial else 0)
     if name not in run.grad or not first <= t <= run.T:
         return ()
-    return explain.path(run, name, t, _sample(run, view).start or 0, loss if max(t, 1) <= loss <= run.T else None)
+    return explain.path(run, name, t, samples.one(run, view.sample), loss if max(t, 1) <= loss <= run.T else None)
 
 
 def _walked(run: Run, view: View, places: dict[tuple[Any, Any, int], int]) -> tuple[Array, int | None]:
@@ -463,7 +464,7 @@ def _messages(run: Run, view: View, place: Grid, first: int, last: int) -> Array
             for read, message in run.messages(target, steps):
                 if (i := row.get((read.name, target, read.lag, read.argument))) is not None:
                     parameter = read.name in run.parameters
-                    norms[i, here] = magnitudes(message if parameter else message[:, _sample(run, view)])
+                    norms[i, here] = magnitudes(message if parameter else message[:, samples.span(run, view.sample)])
     return norms
 
 
@@ -512,7 +513,7 @@ _Arrays: TypeAlias = tuple[Array, Array | None, Array | None]
 
 
 def _arrays(run: Run, view: View, name: str, first: int, last: int) -> _Arrays:
-    span, sample = slice(first - 1, last), _sample(run, view)
+    span, sample = slice(first - 1, last), samples.span(run, view.sample)
     if name == "y":
         value = run.y[span, sample]
         if value.ndim == 2:  # a class is no magnitude
@@ -531,7 +532,7 @@ def _initial(cell: Cell, first: int) -> list[tuple[str, int]]:
 
 
 def _initial_arrays(run: Run, view: View, name: str, t: int) -> _Arrays:
-    sample = _sample(run, view)
+    sample = samples.span(run, view.sample)
     place = slice(t - 1, t or None)  # the last row is t = 0
     value, gradient = run.initial[name][place, sample], run.initial_grad[name][place, sample]
     return value, gradient, {"gradient": gradient, "value": value}.get(view.lens)
@@ -542,10 +543,6 @@ def _parameter_arrays(run: Run, view: View, name: str, gradient: Array) -> _Arra
     gradient = gradient.reshape(len(gradient), 1, -1)
     value = np.broadcast_to(run.parameters[name].reshape(1, 1, -1), gradient.shape)
     return value, gradient, {"gradient": gradient, "value": value}.get(view.lens)
-
-
-def _sample(run: Run, view: View) -> slice:
-    return slice(view.sample - 1, view.sample) if 1 <= view.sample <= run.B else slice(None)
 
 
 def _magnitude(measure: str, value: Array, gradient: Array | None, shown: Array | None) -> tuple[Array]:

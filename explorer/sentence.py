@@ -21,7 +21,8 @@ from engine import Run, names
 from engine.operations import FUNCTIONS
 from engine.run import Overflow
 from engine.schedule import Affine, Elementwise, Operand, schedule
-from explorer.figures.text import power
+from explorer import samples
+from explorer.numbers import power
 from explorer.vanishing import threshold
 
 Array: TypeAlias = NDArray[np.float64]
@@ -193,7 +194,7 @@ def facts(run: Run, sample: int = 0, name: str | None = None) -> Facts:
     if name is not None and name not in run.cell.states:
         raise ValueError(f"{name!r} is no state of {run.cell.name}; states: {', '.join(run.cell.states) or 'none'}")
     chosen = _samples(run, sample)
-    only = sample if 1 <= sample <= run.B else 0
+    only = samples.shown(run, sample)
     found = Facts("zero", samples=len(chosen), of=run.B, sample=only)
     counting = np.flatnonzero((run.weights[:, chosen] != 0).any(axis=1)) + 1
     found = replace(found, losses=len(counting))
@@ -216,7 +217,7 @@ def facts(run: Run, sample: int = 0, name: str | None = None) -> Facts:
 
 def _samples(run: Run, sample: int) -> list[int]:
     """Which samples are looked at: one, or as many of the first as do not take too long."""
-    if 1 <= sample <= run.B:
+    if samples.shown(run, sample):
         return [sample - 1]
     most = max(1, _NUMBERS // (run.T * sum(run.sizes.values())))
     return list(range(min(run.B, most)))

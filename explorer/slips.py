@@ -73,8 +73,8 @@ class Slip:
 
 @dataclass(frozen=True)
 class Case:
-    """A slip, tested: the run and whether it is the user's, what is asked, both formulas in LaTeX and what came of"
-    " them.
+    """A slip, tested: the run and whether it is the user's, what is asked, both formulas in LaTeX and what came of
+    them.
 
     text, right_text   the formulas as they are typed; text is "" where the claim is no formula
     """
@@ -322,8 +322,8 @@ def _tested(slip: Slip, form: Form, run: Run, sample: int, own: bool) -> Case | 
 
 
 def settled(run: Run, asked: Asked | None) -> Asked:
-    """What is asked, as far as the network has it: its first state at the last step if nothing is, the nearest step"
-    " there is."""
+    """What is asked, as far as the network has it: its first state at the last step if nothing is, the nearest step
+    there is."""
     cell = run.cell
     first = (*cell.states, *cell.nodes)[0]
     if asked is None:
@@ -340,8 +340,8 @@ def settled(run: Run, asked: Asked | None) -> Asked:
 
 
 def names(run: Run, kind: str) -> list[str]:
-    """What there is a formula of: for a gradient nodes, the input and parameters; else nodes, and values of the"
-    " input."""
+    """What there is a formula of: for a gradient nodes, the input and parameters; else nodes, and values of the
+    input."""
     nodes = list(run.cell.nodes)
     if kind == "jacobian":
         return nodes

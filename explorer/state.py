@@ -1,6 +1,6 @@
 """The whole screen as one frozen value, and the same as the query of a link.
 
-In the link stands what differs from the default, under short names: `?cell=lstm&task=adding&steps=50&n.s=16&loss=last`.
+In the link stands what differs from the default, under short names: `?cell=lstm&task=adding&steps=50&n.h=16&loss=last`.
 Each value is checked; one that is not allowed gives way to the default, with a message.
 """
 
@@ -175,7 +175,7 @@ class View:
     knob: Turn | None = None
     edges: str = "nothing"
     picture: str = "live"
-    scale: str = "viridis"
+    scale: str = theme.USUAL
     state: str = ""
     parameter: str = ""
     spread: str = "none"
@@ -744,9 +744,7 @@ class _Reading:
         sizes = {key: self.left.pop(key) for key in [key for key in self.left if key.startswith("n.")][:_MOST_KEYS]}
         try:
             made = engine.parse(unpacked(packed_text), OWN)
-            numbers = {key.removeprefix("n."): _whole(text) for key, text in sizes.items()}
-            if unknown := numbers.keys() - {members[0] for members in made.hidden}:
-                raise ValueError(f"{shown(min(unknown))} has no size of its own in it")
+            numbers = {models.sized(made, key.removeprefix("n.")): _whole(text) for key, text in sizes.items()}
             self.state = self.model(text=made.text, sizes=models.chosen_sizes(made, numbers))
         except ValueError as error:
             self.tell("eq", packed_text, error)

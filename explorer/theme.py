@@ -30,7 +30,8 @@ SCALES: Final[Mapping[str, tuple[str, ...]]] = {
         "#8d8d8d", "#979797", "#a2a2a2", "#acacac", "#b7b7b7", "#c1c1c1", "#cccccc",
     ),
 }  # fmt: skip
-SCALE: Final = SCALES["viridis"]
+#: The scale that is used unless another is chosen.
+USUAL: Final = "viridis"
 ALARM: Final = "#d62839"
 
 #: Role of a node -> its shape in the picture.
@@ -107,19 +108,19 @@ def enlargement(pixels: int) -> float:
     return round(min(max(pixels / 1000, 1.15), 1.8), 2)
 
 
-def colorscale(scale: str = "viridis") -> list[list[object]]:
+def colorscale(scale: str) -> list[list[object]]:
     """A scale as plotly takes it."""
     colours = SCALES[scale]
     return [[i / (len(colours) - 1), colour] for i, colour in enumerate(colours)]
 
 
-def colour_at(share: float, scale: str = "viridis") -> str:
+def colour_at(share: float, scale: str) -> str:
     """The colour of a scale nearest to `share`, 0 to 1; beyond, that of the end."""
     colours = SCALES[scale]
     return colours[round(min(max(share, 0.0), 1.0) * (len(colours) - 1))]
 
 
-def on(share: float, scale: str = "viridis") -> str:
+def on(share: float, scale: str) -> str:
     """Black or white, whichever is read better on the colour of the scale at `share` (0 to 1)."""
     colour = colour_at(share, scale)
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))

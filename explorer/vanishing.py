@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import engine
 from engine import Run
 from engine.operations import FUNCTIONS
+from explorer import samples
 
 Array = NDArray[Any]
 
@@ -28,16 +29,11 @@ MAX_CELLS: Final = 2**24  # numbers of a triangle with all samples, at most: 134
 MOST: Final = 60  # cells along a side of a triangle that is drawn
 
 
-def samples(run: Run, sample: int) -> slice:
-    """Those samples that a number stands for."""
-    return slice(sample - 1, sample) if 1 <= sample <= run.B else slice(None)
-
-
 def alone(run: Run, sample: int) -> Run:
     """One sample of a run (counted from 1; 0 is the first) as a run, with the very gradients that it has in the whole."""
     if run.B == 1:
         return run
-    own = slice(max(sample, 1) - 1, max(sample, 1)) if sample <= run.B else slice(0, 1)
+    own = slice(samples.one(run, sample), samples.one(run, sample) + 1)
     return engine.run(
         run.cell,
         run.parameters,
@@ -60,7 +56,7 @@ def together(log: Array) -> Array:
 
 def log_norm(run: Run, name: str, sample: int = 0) -> Array:
     """log10 ‖∇name(t)‖, (T,), right far outside the range of floats."""
-    return together(engine.log_grad_norm(run, name)[:, samples(run, sample)])
+    return together(engine.log_grad_norm(run, name)[:, samples.span(run, sample)])
 
 
 def log_bound(run: Run, name: str, sample: int = 0) -> Array | None:
@@ -74,7 +70,7 @@ def log_bound(run: Run, name: str, sample: int = 0) -> Array | None:
         return None
     inner = _behind(run, name)
     direct = np.zeros(run.T)
-    chosen = samples(run, sample)
+    chosen = samples.span(run, sample)
     for route in engine.routes(run, name):
         if route.target is None or route.read is None or route.read.name != name or route.target not in inner:
             direct += np.sqrt(np.square(route.norm[:, chosen]).sum(axis=1))
@@ -101,7 +97,7 @@ def loss_norms(run: Run, name: str, sample: int = 0) -> Array:
 
     Of all samples together where these are not too many (`MAX_CELLS`), else of the first.
     """
-    whole = not 1 <= sample <= run.B and run.T**2 * run.B <= MAX_CELLS
+    whole = not samples.shown(run, sample) and run.T**2 * run.B <= MAX_CELLS
     norms = engine.by_loss_norm(run if whole else alone(run, sample), name).astype(np.float64)
     with np.errstate(all="ignore"):
         largest = norms.max(axis=2)
@@ -174,7 +170,7 @@ class Slopes:
 
 def slopes(run: Run, name: str, sample: int = 0) -> Slopes:
     """The local derivatives of a node φ(a) along time. Raises ValueError for any other node."""
-    slope = run.slope(name)[:, samples(run, sample)].reshape(run.T, -1).astype(np.float64)
+    slope = run.slope(name)[:, samples.span(run, sample)].reshape(run.T, -1).astype(np.float64)
     with np.errstate(all="ignore"):
         return Slopes(np.quantile(slope, QUANTILES, axis=1), (np.abs(slope) < threshold(run, name)).mean(axis=1))
 

@@ -196,7 +196,7 @@ def test_numbers_that_are_one_do_not_go_together() -> None:
 def test_a_surface_has_numbers_at_first_and_where_its_own_are_gone() -> None:
     assert cliff.sides(cliff.settled(PRESET.model, Cliff())) == (W, B)
     chosen = cliff.settled(model_of("lstm"), Cliff())
-    assert [cliff.title(model_of("lstm"), turn) for turn in cliff.sides(chosen)] == [
+    assert [knob.title(model_of("lstm"), turn) for turn in cliff.sides(chosen)] == [
         "Spectral radius of W_f",
         "Value of b_f",
     ]
@@ -392,6 +392,7 @@ def test_the_side_bar_says_the_same_on_every_page(new_page) -> None:
         page.get_by_role("heading", name="Unrolled" if name == "Network" else name, exact=True).wait_for()
         settle(page)
         assert page.get_by_label("Steps", exact=True).input_value() == "3"
+        assert "n.h=5" in page.url  # the size of h and s, under either name
         cell = page.get_by_role("combobox", name=re.compile(r"Cell$|Cell\."))
         assert "LSTM of the book" in (cell.get_attribute("aria-label") or "") + cell.input_value()
 

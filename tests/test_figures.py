@@ -87,7 +87,7 @@ def test_what_is_not_finite_is_red_and_nothing_else_is() -> None:
     ]
     assert len(red) == 1
     assert {"infinite", "not a number"} & {trace.name for trace in figure.data}
-    assert theme.ALARM not in theme.SCALE
+    assert theme.ALARM not in sum(theme.SCALES.values(), ())
 
 
 @pytest.mark.parametrize("lens", ["gradient", "value", "slope"])
@@ -267,8 +267,8 @@ def test_names_are_written_as_mathematics(name, written) -> None:
 
 
 def test_text_on_a_colour_can_be_read() -> None:
-    assert theme.on(0) == "#ffffff"
-    assert theme.on(1) == "#000000"
+    assert theme.on(0, theme.USUAL) == "#ffffff"
+    assert theme.on(1, theme.USUAL) == "#000000"
 
 
 def test_the_scale_is_even_to_the_eye() -> None:
@@ -276,6 +276,6 @@ def test_the_scale_is_even_to_the_eye() -> None:
         red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
         return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
 
-    steps = np.diff([lightness(colour) ** (1 / 3) for colour in theme.SCALE])
+    steps = np.diff([lightness(colour) ** (1 / 3) for colour in theme.SCALES[theme.USUAL]])
     assert (steps > 0).all()
     assert steps.max() < 3 * steps.min()

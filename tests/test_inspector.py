@@ -162,11 +162,11 @@ def test_edges_have_the_colours_of_the_scale() -> None:
 
 
 def test_strips_hold_every_number() -> None:
-    html = inspector.strip(np.array([0.0, 1e-9, -1.0, np.inf, np.nan]), -3, 1, "viridis")
+    html = inspector.strip(np.array([0.0, 1e-9, -1.0, np.inf, np.nan]), -3, 1, theme.USUAL)
     assert html.count("<span") == 5
     assert html.count(theme.ALARM) == 2
     assert "transparent" in html
-    assert theme.SCALE[0] in html
+    assert theme.SCALES[theme.USUAL][0] in html
 
 
 def test_a_vector_in_a_line() -> None:

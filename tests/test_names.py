@@ -21,7 +21,7 @@ NAMES = {
     "W_f": ("W_{f}", "W_f"),
     "b_y_hat": (r"\hat{b}_{y}", "b̂_y"),
     "y_hat_2": (r"\hat{y}_{2}", "ŷ₂"),
-    "w_3_1": ("w_{3,1}", "w_3,1"),
+    "w_3_1": ("w_{3,1}", "w_3_1"),
     "h1": ("h_{1}", "h₁"),
     "W12": ("W_{12}", "W₁₂"),
     "phi2": (r"\phi_{2}", "φ₂"),
@@ -34,10 +34,12 @@ NAMES = {
     "gate1": (r"\mathit{gate1}", "gate1"),
     "gate_in": (r"\mathit{gate}_{\mathit{in}}", "gate_in"),
     "h_tanh": (r"h_{\tanh}", "h_tanh"),
-    "s_sigmoid_2": (r"s_{\sigma,2}", "s_σ,2"),
+    "s_sigmoid_2": (r"s_{\sigma,2}", "s_σ_2"),
     "hat": (r"\mathit{hat}", "hat"),
     "é": ("é", "é"),
     "ж_2": ("ж_{2}", "ж₂"),
+    "gate_in_1": (r"\mathit{gate}_{\mathit{in},1}", "gate_in_1"),
+    "hidden_state_new": (r"\mathit{hidden}_{\mathit{state},\mathit{new}}", "hidden_state_new"),
 }
 
 

@@ -57,7 +57,7 @@ LAYERS = {
     """,
     "explorer": """
         __init__
-        model theme grid glossary mathml markdown
+        model theme grid glossary mathml markdown numbers samples
         knob
         cliff slips
         state
@@ -203,3 +203,12 @@ def test_the_first_start_asks_nothing_and_opens_the_browser(tmp_path):
             time.sleep(0.1)
         assert (tmp_path / "opened").read_text().strip() == server.url
         assert complaints(server) == []
+
+
+def test_no_docstring_has_the_end_of_a_string_within_it():
+    """A mechanical wrap once left quotation marks at the ends of lines, which help() shows."""
+    for path in (*ROOT.glob("engine/**/*.py"), *ROOT.glob("explorer/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node, clean=False) or ""
+                assert not re.search(r'\S"\n\s*" ', text), (path, text)

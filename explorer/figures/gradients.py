@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine import Run
 from engine.names import symbol
-from explorer import theme
+from explorer import samples, theme
 from explorer.figures import sheet, text
 from explorer.scene import magnitudes
 
@@ -23,7 +23,7 @@ def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
     A gradient of exactly 0 stands as a ring at the lower edge, one that is not finite in red at the upper.
     """
     colours = theme.PALETTES[palette]
-    chosen = slice(sample - 1, sample) if 1 <= sample <= run.B else slice(None)
+    chosen = samples.span(run, sample)
     lines = list(_over_time(run, chosen) if run.cell.states else _over_nodes(run, chosen))
     norms = np.concatenate([norm for *_, norm in lines])
     usable = norms[np.isfinite(norms) & (norms > 0)]

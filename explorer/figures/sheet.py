@@ -80,16 +80,6 @@ def clickable(figure: go.Figure) -> go.Figure:
     return figure
 
 
-def power_of(log: float) -> str:
-    """A number that may be no float, from its log10: 3.2·10⁻⁹⁹⁹."""
-    if not np.isfinite(log):
-        return "0" if log < 0 else "∞" if log > 0 else "nan"
-    exponent = int(np.floor(log))
-    if abs(exponent) < 300:
-        return text.number(float(10.0**log))
-    return f"{10 ** (log - exponent):.2f}·{text.power(exponent)}"
-
-
 def finite(values: NDArray[Any]) -> NDArray[Any]:
     """Those of the numbers that are finite."""
     flat = np.asarray(values, float).ravel()

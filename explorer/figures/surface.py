@@ -26,7 +26,7 @@ def surface(
     here: Pair,
     descent: Descent | None = None,
     palette: str = "light",
-    scale: str = "viridis",
+    scale: str = theme.USUAL,
     picture: str = "map",
 ) -> go.Figure:
     """The loss over two numbers, called `titles`, with the place where the network stands.
@@ -138,7 +138,8 @@ def _said(found: Surface, names: tuple[str, ...]) -> list[list[str]]:
     """What is read at each point of the grid."""
     return [
         [
-            f"{names[0]} = {a:.4g}<br>{names[1]} = {u:.4g}<br><i>L</i> = {text.number(loss)}<br>‖∇‖ = {text.number(steep)}"
+            f"{names[0]} = {text.number(a)}<br>{names[1]} = {text.number(u)}<br>"
+            f"<i>L</i> = {text.number(loss)}<br>‖∇‖ = {text.number(steep)}"
             for a, loss, steep in zip(found.across.tolist(), losses, steeps, strict=True)
         ]
         for u, losses, steeps in zip(found.up.tolist(), found.loss.tolist(), found.steep.tolist(), strict=True)

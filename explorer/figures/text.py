@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import math
 
-from engine.names import Symbol, written
+from engine.names import Symbol, parts_of, written
 from explorer import theme
+from explorer.numbers import from_exponent, number, power
 
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+__all__ = ["at", "escaped", "from_exponent", "number", "power", "symbol", "width"]
 
 
 def symbol(parts: Symbol) -> str:
@@ -18,8 +18,8 @@ def symbol(parts: Symbol) -> str:
         letter = f"<i>{escaped(written(f'{parts.letter}_{parts.accent}' if parts.accent else parts.letter))}</i>"
     if parts.index is None:
         return letter
-    words = [theme.FUNCTIONS.get(word) or written(word) for word in parts.index.split(",")]
-    return f"{letter}<sub>{escaped(','.join(words))}</sub>"
+    index = parts_of(parts.index, lambda word: theme.FUNCTIONS.get(word) or written(word))
+    return f"{letter}<sub>{escaped(index)}</sub>"
 
 
 def width(parts: Symbol) -> float:
@@ -31,30 +31,6 @@ def width(parts: Symbol) -> float:
 def at(text: str, t: int) -> str:
     """A symbol with its step, h<sup>(3)</sup>."""
     return f"{text}<sup>({t})</sup>".replace("-", "−")
-
-
-def power(exponent: int) -> str:
-    """10 to a whole number: 10⁻⁶; 1 is 1."""
-    return "1" if exponent == 0 else "10" if exponent == 1 else f"10{str(exponent).translate(_SUPERSCRIPTS)}"
-
-
-def number(value: float) -> str:
-    """A number to four digits: 0.05126, 3.2·10⁻⁹."""
-    if not math.isfinite(value):
-        return "nan" if math.isnan(value) else "∞" if value > 0 else "−∞"
-    if value == 0:
-        return "0"
-    if abs(value) >= 1e-4 and "e" not in (plain := f"{value:.4g}"):
-        return plain.replace("-", "−")
-    digits, exponent = f"{value:.2e}".split("e")
-    return f"{digits}·{power(int(exponent))}".replace("-", "−")
-
-
-def from_exponent(exponent: float) -> str:
-    """10 to any number to four digits, also where that is no float: 3.2·10⁻⁹, 10⁻⁵¹²."""
-    if not math.isfinite(exponent) or abs(exponent) < 300:
-        return "0" if exponent == -math.inf else number(10**exponent)
-    return power(round(exponent))
 
 
 def escaped(text: str) -> str:

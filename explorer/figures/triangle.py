@@ -32,7 +32,7 @@ def triangle(
     palette: str = "light",
     sample: int = 0,
     span: tuple[int, int] = (-5, 1),
-    scale: str = "viridis",
+    scale: str = theme.USUAL,
     chosen: tuple[int, int] | None = None,
     width: int = 1000,
 ) -> go.Figure:

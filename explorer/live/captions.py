@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from engine.cell import Cell
 from engine.equations import Apply, Expression, Name, Number
-from engine.names import Symbol, written
+from engine.names import Symbol, parts_of, written
 from engine.operations import LOSSES
 from explorer import theme
 from explorer.scene import Scene
@@ -116,8 +116,11 @@ def drawn(parts: Symbol) -> tuple[str, bool, str]:
     """A symbol as it is drawn: its letter with the accent, whether that is in italics, and its index."""
     function = theme.FUNCTIONS.get(parts.letter)
     letter = function or written(f"{parts.letter}_{parts.accent}" if parts.accent else parts.letter)
-    words = parts.index.split(",") if parts.index else []
-    return letter, function is None, ",".join(theme.FUNCTIONS.get(word) or written(word) for word in words)
+    return (
+        letter,
+        function is None,
+        parts_of(parts.index or "", lambda word: theme.FUNCTIONS.get(word) or written(word)),
+    )
 
 
 def plain(parts: Symbol) -> str:

@@ -30,7 +30,7 @@ Array = NDArray[Any]
 
 #: Shades of the scale, four from each of its colours to the next. Behind them come the looks of the marks from ZERO to
 #: NONE, and then that of a node which the sweep has not yet reached.
-SHADES: Final = 4 * (len(theme.SCALE) - 1) + 1
+SHADES: Final = 4 * (len(theme.SCALES[theme.USUAL]) - 1) + 1
 BLANK: Final = SHADES - 1 + len(Mark)
 
 #: With more nodes than this a node says its norms only; the first numbers of all vectors would outweigh the picture.
@@ -138,12 +138,12 @@ def encode_strip(scene: Scene, magnitude: Array, event: int = 0) -> bytes:
         "most": room(len(scene.names)),
         "selected": [scene.names.index(node[0]), node[1]] if node is not None and there else None,
         "quantity": scene.view.quantity,
-        "palettes": {name: palette(name) for name in theme.PALETTES},
+        "palettes": {name: palette(name, scene.view.scale) for name in theme.PALETTES},
         "font": theme.FONT,
         "event": event,
     }
     looked = looks(magnitude, marks(magnitude, *ends), *ends)
-    return _packed(header, {"look": looked.reshape(-1), "magnitude": _short(magnitude)})
+    return _packed(header, {"look": looked.reshape(-1), "magnitude": _read(magnitude)})
 
 
 def _packed(header: dict[str, Any], arrays: Mapping[str, Array]) -> bytes:
@@ -198,8 +198,8 @@ def _arrays(scene: Scene, knob: Knob | None) -> dict[str, Array]:
         "t": _small(scene.t),
         "units": _small(scene.units),
         "look": looks(scene.magnitude, scene.mark, scene.low, scene.high),
-        "value": _short(scene.value),
-        "gradient": _short(scene.gradient),
+        "value": _read(scene.value),
+        "gradient": _read(scene.gradient),
         "source": _small(scene.source),
         "target": _small(scene.target),
         "bend": _small(np.searchsorted(np.unique(scene.bend), scene.bend)),
@@ -210,12 +210,12 @@ def _arrays(scene: Scene, knob: Knob | None) -> dict[str, Array]:
     }
     if len(scene.name) <= NUMBERS:
         arrays |= {
-            "value_head": _short(scene.value_head),
-            "gradient_head": _short(scene.gradient_head),
+            "value_head": _read(scene.value_head),
+            "gradient_head": _read(scene.gradient_head),
         }
     if scene.strength is not None:
         arrays |= {
-            "strength": _short(scene.strength),
+            "strength": _read(scene.strength),
             "strength_look": looks(scene.strength, marks(scene.strength, *ends), *ends),
         }
     if knob is not None:
@@ -237,7 +237,7 @@ def looks(magnitude: Array, mark: Array, low: float, high: float) -> Array:
 
 
 @lru_cache
-def palette(name: str, scale: str = "viridis") -> dict[str, Any]:
+def palette(name: str, scale: str) -> dict[str, Any]:
     """The colours of a light or dark page: both are sent, since Python does not hear when the browser changes over."""
     colours = asdict(theme.PALETTES[name])
     return colours | {
@@ -248,7 +248,7 @@ def palette(name: str, scale: str = "viridis") -> dict[str, Any]:
     }
 
 
-def tints(name: str, scale: str = "viridis") -> tuple[tuple[str, str, str], ...]:
+def tints(name: str, scale: str) -> tuple[tuple[str, str, str], ...]:
     """Fill, outline and text of every look, each followed by the same faded; so look k has the places 2k and 2k + 1."""
     colours, ends = theme.PALETTES[name], (theme.SCALES[scale][0], theme.SCALES[scale][-1])
     plain = [
@@ -291,11 +291,9 @@ def _small(array: Array) -> Array:
     return array.astype(kind.newbyteorder("<"))
 
 
-def _short(array: Array) -> Array:
-    """The same numbers as float32, which is more than is read of them; as float64 where some lie outside its range."""
-    size = np.abs(array[np.isfinite(array) & (array != 0)])
-    fits = size.min(initial=1.0) > 1e-37 and size.max(initial=1.0) < 1e38
-    return array.astype("<f4" if fits else "<f8")
+def _read(array: Array) -> Array:
+    """Numbers that are read in the picture, to the bit: rounded once more they could read otherwise than on the page."""
+    return array.astype("<f8")
 
 
 def _filled(data: bytes) -> bytes:

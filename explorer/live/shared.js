@@ -66,13 +66,21 @@ const superscript = (text) => `${text}`.replace(/\d/g, (digit) => SUPERSCRIPTS[d
 const signed = (value) => `${value}`.replace("-", "−");
 const power = (exponent) => (exponent === 0 ? "1" : exponent === 1 ? "10" : `10${superscript(exponent)}`);
 
-/** A number to four digits: 0.05126, 3.2·10⁻⁹; as figures/text.py writes it. */
+/** A number to four digits: 0.05126, 3.2·10⁻⁹; as numbers.py writes it. */
 function number(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "∞" : "−∞";
-  const size = Math.abs(value);
-  if (size === 0 || (size >= 1e-4 && size < 1e5)) return signed(Number(value.toPrecision(4)));
-  const [digits, exponent] = value.toExponential(2).split("e");
-  return signed(`${digits}·${power(+exponent)}`);
+  if (value === 0) return "0";
+  const [digits, exponent] = rounded(value, 3);
+  if (exponent < 4 && Math.abs(value) >= 1e-4) return signed(Number(`${digits}e${exponent}`));
+  const [few, power10] = rounded(value, 2);
+  return signed(`${few}·${power(power10)}`);
+}
+
+/** Mantissa and exponent with so many decimals; a tie goes to the even digit, as in Python. Of no double are 60 digits too few. */
+function rounded(value, decimals) {
+  const [digits, exponent] = value.toExponential(decimals).split("e"), exact = value.toExponential(60);
+  const kept = exact.slice(0, exact.indexOf(".") + 1 + decimals), rest = exact.slice(kept.length, exact.indexOf("e"));
+  return [/^50*$/.test(rest) && /[02468]$/.test(kept) ? kept : digits, Number(exponent)];
 }
 
 function element(tag, text = "", style = "") {

@@ -139,10 +139,10 @@ def sides(state: State, chosen: Cliff) -> None:
 
 
 def _titled(model: Model, turn: Turn) -> str:
-    if turn.kind == "entry" and knob.base(model, turn.of).size == 1:
-        return written(turn.of)
-    name = "the input x" if turn.of == "x" else written(turn.of)
-    return f"{KINDS[turn.kind]} of {name}" if turn.kind != "added" else f"added to {name}"
+    words = knob.title(model, turn)
+    if turn.kind == "entry":
+        return words if knob.base(model, turn.of).size == 1 else f"{KINDS[turn.kind]} of {written(turn.of)}"
+    return words[0].lower() + words[1:]
 
 
 def _turned(name: str, state: State, turn: Turn) -> State:
@@ -222,7 +222,7 @@ def descend(state: State, chosen: Cliff) -> None:
 
 def outcome(model: Model, chosen: Cliff, steps: Descent) -> None:
     """The loss here and after either step, and the steps to be taken."""
-    names = [cliff.title(model, turn) for turn in cliff.sides(chosen)]
+    names = [knob.title(model, turn) for turn in cliff.sides(chosen)]
     here, after, clipped = st.columns(3)
     here.metric("Loss here", number(steps.loss), border=True)
     here.caption(
@@ -266,7 +266,7 @@ def across(state: State, chosen: Cliff, run: Run, palette: str) -> None:
     """The cut through the surface where the network stands."""
     side = list(CUTS)[::-1].index(chosen.cut)
     turns, place = cliff.sides(chosen), cliff.here(state.model, chosen)
-    names = [cliff.title(state.model, turn) for turn in turns]
+    names = [knob.title(state.model, turn) for turn in turns]
     try:
         found = _cut(state.model, Cliff(*turns, *cliff.ranges(chosen), cut=chosen.cut), run)
     except ValueError as error:
@@ -300,7 +300,7 @@ def fill(
     """The surface: what there is of it at once; then, where that takes longer, coarse and then fine, in portions."""
     picture, progress, said = places
     model = state.model
-    titles = (cliff.title(model, cliff.sides(chosen)[0]), cliff.title(model, cliff.sides(chosen)[1]))
+    titles = (knob.title(model, cliff.sides(chosen)[0]), knob.title(model, cliff.sides(chosen)[1]))
     fine = cliff.fits(model)
     grids = [FINE] if fine and cliff.portion(model) >= FINE**2 else [COARSE, FINE] if fine else [COARSE]
 

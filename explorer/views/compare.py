@@ -16,7 +16,7 @@ from engine import Run
 from engine.names import latex, written
 from engine.truncation import Truncated
 from explorer import comparison as compare
-from explorer import live, theme
+from explorer import live, samples, theme
 from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
 from explorer.controls import Change, apply, entered, put, show, write_link
 from explorer.course import Course, Reach
@@ -29,7 +29,7 @@ from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.chart import chart, large
 from explorer.views.frame import begin, computed, overflow, sentences
 from explorer.views.inspector import pick
-from explorer.views.network import of_range, of_view, said, sample_of, windowed
+from explorer.views.network import of_range, of_view, said, windowed
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _COLUMN: Final = 260  # pixels from which a column has room beside others
@@ -312,7 +312,8 @@ def words(state: State, column: Column, run: Run | None) -> None:
             else f"All {run.T} steps lie before the first cut: the gradient is whole.",
         )
     else:
-        parts = sentences(column.model, sample_of(state, run), earliest(run.cell) if run.cell.states else "")
+        chosen = samples.shown(run, state.view.sample)
+        parts = sentences(column.model, chosen, earliest(run.cell) if run.cell.states else "")
     for part in parts:
         st.markdown(plain(part))
 

@@ -9,13 +9,13 @@ import streamlit as st
 
 from engine import Run
 from engine.derivation import SECTIONS, Section, derive
-from explorer import export
+from explorer import export, samples
 from explorer.controls import Change, apply, choice, entered, put, show, write_link
 from explorer.figures.text import number
 from explorer.model import Model
 from explorer.state import DETAILS, LEVELS, State
 from explorer.views.frame import begin, computed, overflow
-from explorer.views.network import of_view, sample_of
+from explorer.views.network import of_view
 
 _KEY: Final = "derive"
 
@@ -28,7 +28,7 @@ def page() -> None:
         "From the loss to every gradient of this network, line by line; each line is checked with its numbers.",
     )
     overflow(run)
-    t, sample = step_of(state, run), max(sample_of(state, run), 1)
+    t, sample = step_of(state, run), samples.one(run, state.view.sample) + 1
     _choices(state, run, t, sample)
     _contents(state, run)
     write_link(state)  # before what may take long

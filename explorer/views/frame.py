@@ -11,7 +11,7 @@ from engine import Run
 from engine.checks import Check, check
 from engine.names import written
 from explorer import model as models
-from explorer import sentence
+from explorer import samples, sentence
 from explorer.controls import controls, current, tell_problems
 from explorer.course import Course, course
 from explorer.figures.text import number
@@ -68,6 +68,8 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
             st.caption(words)
     tell_problems()
     run = computed(state.model)
+    if words := samples.missing(run, state.view.sample):
+        st.info(words)
     heading.metric("Loss $L$", number(run.loss), width=130, help="The sum over the steps that count.")
     with heading:
         if not state.view.present:

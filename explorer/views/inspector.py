@@ -14,7 +14,7 @@ from engine import Run, explain, notation
 from engine.checks import Measured, measured
 from engine.names import latex, written
 from engine.operations import SOFTMAX, Array
-from explorer import export, theme
+from explorer import export, samples, theme
 from explorer.controls import Change, apply, put, show
 from explorer.figures import copies
 from explorer.figures.text import number
@@ -147,11 +147,11 @@ def inspector(state: State, run: Run, palette: str, pixels: int) -> None:
         )
         return
     name, t = node
-    sample = state.view.sample - 1 if 1 <= state.view.sample <= run.B else 0
+    sample = samples.one(run, state.view.sample)
     with st.container(border=True, key="inspector"):
         st.markdown(f"##### {_headed(run, name, t)}")
-        if run.B > 1 and not state.view.sample:
-            st.caption(f"The picture shows all {run.B} samples together; the numbers here are those of sample 1.")
+        if words := samples.told(run, state.view.sample):
+            st.caption(words)
         if name in run.parameters:
             _parameter(state.model, run, name, t, palette)
         elif name == "y":

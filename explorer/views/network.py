@@ -13,7 +13,7 @@ import streamlit as st
 from engine import Run
 from engine.names import latex, written
 from explorer import model as models
-from explorer import theme
+from explorer import samples, theme
 from explorer.controls import apply, choice, entered, put, show, write_link
 from explorer.figures import gradients, graph
 from explorer.figures.text import number
@@ -146,10 +146,10 @@ def lenses(state: State, run: Run) -> None:
             choice(
                 "Sample",
                 range(run.B + 1),
-                lambda sample: str(sample or "all"),
+                lambda number: str(number or "all"),
                 "sample",
-                sample_of(state, run),
-                lambda state, sample: of_view(state, sample=sample),
+                samples.shown(run, view.sample),
+                lambda state, number: of_view(state, sample=number),
             )
     with row.popover("Look"):
         choice(
@@ -198,11 +198,6 @@ def fitted(state: State, _: None) -> State:
     return of_range(state, low, max(high, low + 1))
 
 
-def sample_of(state: State, run: Run) -> int:
-    """The sample that is shown, counted from 1; 0 is all of them."""
-    return state.view.sample if state.view.sample <= run.B else 0
-
-
 # --- the picture -------------------------------------------------------------------------------------------------
 
 
@@ -229,13 +224,13 @@ def drawn(state: State, run: Run) -> Scene:
 
 def said(state: State, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the task has to say at each step: what comes in, and what is asked for."""
-    task, sample = models.task(state.model), 1 if run.B == 1 else sample_of(state, run)
+    task, shown = models.task(state.model), 1 if run.B == 1 else samples.shown(run, state.view.sample)
     labels: tuple[str, ...] = ()
     targets: list[str] = []
-    if run.cell.states and sample:
-        y = task.y[:, sample - 1]
+    if run.cell.states and shown:
+        y = task.y[:, shown - 1]
         targets = [task.classes[c] for c in y] if task.classes else [f"{v + 0.0:.2f}" for v in y[:, 0]]
-        if sample == 1 and task.labels != tuple(map(str, range(1, run.T + 1))):  # those the axis has anyway
+        if shown == 1 and task.labels != tuple(map(str, range(1, run.T + 1))):  # those the axis has anyway
             labels = task.labels
     return labels, tuple(targets)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine import Run, notation
 from engine.names import latex, written
 from engine.neurons import Explanation, Neuron, Term, explained, forms, neuron_of
-from explorer import figures
+from explorer import figures, samples
 from explorer import neurons as layout
 from explorer.controls import Change, apply, put, show
 from explorer.figures.neurons import WIDTHS
@@ -113,7 +113,7 @@ def caption(drawn: layout.Neurons, run: Run, state: State) -> None:
         rf"Width: $|w|$ up to {below}, to {', to '.join(between)}, and above. A weight of 0 is not drawn.",
     ]
     if run.B > 1:
-        said.append(f"The numbers are those of sample {layout.sample_of(run, state.view) + 1} of {run.B}.")
+        said.append(f"The numbers are those of sample {samples.one(run, state.view.sample) + 1} of {run.B}.")
     st.caption(" ".join(said))
 
 
@@ -141,7 +141,7 @@ def neuron(state: State, run: Run, pixels: int) -> None:
     )  # fmt: skip
     if unit:
         with st.container(border=True, key="neuron"):
-            numbers(explained(run, (name, t, unit - 1), layout.sample_of(run, state.view)), run, pixels)
+            numbers(explained(run, (name, t, unit - 1), samples.one(run, state.view.sample)), run, pixels)
 
 
 def numbers(told: Explanation, run: Run, pixels: int) -> None:

@@ -1,5 +1,5 @@
-"""The page of slips: what the texts state and does not hold, tested; and formulas of the reader's own, tested the"
-" same way."""
+"""The page of slips: what the texts state and does not hold, tested; and formulas of the reader's own, tested the
+same way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.names import written
 from engine.notation import matrix, number
 from engine.operations import Array
 from engine.verdict import TOLERANCES, Asked, Kind, Verdict, judge
-from explorer import slips
+from explorer import samples, slips
 from explorer.controls import Change, apply, choice, put, show, write_link
 from explorer.markdown import plain
 from explorer.model import Model
@@ -80,16 +80,11 @@ def page() -> None:
         listed(state, st.selectbox, "slip.box")
         place = st.container()
     with place:
-        slip(state, _case(state.model, state.view.slip, _sample(state, run)), wide)
+        slip(state, _case(state.model, state.view.slip, samples.one(run, state.view.sample)), wide)
     st.divider()
     with st.container(key="formula.own"):
         own(state, run, wide)
     write_link(state)
-
-
-def _sample(state: State, run: Run) -> int:
-    """The sample that is looked at, counted from 0; the first where all are."""
-    return min(max(state.view.sample, 1), run.B) - 1
 
 
 def _viewed(**field: Any) -> Change:
@@ -291,7 +286,7 @@ def question(state: State, run: Run, asked: Asked) -> None:
             help="0 and below are the initial values.",
         )  # fmt: skip
     if run.B > 1 and kind not in ("parameter", "copy"):
-        show("formula.sample", _sample(state, run) + 1)
+        show("formula.sample", samples.one(run, state.view.sample) + 1)
         row.number_input(
             "sample", 1, run.B, st.session_state["formula.sample"], step=1, key="formula.sample", on_change=apply, width=100,
             args=("formula.sample", lambda state, sample: _viewed(sample=sample)(state, None)),
@@ -329,7 +324,7 @@ def tested(state: State, run: Run, asked: Asked, text: str, wide: bool) -> None:
         return
     left = slips.left_side(run, asked)
     equation(left, found.latex(), wide)
-    verdict = _judged(state.model, text, asked, _sample(state, run), found)
+    verdict = _judged(state.model, text, asked, samples.one(run, state.view.sample), found)
     badge(verdict.kind)
     if verdict.place is not None:
         fault(text, verdict.message, *verdict.place)

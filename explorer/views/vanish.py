@@ -16,7 +16,7 @@ from engine import Run, notation
 from engine.expansion import Expansion
 from engine.names import latex, written
 from engine.truncation import Truncated
-from explorer import figures, vanishing
+from explorer import figures, samples, vanishing
 from explorer.controls import Change, apply, choice, entered, put, show, write_link
 from explorer.figures.routes import drawn
 from explorer.figures.singular import singular_values
@@ -30,7 +30,7 @@ from explorer.views import network
 from explorer.views.chart import chart
 from explorer.views.frame import begin, computed, followed, overflow, sentences
 from explorer.views.inspector import clicked, columns, select
-from explorer.views.network import of_view, sample_of
+from explorer.views.network import of_view
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
@@ -49,7 +49,7 @@ def page() -> None:
     )
     overflow(run)
     name = looked_at(state, run)
-    for said in sentences(state.model, sample_of(state, run), name):
+    for said in sentences(state.model, samples.shown(run, state.view.sample), name):
         st.markdown(plain(said))
     _choices(state, run, name)
     _curve(state, run, palette, name)
@@ -111,7 +111,8 @@ def _choices(state: State, run: Run, name: str) -> None:
     if run.B > 1:
         with row.container(width=120):
             choice(
-                "Sample", range(run.B + 1), lambda sample: str(sample or "all"), "vanish.sample", sample_of(state, run),
+                "Sample", range(run.B + 1), lambda sample: str(sample or "all"), "vanish.sample",
+                samples.shown(run, state.view.sample),
                 lambda state, sample: of_view(state, sample=sample),
             )  # fmt: skip
     if run.B > 1 and name:
@@ -127,7 +128,7 @@ def _choices(state: State, run: Run, name: str) -> None:
 
 def _curve(state: State, run: Run, palette: str, name: str) -> None:
     """The decay along time; of a network without memory, along its layers."""
-    sample = sample_of(state, run)
+    sample = samples.shown(run, state.view.sample)
     if not name:
         st.markdown("##### Gradient along the flow")
         chart(
@@ -221,7 +222,7 @@ def _losses(state: State, run: Run, palette: str, name: str, pixels: int) -> Non
         name, "each step has a loss of its own, which reaches no other step. There is no triangle to draw."
     ):
         return
-    sample = sample_of(state, run)
+    sample = samples.shown(run, state.view.sample)
     try:
         norms = _loss_norms(state.model, name, sample)
     except ValueError as error:
@@ -377,7 +378,7 @@ def _jacobians(state: State, run: Run, palette: str, name: str, pixels: int) -> 
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     _step(row, "Later step t", "vanish.later", t, run.T, lambda step: apart(step, min(s, step)))
     _step(row, "Earlier step s", "vanish.earlier", s, run.T, lambda step: apart(max(t, step), step))
-    sample, at = sample_of(state, run), latex(name)
+    sample, at = samples.shown(run, state.view.sample), latex(name)
     here = st.container()
     one = _alone(state.model, sample)
     matrix = engine.jacobian_at(one, name, name, t, s)[0]
@@ -408,7 +409,7 @@ def apart(t: int, s: int) -> Change:
 def _jacobian_triangle(
     state: State, run: Run, palette: str, name: str, pair: tuple[int, int], pixels: int, B: int
 ) -> None:
-    kept = _kept_jacobians(state.model, name, sample_of(state, run))
+    kept = _kept_jacobians(state.model, name, samples.shown(run, state.view.sample))
     if "norms" not in kept and not _measure_jacobians(run, name, kept):
         return
     at = latex(name)
@@ -420,7 +421,7 @@ def _jacobian_triangle(
         alt=f"The largest singular value of the Jacobian between {written(name)} of any two steps, as a heat map.",
     )  # fmt: skip
     words = "On the scale of the gradients. Click a cell to take its Jacobian apart below."
-    few = f" Of {B} samples the first." * (B > 1 and not sample_of(state, computed(state.model)))
+    few = f" Of {B} samples the first." * (B > 1 and not samples.shown(computed(state.model), state.view.sample))
     _grain(run, 0, words + few)
 
 
@@ -494,12 +495,12 @@ def _shares(state: State, run: Run, palette: str, name: str, pixels: int) -> Non
 
 
 def _by_loss(state: State, run: Run, palette: str, name: str, pixels: int) -> None:
-    selected, sample = state.view.selected, sample_of(state, run)
+    selected, sample = state.view.selected, samples.shown(run, state.view.sample)
     t = selected[1] if selected is not None and 1 <= selected[1] <= run.T else 1
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     _step(row, "At step t", "vanish.at", t, run.T, lambda step: select((name, step)))
-    if run.B > 1 and not sample:
-        row.caption("The numbers here are those of sample 1.", width="content")
+    if words := samples.told(run, sample, "The curve"):
+        row.caption(words, width="content")
     one = _alone(state.model, sample)
     node = notation.symbol(name, (), str(t))
     st.markdown(rf"##### The gradient at ${node}$ by the loss that it comes from")
@@ -562,7 +563,7 @@ def _matrices(state: State, run: Run, palette: str, name: str, pixels: int) -> N
     if not names:
         st.info("This network has no elementwise function: nothing is saturated.")
         return
-    sample = sample_of(state, run)
+    sample = samples.shown(run, state.view.sample)
     picked = state.view.selected[0] if state.view.selected else ""
     shown = [*[n for n in names if n == picked], *[n for n in names if n != picked]][:_FUNCTIONS]
     columns = st.columns(2, gap="large") if pixels >= _TWO_COLUMNS and len(shown) > 1 else [st.container()]
