@@ -31,6 +31,16 @@ Array: TypeAlias = NDArray[np.float64]
 #: What an expression may be: a number, a truth, a text or numbers.
 Answer: TypeAlias = float | bool | str | Array
 
+#: Numbers that are written as words.
+WORDS: Final[Mapping[int, str]] = {
+    **dict(enumerate((
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    ))),
+    **{10 * (i + 2): word for i, word in enumerate((
+        "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "a hundred",
+    ))},
+}  # fmt: skip
 LONGEST: Final = 1_000  # characters of an expression
 _ENTRIES: Final = 8  # entries of a vector that are written out
 _ALIKE: Final = 1e-9  # relative difference up to which two things are the same
@@ -134,6 +144,11 @@ def _param_grad(run: Run, name: Any) -> Array:
     return np.asarray(run.param_grad[_parameter(run, name)], np.float64)
 
 
+@_row("grad_norm()", "The norm of the gradient of the total loss at all parameters, taken as one vector.")
+def _grad_norm(run: Run) -> float:
+    return vanishing.norm(np.concatenate([np.ravel(grad).astype(np.float64) for grad in run.param_grad.values()]))
+
+
 @_row("step_grad(name, t)", "The gradient at the copy of a parameter that step t uses.")
 def _step_grad(run: Run, name: Any, t: Any) -> Array:
     step = _step(run, t)
@@ -182,15 +197,6 @@ def _loss(run: Run) -> float:
 @_row("loss_at(t)", "The loss of step t, before its weight.")
 def _loss_at(run: Run, t: Any) -> float:
     return float(run.losses[_step(run, t) - 1, 0])
-
-
-@_row(
-    "loss_after(eta)", "The total loss after the step −eta · gradient in all parameters: one step of gradient descent."
-)
-def _loss_after(run: Run, eta: Any) -> float:
-    rate = float(_array(eta))
-    there = {name: value - rate * run.param_grad[name] for name, value in run.parameters.items()}
-    return engine.run(run.cell, there, run.x, run.y, run.initial, run.weights, run.reduction, run.dtype).loss
 
 
 @_row("weight(t)", "The factor of the loss of step t in the total.")
@@ -256,6 +262,14 @@ def _power(run: Run, x: Any) -> str:
     return from_exponent(float(_array(x)))
 
 
+@_row("in_words(n)", "A whole number from 0 to 20, or a multiple of 10 up to 100, as a word; for the text only.")
+def _in_words(run: Run, n: Any) -> str:
+    whole = _whole(n, "the number", 0, 100)
+    if whole not in WORDS:
+        raise AnswerError(f"{whole} has no word here")
+    return WORDS[whole]
+
+
 # --- the network -------------------------------------------------------------------------------------------------
 
 
@@ -315,6 +329,38 @@ def _count_paths(run: Run, source: Any, s: Any, target: Any, t: Any) -> float:
                 reads = run.cell.reads[name]
                 ways[name, step] = sum(ways.get((read.name, step - read.lag), 0.0) for read in reads)
     return float(ways.get(end, 0.0))
+
+
+# --- other runs of the same network ------------------------------------------------------------------------------
+
+
+def _elsewhere(run: Run, parameters: Mapping[str, Any], expression: Any) -> Any:
+    """An expression, given as a text, for the run with other parameters."""
+    if not isinstance(expression, str):
+        raise AnswerError(f"an expression in quotes is needed, not {said(expression)}")
+    other = engine.run(run.cell, parameters, run.x, run.y, run.initial, run.weights, run.reduction, run.dtype)
+    return _walk(_parsed(expression), other)
+
+
+@_row(
+    "after(eta, expression)",
+    "An expression, in quotes, after one step of gradient descent: −eta · gradient in all parameters.",
+)
+def _after(run: Run, eta: Any, expression: Any) -> Any:
+    rate = float(_array(eta))
+    there = {name: value - rate * run.param_grad[name] for name, value in run.parameters.items()}
+    return _elsewhere(run, there, expression)
+
+
+@_row(
+    "with_param(name, v, expression)",
+    "An expression, in quotes, for the run in which a parameter is v: an array of its shape, or the number of all entries.",
+)
+def _with_param(run: Run, name: Any, v: Any, expression: Any) -> Any:
+    present, given = run.parameters[_parameter(run, name)], _array(v)
+    if given.shape not in ((), present.shape):
+        raise AnswerError(f"{shown(name)} has the shape {present.shape}, and not {given.shape}")
+    return _elsewhere(run, {**run.parameters, name: np.broadcast_to(given, present.shape)}, expression)
 
 
 # --- of arrays ---------------------------------------------------------------------------------------------------

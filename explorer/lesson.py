@@ -10,6 +10,7 @@
     screen: task=noise&steps=6&loss=last&node=h,5
     page: network
     look: One line: what to look at.
+    holds: norm(grad("h", 1)) < norm(grad("h", 6))
 
     Paragraphs, with $mathematics$, numbers of the step's run such as {norm(grad("h", 5))}, and links that change the
     screen: [h at step 5](select:h,5) selects a node, [its values](set:show=value) sets keys of the screen's link.
@@ -19,9 +20,12 @@
     within: 5%
     because: It is {norm(grad("h", 4)) / norm(grad("h", 5))}.
 
-or, in place of `answer` and `within`, choices, of which exactly one holds: `- it shrinks :: rate("h") < 0.9`. Expressions
-are those of `answers`; a brace within mathematics is LaTeX. A lesson's name in a link is that of its file: the file
-03-one-step-back.md is the lesson one-step-back, and the third.
+A line `holds` is a condition on which words of the step rest; there may be several. The tests check each on the step's run,
+and refuse a number that is typed into a text unless it is a setting of the step's screen, or stands in a condition of these.
+
+In place of `answer` and `within` there may be choices, of which exactly one holds: `- it shrinks :: rate("h") < 0.9`.
+Expressions are those of `answers`; a brace within mathematics is LaTeX. A lesson's name in a link is that of its file: the
+file 03-one-step-back.md is the lesson one-step-back, and the third.
 """
 
 from __future__ import annotations
@@ -110,13 +114,17 @@ class Question:
 
 @dataclass(frozen=True)
 class Step:
-    """A step: its title, the screen that it sets (a link's query), the page that shows it, what to look at, the text."""
+    """A step: its title, the screen that it sets (a link's query), the page that shows it, what to look at, the text.
+
+    holds   conditions on which words of the step rest
+    """
 
     title: str
     screen: str
     page: str
     look: str
     prose: str
+    holds: tuple[str, ...]
     question: Question | None
 
     @property
@@ -247,10 +255,13 @@ def _pair(file: str, line: int, text: str) -> tuple[str, str]:
 
 def _step(file: str, start: int, lines: list[str]) -> Step:
     """A step from its lines, of which the first is line `start` + 1 of the file."""
-    head = {"screen": "", "page": PAGES[0], "look": ""}
+    head, holds = {"screen": "", "page": PAGES[0], "look": ""}, list[str]()
     at = 1
-    while at < len(lines) and (found := _KEY.fullmatch(lines[at])) and found[1] in head:
-        head[found[1]] = found[2].strip()
+    while at < len(lines) and (found := _KEY.fullmatch(lines[at])) and found[1] in (*head, "holds"):
+        if found[1] == "holds":
+            holds.append(found[2].strip())
+        else:
+            head[found[1]] = found[2].strip()
         at += 1
     asked = next((i for i in range(at, len(lines)) if lines[i].startswith("question:")), len(lines))
     prose = "\n".join(lines[at:asked]).strip()
@@ -260,7 +271,7 @@ def _step(file: str, start: int, lines: list[str]) -> Step:
     if not (title and head["look"] and prose):
         raise LessonError(f"{file}, line {start + 1}: a step has a title, a line look: and a text")
     question = _question(file, start + asked, lines[asked:]) if asked < len(lines) else None
-    return Step(title, head["screen"], head["page"], head["look"], prose, question)
+    return Step(title, head["screen"], head["page"], head["look"], prose, tuple(holds), question)
 
 
 def _question(file: str, start: int, lines: list[str]) -> Question:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import answers
 from explorer import model as models
 from explorer.answers import AnswerError, amount, answer, said, truth, typed
-from explorer.lesson import FOLDER, LessonError, Link, lesson, lessons, parse, pieces, rendered
+from explorer.lesson import FOLDER, Expression, LessonError, Link, lesson, lessons, parse, pieces, rendered
 from explorer.model import Model
 from explorer.state import State, from_query, to_query
 
@@ -47,6 +49,8 @@ def test_every_step_of_every_lesson_runs(taken, step) -> None:
     run = models.run(state.model)
     if state.view.selected:
         there(run, *state.view.selected)
+    for condition in step.holds:
+        assert truth(condition, run), condition
     for text in step.texts:
         assert "{" not in without_mathematics(rendered(text, run))
     assert not any(isinstance(piece, Link) for text in step.texts if text != step.prose for piece in pieces(text))
@@ -64,6 +68,129 @@ def test_every_step_of_every_lesson_runs(taken, step) -> None:
             assert math.isfinite(true)
             assert asked.is_near(true, run)
             assert not asked.is_near(2 * abs(true) + 1, run)
+
+
+def of_step(name, place, **query):
+    """The run of a step of a lesson, with keys of its screen changed."""
+    return models.run(from_query({**lesson(name).steps[place - 1].query, **query})[0].model)
+
+
+def differing(one, other) -> set[str]:
+    """The parameters in which two runs differ."""
+    return {name for name in one.parameters if not np.array_equal(one.parameters[name], other.parameters[name])}
+
+
+def test_what_a_step_says_of_the_network_of_another_step_is_true() -> None:
+    vanish, explode, lstm, graph = (
+        "why-gradients-vanish", "why-gradients-explode", "what-the-lstm-does", "a-graph-of-neurons",
+    )  # fmt: skip
+    assert differing(of_step(vanish, 1), of_step(vanish, 6)) == set()  # "The weights of the first step again"
+    assert differing(of_step(explode, 1), of_step(explode, 2)) == {"U"}  # "The same W, with inputs of ordinary size"
+    assert differing(of_step(explode, 3), of_step(explode, 7)) == set()  # "The exploding network of the third step"
+    assert differing(of_step(lstm, 3), of_step(lstm, 4)) == {"b_f"}  # "Only one thing has changed"
+    for value in ("1", "3"):  # "No other weight changes"
+        assert differing(of_step(lstm, 7), of_step(lstm, 7, **{"init.b_f": f"constant,value:{value}"})) == {"b_f"}
+    assert differing(of_step(graph, 1), of_step(graph, 5)) == {"b_3"}  # "The same network, but"
+    np.testing.assert_array_equal(of_step(graph, 2).value["y_hat"][0, 0], of_step(graph, 7).value["y_hat"][0, 0])
+    layer = '(norm(grad("phi_2", 1)) / norm(grad("phi_12", 1))) ** 0.1'  # "With tanh it is milder"
+    assert amount(layer, of_step(graph, 8)) < amount(layer, of_step(graph, 8, activation="tanh")) < 1
+    rates = [
+        amount('rate("h")', of_step("initial-weights", 3, **{"init.W": f"normal,gain:{g}"})) for g in (0.5, 1, 1.5)
+    ]
+    assert rates == pytest.approx([0.5, 1, 1.5], rel=0.1)
+
+
+# --- typed numbers --------------------------------------------------------------------------------------------------
+
+_SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+#: Words of numbers; one and two are words of other kinds as well.
+_NUMBERS = {word.removeprefix("a "): n for n, word in answers.WORDS.items() if n > 2} | {
+    "thousand": 1e3, "million": 1e6, "billion": 1e9,
+}  # fmt: skip
+#: Equations, sections, years and other names that have a number in them.
+_NAMED = re.compile(
+    r"\(\d{1,2}\.\d{1,2}\)|\b(?:section|figure|chapter) \d+(?:\.\d+)*|\b(?:19|20)\d\d\b|\b32-bit\b|\bpowers of ten\b"
+)
+#: Names of steps, of nodes and losses at a step, of units: "steps 28, 29 and 30", "h(4)", "unit 2".
+_PLACES = re.compile(
+    r"\b(?:steps?|losses|loss|copies|copy|unit)(?: of steps?)? (\d+(?:(?:, | and |, then those of step | to )\d+)*)|\w\((\d+)\)",
+    re.IGNORECASE,
+)
+
+
+def constants(expression: str) -> set[float]:
+    """The numbers that a condition compares, or that an expression computes with; not those that name a step or a unit."""
+    found = set()
+    for node in ast.walk(ast.parse(expression.strip(), mode="eval")):
+        inside = [node.left, node.right] if isinstance(node, ast.BinOp) else []
+        inside += [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("after", "with_param", "exp", "log"):
+            inside += node.args
+            for text in (part.value for part in node.args if isinstance(part, ast.Constant)):
+                found |= constants(text) if isinstance(text, str) and "(" in text else set()
+        for part in inside:
+            sign = -1 if isinstance(part, ast.UnaryOp) else 1
+            part = part.operand if isinstance(part, ast.UnaryOp) else part
+            if isinstance(part, ast.Constant) and isinstance(part.value, int | float):
+                found |= {abs(part.value), sign * part.value}
+    return found
+
+
+def typed_numbers(text: str, words: bool = True) -> tuple[list[tuple[str, float]], list[int]]:
+    """The numbers that are typed into a text, as they stand there and as they are; and those that name a step or a unit."""
+    plain = "".join(
+        piece if isinstance(piece, str) else piece.text if isinstance(piece, Link) else " " for piece in pieces(text)
+    )
+    mathematics = re.findall(r"\$\$.+?\$\$|\$[^$\n]+\$", plain, flags=re.DOTALL)
+    found = [(n, float(n)) for n in re.findall(r"(?<![\d.])-?\d+\.\d+", " ".join(mathematics))]
+    plain = _NAMED.sub(" ", without_mathematics(plain))
+    named = [int(n) for run in _PLACES.findall(plain) for n in re.findall(r"\d+", " ".join(run))]
+    plain = _PLACES.sub(" ", plain)
+    found += [(power, float(power[2:].translate(_SUPERSCRIPT))) for power in re.findall("10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", plain)]
+    plain = re.sub("10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", " ", plain)
+    found += [(n, float(n.replace("−", "-"))) for n in re.findall(r"−?\d+(?:\.\d+)?", plain)]
+    if words:
+        found += [
+            (word, _NUMBERS[word.lower()]) for word in re.findall(r"[A-Za-z]+", plain) if word.lower() in _NUMBERS
+        ]
+    return [(written, n) for written, n in found if n not in (-1, 0, 1)], named
+
+
+@pytest.mark.parametrize(("taken", "step"), STEPS)
+def test_every_number_of_a_lesson_is_a_setting_or_comes_from_the_run(taken, step) -> None:
+    run = models.run(step.state.model)
+    largest = max(run.T, *run.sizes.values())
+    queries = " ".join([step.screen, *(link.to for link in step.links)])
+    known = {
+        float(n)
+        for n in re.findall(
+            r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?", re.sub(r"\b(?:eq|node|window)=[^& ]*", "", queries)
+        )
+    }
+    known = known.union(*map(constants, step.holds))
+    choices = [choice.text for choice in step.question.choices] if step.question else []
+    for text in (step.title, *step.texts):
+        found, named = typed_numbers(text, words=text not in choices)
+        given = known.union(*(constants(piece.text) for piece in pieces(text) if isinstance(piece, Expression)))
+        assert [written for written, n in found if n not in given] == [], text
+        assert all(n <= largest for n in named), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It is 0.51 a step.", "about 19 of them", "some 10⁻¹⁸", "$b = -2.5$", "through three losses", "Twenty steps", "−7",
+     "a share of 5 %", "half a million", "at step 99", "h(7) and h(99)"],
+)  # fmt: skip
+def test_a_typed_result_is_refused(text) -> None:
+    step = replace(lesson("recursion").steps[0], prose=text)
+    with pytest.raises(AssertionError):
+        test_every_number_of_a_lesson_is_a_setting_or_comes_from_the_run(None, step)
+
+
+def test_a_condition_that_does_not_hold_is_refused() -> None:
+    step = replace(lesson("recursion").steps[0], holds=("steps() == 7",))
+    with pytest.raises(AssertionError):
+        test_every_step_of_every_lesson_runs(None, step)
 
 
 def there(run, name, t) -> None:
@@ -220,8 +347,25 @@ def test_rate_goes_from_the_last_gradient_to_the_first() -> None:
 def test_a_small_step_of_descent_lowers_the_loss_by_the_squared_norm() -> None:
     run = run_of(steps=6)
     square = sum(float((grad**2).sum()) for grad in run.param_grad.values())
-    assert (run.loss - amount("loss_after(1e-6)", run)) / 1e-6 == pytest.approx(square, rel=1e-4)
-    assert amount("loss_after(0)", run) == run.loss
+    assert (run.loss - amount("after(1e-6, 'loss()')", run)) / 1e-6 == pytest.approx(square, rel=1e-4)
+    assert amount("after(0, 'loss()')", run) == run.loss
+    assert amount("grad_norm()", run) == pytest.approx(math.sqrt(square))
+
+
+def test_another_run_of_the_same_network_may_be_asked() -> None:
+    run, zero = run_of(steps=6), run_of(steps=6, overrides=(("V", models.Scheme("zeros")),))
+    assert amount("with_param('V', 0, 'loss()')", run) == pytest.approx(zero.loss)
+    assert truth("with_param('W', param('W'), 'norm(grad(\"h\", 1))') == norm(grad('h', 1))", run)
+    assert amount("with_param('V', 0, 'after(1, \"loss()\")')", run) == pytest.approx(
+        amount("after(1, 'loss()')", zero)
+    )
+
+
+def test_numbers_are_written_as_words() -> None:
+    run = run_of(steps=6)
+    assert [answer(f"in_words({n})", run) for n in (0, 3, 12, 20, 50, 100)] == [
+        "zero", "three", "twelve", "twenty", "fifty", "a hundred",
+    ]  # fmt: skip
 
 
 def test_paths_are_counted_in_the_unrolled_graph() -> None:
@@ -244,6 +388,7 @@ def test_paths_are_counted_in_the_unrolled_graph() -> None:
         "param('X')", "value('h', 1) < 1", "not 1", "1 and 2", "1" * 400, "x" * 2_000, "(" * 300 + "1" + ")" * 300,
         "step_grad('W', 0)", "slope('a', 1)", "steps(a=1)", "units('W')", "1 < 2 in 3", "1j", "None",
         "by_loss('h', 7, 1)", "saturated('L')", "-" * 990 + "1", "not " * 240 + "1", "-+" * 490 + "1",
+        "in_words(21)", "in_words(0.5)", "after(1, loss())", "with_param('W', grad('h', 5), 'loss()')", "with_param('W', 1, 'X')",
     ],
 )  # fmt: skip
 def test_what_is_no_expression_is_refused_in_words(text) -> None:
