@@ -101,6 +101,13 @@ class Run:
         return self._data.shape.sizes
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the run holds, about: its results and what its passes leave behind, and its arguments."""
+        data = self._data
+        given = (data.y, data.weights, *data.parameters.values(), *data.initial.values())
+        return self._results.nbytes + sum(array.nbytes for array in (*given, *([] if data.x is None else [data.x])))
+
+    @property
     def T(self) -> int:
         """The number of steps."""
         return self._data.shape.T

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -27,6 +26,7 @@ from engine.spectra import Matrix
 from engine.truncation import Truncated
 from explorer import model as models
 from explorer import samples
+from explorer.cache import INPUTS
 from explorer.course import Course, Reach, course
 from explorer.model import OWN, Array, Model, Value
 from explorer.scene import earliest
@@ -100,7 +100,7 @@ def text(entries: Mapping[str, str]) -> str:
     return urlencode(entries)
 
 
-@lru_cache(maxsize=64)
+@INPUTS.keeps(key=tuple)
 def column(model: Model, text: str) -> Column:
     """The column of a text beside the network of the side bar; it never raises."""
     try:
@@ -456,7 +456,7 @@ READY: Final[Mapping[str, Ready]] = {
 }
 
 
-@lru_cache(maxsize=64)
+@INPUTS.keeps(key=tuple)
 def ready(name: str, model: Model) -> tuple[Model, tuple[str, ...]]:
     """The network of the side bar and the columns of a ready comparison, from the present network: what can stay stays."""
     return READY[name].make(model)
@@ -599,7 +599,7 @@ class Shared:
     others: tuple[str, ...]
 
 
-@lru_cache(maxsize=64)
+@INPUTS.keeps(key=tuple)
 def shared(compared: tuple[Model, ...]) -> Shared:
     """What is the same to the bit in all of them."""
     tasks, weights = [models.task(model) for model in compared], [models.parameters(model) for model in compared]

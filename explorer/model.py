@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -21,6 +20,7 @@ from engine.data import checked
 from engine.given import shown
 from engine.initial import REST, Scheme, Setting, initialise
 from engine.tasks import TASKS, Entry, Task
+from explorer.cache import INPUTS
 
 Value: TypeAlias = int | float | bool | str
 Array: TypeAlias = NDArray[Any]
@@ -244,7 +244,7 @@ def cell(model: Model) -> Cell:
     return _made(model.cell, model.activation, model.layers, loss, model.text)
 
 
-@lru_cache(maxsize=256)
+@INPUTS.keeps(key=tuple)
 def _made(name: str, activation: str, layers: int, loss: str, text: str) -> Cell:
     if (name == OWN) != bool(text):
         raise ValueError("a cell of your own has a text, and no other has")
@@ -295,7 +295,7 @@ def task(model: Model) -> Task:
     return replace(made, x=_turned(made.x, model.scaled, "x")) if model.scaled else made
 
 
-@lru_cache(maxsize=32)
+@INPUTS.keeps(key=tuple)
 def _edited_task(name: str, chosen: tuple[tuple[str, Value], ...], edits: Edits) -> Task:
     made = _task(name, chosen)
     x, y = (_edited(array, edits, of) for array, of in ((made.x, "x"), (made.y, "y")))
@@ -327,7 +327,7 @@ def _turned(array: Array, scaled: Scaled, name: str) -> Array:
     return array
 
 
-@lru_cache(maxsize=32)
+@INPUTS.keeps(key=tuple)
 def _task(name: str, chosen: tuple[tuple[str, Value], ...]) -> Task:
     _among(name, TASKS, "task")
     row = TASKS[name]
@@ -389,14 +389,17 @@ def parameters(model: Model) -> Mapping[str, Array]:
     return {name: _turned(_edited(array, model.edits, name), model.scaled, name) for name, array in drawn.items()}
 
 
-@lru_cache(maxsize=8)
+@INPUTS.keeps(key=tuple)
 def _drawn(model: Model) -> Mapping[str, Array]:
     given = brought(model)
     if given is not None and model.own:
         return given
     made = structure(model)
     start = {name: Scheme("constant", value=value) for name, value in made.start.items()}
-    return initialise(made, sizes(model), start | dict(model.overrides) | {REST: model.scheme}, model.seed)
+    drawn = initialise(made, sizes(model), start | dict(model.overrides) | {REST: model.scheme}, model.seed)
+    for array in drawn.values():
+        array.setflags(write=False)
+    return drawn
 
 
 def initial(model: Model) -> dict[str, Array]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import streamlit as st
 from browser import settle, until
 from streamlit.testing.v1 import AppTest
 from test_page import fine, opened, query
 
 from engine import CATALOGUE, parse
-from explorer import figures, glossary, handout
+from explorer import cache, figures, glossary, handout
 from explorer import model as models
 from explorer.figures import enlarged
 from explorer.model import Model
@@ -22,7 +21,7 @@ SIZES = {"x": 4, "y": 3}
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 def new() -> AppTest:

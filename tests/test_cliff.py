@@ -8,11 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import streamlit as st
 from browser import settle
 from streamlit.testing.v1 import AppTest
 
-from explorer import cliff, figures, knob
+from explorer import cache, cliff, figures, knob
 from explorer import model as models
 from explorer.cliff import Cliff, clash
 from explorer.knob import Turn
@@ -246,7 +245,7 @@ def test_what_is_not_finite_is_red_and_what_is_not_there_is_left_out() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 def script() -> None:
@@ -331,7 +330,7 @@ def test_a_surface_that_was_stopped_is_coarse_and_goes_on_when_asked() -> None:
     model = model_of("lstm", 120, 1)
     app = opened(State(model))
     assert "41 × 41" in said(app)
-    st.cache_resource.clear()
+    cache.clear()
     app = AppTest.from_function(script, default_timeout=60)
     for key, value in to_query(State(model)).items():
         app.query_params[key] = value

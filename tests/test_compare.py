@@ -7,11 +7,11 @@ import re
 from unittest.mock import patch
 
 import pytest
-import streamlit as st
 from browser import settle
 from streamlit.testing.v1 import AppTest
 from test_outside import in_text
 
+from explorer import cache
 from explorer.comparison import READY
 
 NOISE = {"task": "noise", "steps": "30", "loss": "last"}
@@ -20,7 +20,7 @@ CELLS = NOISE | {"compare": "|cell=lstm|cell=gru"}
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 def page() -> None:

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from test_vanish import query, words
 
 from engine.derivation import SECTIONS, Line, Section, derive
-from explorer import export
+from explorer import cache, export
 from explorer import model as models
 from explorer.export import derived_latex, derived_markdown
 from explorer.model import Model
@@ -25,7 +25,7 @@ from explorer.views import derive as view
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 def _page() -> None:

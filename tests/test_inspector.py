@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-import streamlit as st
 from browser import settle, until
 from streamlit.testing.v1 import AppTest
 from test_scene import CELLS, run_of
@@ -14,7 +13,7 @@ from test_scene import CELLS, run_of
 import engine
 from engine import explain
 from engine.checks import measured
-from explorer import figures, theme
+from explorer import cache, figures, theme
 from explorer import model as models
 from explorer.model import Model
 from explorer.scene import Mark, reach, scene, table
@@ -26,7 +25,7 @@ each_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 def index(picture, name, t):

@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pytest
-import streamlit as st
 from browser import settle
 from cells import FEATURES, Case
 from streamlit.testing.v1 import AppTest
@@ -16,7 +15,7 @@ from test_neurons import skipping
 import engine
 from engine import CATALOGUE
 from engine.neurons import explained, neuron_of
-from explorer import figures, theme
+from explorer import cache, figures, theme
 from explorer import model as models
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
@@ -28,7 +27,7 @@ from explorer.state import View, from_query
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 def run_of(cell="rnn", task="noise", steps=3, units=3, **fields):

@@ -7,12 +7,12 @@ import re
 from unittest.mock import patch
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import engine
 from engine import CATALOGUE
 from engine.tasks import TASKS
+from explorer import cache
 from explorer import model as models
 from explorer.model import Model
 from explorer.state import PRESETS, State, View, from_query
@@ -23,7 +23,7 @@ APP = "explorer/app.py"
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 def opened(**query: str) -> AppTest:

@@ -56,7 +56,7 @@ LAYERS = {
         __init__
     """,
     "explorer": """
-        __init__
+        __init__ cache
         model theme grid glossary mathml markdown numbers samples
         knob
         cliff slips

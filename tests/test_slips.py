@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-import streamlit as st
 from browser import settle
 from streamlit.testing.v1 import AppTest
 
@@ -14,8 +13,8 @@ from engine import CATALOGUE
 from engine.formula import MAX_FORMULA, parse
 from engine.initial import Scheme
 from engine.verdict import Asked, judge
+from explorer import cache, slips
 from explorer import model as models
-from explorer import slips
 from explorer.model import Model
 from explorer.slips import SLIPS, case
 from explorer.state import State, View, from_query, packed, to_query
@@ -38,7 +37,7 @@ SHAPES = ("E5", "E10", "E12")
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 @pytest.fixture(scope="module")

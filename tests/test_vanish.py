@@ -6,14 +6,13 @@ import json
 
 import numpy as np
 import pytest
-import streamlit as st
 from browser import settle, until
 from streamlit.testing.v1 import AppTest
 from test_figures import points, run_of, traces
 
 import engine
 from engine import CATALOGUE
-from explorer import figures, sentence, theme, vanishing
+from explorer import cache, figures, sentence, theme, vanishing
 from explorer import model as models
 from explorer.model import Model
 from explorer.scene import Mark, marks
@@ -26,7 +25,7 @@ OWN = "k = tanh(W @ k[t-2] + U @ x)\no = V @ k\nL = nll(softmax(o), y)"
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():
-    st.cache_resource.clear()
+    cache.clear()
 
 
 def batch(cell="rnn", steps=6, samples=3, **fields):

@@ -15,6 +15,7 @@ from engine.initial import Setting
 from engine.names import written
 from explorer import cliff, figures, knob
 from explorer import model as models
+from explorer.cache import RESULTS
 from explorer.cliff import COARSE, CUTS, FINE, NORMS, PICTURES, Cliff, Cut, Descent, Pair, Step, Surface
 from explorer.controls import Change, apply, choice, entered, put, show, started, write_link
 from explorer.figures.text import number
@@ -279,7 +280,7 @@ def across(state: State, chosen: Cliff, run: Run, palette: str) -> None:
     st.caption(f"Cut at {plain(names[1 - side])} = {number(place[1 - side])}; the dotted line is where you are.")
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Model: repr, Cliff: repr})
+@RESULTS.keeps()
 def _cut(model: Model, chosen: Cliff, _run: Run) -> Cut:
     return cliff.cut(model, chosen, _run)
 
@@ -287,7 +288,7 @@ def _cut(model: Model, chosen: Cliff, _run: Run) -> Cut:
 # --- the surface -------------------------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr, Cliff: repr})
+@RESULTS.keeps(grows=True)
 def _surface(model: Model, chosen: Cliff, many: int) -> Surface:
     """The surface as far as it was computed: what was ended is gone on with."""
     return cliff.surface(chosen, many)

@@ -17,6 +17,7 @@ from engine.names import latex, written
 from engine.truncation import Truncated
 from explorer import comparison as compare
 from explorer import live, samples, theme
+from explorer.cache import RESULTS
 from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
 from explorer.controls import Change, apply, entered, put, show, write_link
 from explorer.course import Course, Reach
@@ -84,13 +85,13 @@ def _titled(i: int, words: str, columns: int) -> str:
 # --- runs --------------------------------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def cut(model: Model, every: int) -> Truncated:
     """What the cut recurrence leaves of the gradients."""
     return engine.cut(computed(model), every)
 
 
-@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def numbers(model: Model, every: int, sample: int) -> Measured:
     """The numbers of a column."""
     return compare.measured(computed(model), sample, cut(model, every) if every else None, every)

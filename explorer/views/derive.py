@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import streamlit as st
 from engine import Run
 from engine.derivation import SECTIONS, Section, derive
 from explorer import export, samples
+from explorer.cache import RESULTS
 from explorer.controls import Change, apply, choice, entered, put, show, write_link
 from explorer.figures.text import number
 from explorer.model import Model
@@ -127,7 +129,7 @@ def _derived(state: State, key: str, t: int, sample: int) -> Section:
     return section(state.model, key, t, sample, state.view.levels if key == "expanded" else LEVELS.default)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Deriving …", hash_funcs={Model: repr})
+@RESULTS.keeps(partial(st.spinner, "Deriving …"))
 def section(model: Model, key: str, t: int, sample: int, levels: int) -> Section:
     """A section of the derivation for a model's run; samples are counted from 1."""
     return derive(computed(model), key, t, sample - 1, levels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Final, NamedTuple
 
 import streamlit as st
@@ -12,6 +13,7 @@ from engine.checks import Check, check
 from engine.names import written
 from explorer import model as models
 from explorer import samples, sentence
+from explorer.cache import RESULTS
 from explorer.controls import controls, current, tell_problems
 from explorer.course import Course, course
 from explorer.figures.text import number
@@ -81,25 +83,25 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
     return Sheet(state, run, palette, pixels)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def computed(model: Model) -> Run:
     """The run of a model; nothing but the model decides on it."""
     return models.run(model)
 
 
-@st.cache_resource(max_entries=12, show_spinner="Measuring …", hash_funcs={Model: repr})
+@RESULTS.keeps(partial(st.spinner, "Measuring …"))
 def checked(model: Model) -> tuple[Check, ...]:
     """The laws, measured on the run of a model."""
     return check(computed(model))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def sentences(model: Model, sample: int = 0, name: str = "") -> tuple[str, ...]:
     """What happens to the gradient of a model's run, in words; `name` is the state that they are about, or the first."""
     return sentence.sentences(computed(model), sample, name or None)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def followed(model: Model, sample: int, name: str) -> Course | None:
     """How the gradient of the last loss that counts goes back by itself."""
     return course(computed(model), name, sample)

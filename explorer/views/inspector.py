@@ -15,6 +15,7 @@ from engine.checks import Measured, measured
 from engine.names import latex, written
 from engine.operations import SOFTMAX, Array
 from explorer import export, samples, theme
+from explorer.cache import RESULTS
 from explorer.controls import Change, apply, put, show
 from explorer.figures import copies
 from explorer.figures.text import number
@@ -333,7 +334,7 @@ def _measured(model: Model, run: Run, name: str, t: int | None, sample: int = 0)
         st.latex(notation.matrix(found.gradient))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def _disturbed(model: Model, name: str, t: int | None, sample: int, _run: Run) -> Measured | None:
     return measured(_run, name, t, sample)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from engine.names import written
 from explorer import knob
 from explorer import model as models
+from explorer.cache import RESULTS
 from explorer.controls import apply, put, show
 from explorer.knob import KINDS, Turn
 from explorer.live import Knob
@@ -21,7 +23,7 @@ from explorer.state import State, View
 _SUPERSCRIPT: Final = "⁽¹⁾"
 
 
-@st.cache_resource(max_entries=8, show_spinner="Turning the knob …", hash_funcs={Model: repr, Turn: repr, View: repr})
+@RESULTS.keeps(partial(st.spinner, "Turning the knob …"))
 def pictures(model: Model, turn: Turn, view: View, first: int, last: int) -> tuple[Array, Array]:
     """What the colour shows at each value of the knob, and the curve; only these arrays are kept, not the runs."""
     return turned(knob.runs(model, turn), view, first, last)

@@ -4,6 +4,7 @@ same way."""
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from engine.notation import matrix, number
 from engine.operations import Array
 from engine.verdict import TOLERANCES, Asked, Kind, Verdict, judge
 from explorer import samples, slips
+from explorer.cache import RESULTS
 from explorer.controls import Change, apply, choice, put, show, write_link
 from explorer.markdown import plain
 from explorer.model import Model
@@ -92,7 +94,7 @@ def _viewed(**field: Any) -> Change:
     return lambda state, _: replace(state, view=replace(state.view, **field))
 
 
-@st.cache_resource(max_entries=64, show_spinner="Testing …", hash_funcs={Model: repr})
+@RESULTS.keeps(partial(st.spinner, "Testing …"))
 def _case(model: Model, key: str, sample: int) -> Case:
     return slips.case(key, computed(model), sample)
 
@@ -345,7 +347,7 @@ def tested(state: State, run: Run, asked: Asked, text: str, wide: bool) -> None:
     unmeasured(run, asked, verdict)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Testing …", hash_funcs={Model: repr, Asked: repr})
+@RESULTS.keeps(partial(st.spinner, "Testing …"))
 def _judged(model: Model, text: str, asked: Asked, sample: int, _formula: Formula) -> Verdict:
     return judge(_formula, computed(model), asked, sample)
 

@@ -17,6 +17,7 @@ from engine.expansion import Expansion
 from engine.names import latex, written
 from engine.truncation import Truncated
 from explorer import figures, samples, vanishing
+from explorer.cache import RESULTS
 from explorer.controls import Change, apply, choice, entered, put, show, write_link
 from explorer.figures.routes import drawn
 from explorer.figures.singular import singular_values
@@ -199,12 +200,12 @@ def _to_network(place: Any) -> None:
 # --- which loss reaches which step -------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def _alone(model: Model, sample: int) -> Run:
     return vanishing.alone(computed(model), sample)
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def _loss_norms(model: Model, name: str, sample: int) -> Array:
     return vanishing.loss_norms(computed(model), name, sample)
 
@@ -363,7 +364,7 @@ def _grain(run: Run, sample: int, words: str, single: bool = False) -> None:
 # --- Jacobians ---------------------------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps(grows=True)
 def _kept_jacobians(model: Model, name: str, sample: int) -> dict[str, Array]:
     """A place for the norms, once they are there: their computation draws its progress, and so cannot be cached itself."""
     return {}
@@ -459,7 +460,7 @@ def _measure_jacobians(run: Run, name: str, kept: dict[str, Array]) -> bool:
 # --- shares ------------------------------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def _expansion(model: Model, name: str, t: int, sample: int) -> Expansion:
     return engine.expand(_alone(model, sample), name, t)
 
@@ -588,7 +589,7 @@ def _matrices(state: State, run: Run, palette: str, name: str, pixels: int) -> N
 # --- truncation and clipping -------------------------------------------------------------------------------------
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs={Model: repr})
+@RESULTS.keeps()
 def _truncated(model: Model, kind: str, steps: int) -> Truncated:
     return {"cut": engine.cut, "window": engine.window}[kind](computed(model), steps)
 

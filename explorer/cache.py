@@ -1,0 +1,174 @@
+"""Results that are kept for the next who asks, bounded in bytes: the least recently used give way.
+
+`INPUTS` keeps cells, tasks and weights, `RESULTS` what is computed from them. Both are shared by all sessions, so what they
+keep is read-only or belongs to the code that asks.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, cast
+
+import numpy as np
+
+P = ParamSpec("P")
+_Key: TypeAlias = tuple[str, Hashable]
+R = TypeVar("R")
+_MOST_ENTRIES: Final = 4_096
+_MOST_OBJECTS: Final = 100_000  # of one entry that are measured; a larger entry is taken to go on as it began
+
+
+_STORES: Final[list[Store]] = []
+
+
+class Store:
+    """Entries by function and arguments, at most `most` bytes of them and the newest."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.nbytes = 0
+        self._lock = threading.RLock()  # an entry that is collected while it is held may ask again
+        self._entries: OrderedDict[_Key, tuple[Any, int]] = OrderedDict()
+        self._at_work: dict[_Key, tuple[threading.Lock, int]] = {}
+        _STORES.append(self)
+
+    def keeps(
+        self,
+        around: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        key: Callable[[list[Any]], Any] = repr,
+        grows: bool = False,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """A decorator that keeps a function's results by its arguments.
+
+        Arguments whose name begins with an underscore do not count: they follow from the others.
+
+        Args:
+            around: makes a context for each computation, such as a spinner. A thread that asks for what another thread
+                computes waits for that result.
+            key: the arguments -> what tells them apart; `tuple` costs less for long texts, but 0.0 is -0.0 for it.
+            grows: the result is filled after it is made, so it is measured whenever it is asked for.
+        """
+
+        def decorate(function: Callable[P, R]) -> Callable[P, R]:
+            name = f"{function.__module__}.{function.__qualname__}"
+            signature = inspect.signature(function)
+
+            @functools.wraps(function)
+            def kept(*args: P.args, **kwargs: P.kwargs) -> R:
+                bound = signature.bind(*args, **kwargs)
+                bound.apply_defaults()
+                place = (name, key([v for k, v in bound.arguments.items() if not k.startswith("_")]))
+                found, value = self._get(place)
+                if found:
+                    if grows:
+                        self._put(place, value)
+                    return cast(R, value)
+                with _AtWork(self._lock, self._at_work, place):
+                    found, value = self._get(place)
+                    if not found:
+                        with around():
+                            value = function(*args, **kwargs)
+                        self._put(place, value)
+                return cast(R, value)
+
+            return kept
+
+        return decorate
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self.nbytes = 0
+
+    def _get(self, key: _Key) -> tuple[bool, Any]:
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return False, None
+            self._entries.move_to_end(key)
+            return True, entry[0]
+
+    def _put(self, key: _Key, value: Any) -> None:
+        size = size_of(value) + size_of(key)
+        with self._lock:
+            self.nbytes += size - self._entries.pop(key, (None, 0))[1]
+            self._entries[key] = (value, size)
+            while len(self._entries) > 1 and (self.nbytes > self.most or len(self._entries) > _MOST_ENTRIES):
+                _, (_, freed) = self._entries.popitem(last=False)
+                self.nbytes -= freed
+
+
+class _AtWork:
+    """The lock of a key while anybody computes it or waits for it."""
+
+    def __init__(self, lock: Any, table: dict[_Key, tuple[threading.Lock, int]], key: _Key) -> None:
+        self._lock, self._table, self._key = lock, table, key
+
+    def __enter__(self) -> None:
+        with self._lock:
+            lock, count = self._table.get(self._key, (threading.Lock(), 0))
+            self._table[self._key] = (lock, count + 1)
+        lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            lock, count = self._table[self._key]
+            if count == 1:
+                del self._table[self._key]
+            else:
+                self._table[self._key] = (lock, count - 1)
+        lock.release()
+
+
+INPUTS: Final = Store(128 << 20)
+RESULTS: Final = Store(512 << 20)
+
+
+def clear() -> None:
+    """Forget everything in all stores."""
+    for store in _STORES:
+        store.clear()
+
+
+def size_of(value: object) -> int:
+    """Bytes of a value and of all that it holds, about; memory that several arrays look at counts once."""
+    seen: set[int] = set()
+    left: list[object] = [value]
+    total = measured = 0
+    while left:
+        thing = left.pop()
+        if id(thing) in seen or isinstance(thing, type | type(sys)) or callable(thing):
+            continue
+        seen.add(id(thing))
+        if measured == _MOST_OBJECTS:
+            return total * (1 + len(left) // _MOST_OBJECTS)
+        measured += 1
+        if isinstance(thing, np.ndarray):
+            owner = thing
+            while isinstance(owner.base, np.ndarray):
+                owner = owner.base
+            if owner is thing or id(owner) not in seen:
+                total += owner.nbytes
+            seen.add(id(owner))
+            continue
+        total += sys.getsizeof(thing, 64)
+        if isinstance(thing, str | bytes | int | float | complex | None):
+            continue
+        own = getattr(thing, "nbytes", None)
+        if isinstance(own, int):  # it knows what it holds: a run and its memory
+            total += own
+        elif isinstance(thing, Mapping):
+            left += [*thing.keys(), *thing.values()]
+        elif isinstance(thing, tuple | list | set | frozenset):
+            left += thing
+        else:
+            left += vars(thing).values() if hasattr(thing, "__dict__") else ()
+            left += [getattr(thing, slot) for slot in getattr(type(thing), "__slots__", ()) if hasattr(thing, slot)]
+    return total
