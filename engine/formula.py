@@ -464,17 +464,19 @@ class _Numbers:
             return value, da + db + eps * np.abs(value)
         if operation == "*":
             b, db = given[1]
-            return a * b, np.abs(a) * db + da * np.abs(b) + eps * np.abs(a * b)
+            return a * b, np.abs(a) * db + da * (np.abs(b) + db) + eps * np.abs(a * b)
         if operation == "/":
             b, db = given[1]
             value = a / b
-            return value, (da + np.abs(value) * db) / np.abs(b) + eps * np.abs(value)
+            least = np.maximum(np.abs(b) - db, 0)  # where the divisor may be 0, there is no bound
+            error = np.where(da + db > 0, (da + np.abs(value) * db) / least, 0) + eps * np.abs(value)
+            return value, np.where(np.isinf(b), np.abs(a) / np.finfo(np.float64).max, error)
         if operation in ("@", "outer"):
             b, db = given[1]
             if operation == "outer":
                 b, db = np.swapaxes(b, -1, -2), np.swapaxes(db, -1, -2)
             size = np.abs(a) @ np.abs(b)
-            return a @ b, np.abs(a) @ db + da @ np.abs(b) + (a.shape[-1] + 1) * eps * size
+            return a @ b, np.abs(a) @ db + da @ (np.abs(b) + db) + (a.shape[-1] + 1) * eps * size
         if operation == "sum":
             value = a.sum(axis=(-1, -2), keepdims=True)
             return value, (da + a[0].size * eps * np.abs(a)).sum(axis=(-1, -2), keepdims=True)

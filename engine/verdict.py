@@ -1,12 +1,17 @@
 """Whether a formula is right: against the run's own numbers, a numerical derivative, and other networks of the same cell.
 
 A formula that agrees at one set of numbers may do so by accident: the bias is zero, a matrix is symmetric, a size is
-another's. So what agrees is tried on networks with other weights, sizes, inputs and numbers of steps.
+another's, a factor is one over the number of samples. So what agrees is tried on networks with other weights, inputs and
+initial values, and of other sizes, numbers of steps and numbers of samples.
+
+What rounding may have done to a formula's own operations is allowed for, as long as that is small beside the true numbers.
+Where it is not, as in 1e14 * h - 1e14 * h, the numbers cannot tell whether the formula is right, and the verdict says so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -24,13 +29,18 @@ from engine.operations import Array
 from engine.run import Run
 from engine.run import run as run_cell
 
-#: right; right at these numbers only; wrong; shapes that do not fit; not a number, or infinite; nothing to compare with
-Kind: TypeAlias = Literal["right", "here only", "wrong", "misfit", "not finite", "unknown"]
+#: right; right at these numbers only; wrong; rounding hides which; shapes that do not fit; not a number, or infinite;
+#: nothing to compare with
+Kind: TypeAlias = Literal["right", "here only", "wrong", "cannot be told", "misfit", "not finite", "unknown"]
 
 #: What may be missing, relative to the largest entry; and how many times the bound of rounding, see `formula.evaluated`.
 TOLERANCES: Final = {"float64": 1e-9, "float32": 1e-4}
 _ROUNDINGS: Final = 16
-_SEEDS: Final = (1, 2, 3)  # of the other networks
+#: What that bound may be, relative to the largest true entry: above it, agreement says nothing.
+_ROUGH: Final = {"float64": 1e-6, "float32": 1e-2}
+_OTHERS: Final = 3  # networks that can tell
+_SEEDS: Final = range(1, 9)  # of the networks that are tried for it
+_SAMPLES: Final = (3, 1, 2, 4)  # of the other networks: the run's own number is left out
 _MAX_WORK: Final = 2e8  # multiplications of a numerical derivative
 
 
@@ -57,6 +67,7 @@ class Other:
     seed: int
     sizes: dict[str, int]
     T: int
+    B: int
     difference: float
     agrees: bool
 
@@ -72,7 +83,8 @@ class Verdict:
     difference  the largest |value − truth|, and `where` it is, counted from 0
     allowed     what that may be there
     message     where shapes do not fit, or what cannot be compared: why
-    others      the other networks
+    others      the other networks, of those that can tell
+    one_sample  whether the formula is right for one sample and not for several, over which the loss is a mean
     circular    whether the formula reads the very thing that it is to give
     place       line and column of the operation whose shapes do not fit
     """
@@ -86,18 +98,22 @@ class Verdict:
     allowed: float = 0.0
     message: str = ""
     others: tuple[Other, ...] = ()
+    one_sample: bool = False
     circular: bool = False
     place: tuple[int, int] | None = None
 
 
 def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0, numeric: bool = True) -> Verdict:
-    """Whether a formula is right. It is tried at the run's numbers and, if it agrees there, on other random networks of the
-    same cell: other weights, sizes, inputs, initial values and, where the run's losses have factors, other factors.
+    """Whether a formula is right. It is tried at the run's numbers and, if these do not refute it, on other random networks
+    of the same cell: see `other_network`. A formula that is right for one sample alone, as most of the book's are, counts
+    as right for a run of one sample.
 
     Two numbers agree if they differ by at most 1e-9 of the largest entry (1e-4 in float32), or by what rounding can have
-    done to the formula's own operations. Without `numeric` the numerical derivative is left out.
+    done to the formula's own operations. Where that is above 1e-6 (1e-2) of the largest true entry, agreement cannot be
+    told. Without `numeric` the numerical derivative is left out.
     Raises ValueError for what there is not.
-    **Holds:** right_formulas_are_right_for_every_cell, a_wrong_formula_is_wrong_on_every_network.
+    **Holds:** right_formulas_are_right_for_every_cell, a_wrong_formula_is_wrong_on_every_network,
+    cancelling_numbers_cannot_be_told, an_accident_of_the_run_holds_here_only.
     """
     asked, sample = _settled(run, asked, sample)
     exact = truth(run, asked, sample)
@@ -107,21 +123,36 @@ def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0, numeric: bo
         (part.name, part.lag, isinstance(part, Gradient)) == (asked.name, 0, asked.kind == "gradient") for part in reads
     )
     found = _compared(formula, run, asked, sample, exact)
-    others: list[Other] = []
-    kind = found.kind
-    if kind == "right":
-        for seed in _SEEDS:
-            other, there = other_network(run, asked, seed)
-            of_other = _compared(formula, other, there, 0, truth(other, there, 0))
-            if of_other.kind == "unknown":
-                continue
-            difference = of_other.difference if of_other.kind != "misfit" else np.inf
-            others.append(Other(seed, _named_sizes(other), other.T, difference, of_other.kind == "right"))
-        kind = "right" if all(row.agrees for row in others) else "here only"
+    others: tuple[Other, ...] = ()
+    kind, one_sample = found.kind, False
+    if kind in ("right", "cannot be told"):
+        others = _elsewhere(formula, run, asked)
+        if run.B == 1 and not all(row.agrees for row in others):
+            alone = _elsewhere(formula, run, asked, B=1)
+            one_sample = bool(alone) and all(row.agrees for row in alone)
+            others = alone
+        if kind == "right" and others:
+            kind = "right" if all(row.agrees for row in others) else "here only"
+        elif not others:
+            kind = "cannot be told"
     return Verdict(
-        kind, found.value, exact, disturbed, found.difference, found.where, found.allowed, found.message, tuple(others),
-        circular, found.place,
+        kind, found.value, exact, disturbed, found.difference, found.where, found.allowed, found.message, others,
+        one_sample, circular, found.place,
     )  # fmt: skip
+
+
+def _elsewhere(formula: Formula, run: Run, asked: Asked, B: int | None = None) -> tuple[Other, ...]:
+    """What a formula gives on other networks, the first few whose numbers can tell."""
+    found: list[Other] = []
+    for seed in _SEEDS:
+        other, there = other_network(run, asked, seed, B)
+        tried = _compared(formula, other, there, 0, truth(other, there, 0))
+        if tried.kind not in ("unknown", "cannot be told"):
+            difference = tried.difference if tried.kind != "misfit" else np.inf
+            found.append(Other(seed, _named_sizes(other), other.T, other.B, difference, tried.kind == "right"))
+        if len(found) == _OTHERS:
+            break
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -160,14 +191,17 @@ def _compared(formula: Formula, run: Run, asked: Asked, sample: int, exact: Arra
     with np.errstate(all="ignore"):
         differences = np.abs(value - exact)
         largest = float(np.max(np.abs(exact), initial=0.0))
-        allowed = TOLERANCES[run.dtype.name] * largest + _ROUNDINGS * np.where(np.isfinite(error), error, 0.0)
-        worst = np.unravel_index(int(np.argmax(differences - allowed)), differences.shape)
-    agrees = bool((differences <= allowed).all())
-    if not agrees:
-        worst = np.unravel_index(int(np.argmax(np.where(differences > allowed, differences, -1))), differences.shape)
-    return _Compared(
-        "right" if agrees else "wrong", plain, float(differences[worst]), tuple(map(int, worst)), float(allowed[worst])
-    )
+        rounding = _ROUNDINGS * np.where(np.isnan(error), np.inf, error)
+        allowed = TOLERANCES[run.dtype.name] * largest + rounding
+    kind: Kind
+    if (differences > allowed).any():
+        kind, rank = "wrong", np.where(differences > allowed, differences, -1)
+    elif (rounding > _ROUGH[run.dtype.name] * largest).any():
+        kind, rank = "cannot be told", rounding
+    else:
+        kind, rank = "right", differences
+    worst = np.unravel_index(int(np.argmax(rank)), rank.shape)
+    return _Compared(kind, plain, float(differences[worst]), tuple(map(int, worst)), float(allowed[worst]))
 
 
 def _found(formula: Formula, run: Run, asked: Asked, sample: int) -> tuple[Array, Array]:
@@ -245,19 +279,26 @@ def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
     return np.asarray(values[asked.of][t - 1].imag.T / step)
 
 
-def other_network(run: Run, asked: Asked, seed: int) -> tuple[Run, Asked]:
-    """A random network of the run's cell with other sizes, and what is asked there: as near to the ends as in the run."""
+def other_network(run: Run, asked: Asked, seed: int, B: int | None = None) -> tuple[Run, Asked]:
+    """A random network of the run's cell, and what is asked there: as near to the last step as in the run.
+
+    Nothing is the run's that the cell does not fix: weights, inputs, targets, initial values, sizes, the number of steps,
+    the number of samples (unless B gives it) and, where the run's losses have factors, the factors.
+    **Holds:** other_networks_differ_in_everything.
+    """
     asked, _ = _settled(run, asked, 0)
     seed = whole("seed", seed, 0, MAX_SEED, f"a whole number from 0 to {MAX_SEED}")
     random = np.random.default_rng(seed)
     cell, reach = run.cell, 1 + max([*run.cell.lags.values(), 0])
-    if asked.t is None:
-        t, T = None, 3 + seed
-    else:
-        t = asked.t if asked.t <= reach else reach + seed
-        after = min(run.T - max(asked.t, 0), reach + seed)
-        T = max(t, 0) + after
-    B = 1 if run.B == 1 else 2
+    many = reach + seed  # steps before or after what is asked, where it is not near an end
+    t, T = asked.t, many
+    if t is not None and t > 0:
+        after = run.T - t if run.T - t <= reach else many
+        t = next(k for k in count(many) if k != asked.t and k + after != run.T)
+        T = t + after
+    elif run.T == T:  # an initial value has its own place, whatever follows
+        T += 1
+    B = [number for number in _SAMPLES if number != run.B][seed % (len(_SAMPLES) - 1)] if B is None else B
     sizes = _other_sizes(run, seed)
     shapes, units = cell.shapes(sizes), cell.sizes(sizes)
     params = {name: random.normal(0.0, 1.0 if len(s) == 1 else s[1] ** -0.5, s) for name, s in shapes.items()}
@@ -281,17 +322,14 @@ def _targets(run: Run, random: np.random.Generator, T: int, B: int, n: int) -> A
 
 
 def _other_sizes(run: Run, seed: int) -> dict[str, int]:
-    """Sizes that differ from one another, so that what fits by accident does so no more; the run's where none other may be."""
-    cell = run.cell
-    names = [*(["x"] if cell.reads_x else []), "y", *(members[0] for members in cell.hidden)]
-    axes = list(dict.fromkeys(cell.dimensions[name][0] if name in cell.dimensions else name for name in names))
-    many = {axis: 3 + (2 * i + seed) % (2 * len(axes) + 1) for i, axis in enumerate(axes)}
-    sizes = {name: many[cell.dimensions[name][0] if name in cell.dimensions else name] for name in names}
-    try:
-        cell.sizes(sizes)
-    except ValueError:
-        return _named_sizes(run)
-    return sizes
+    """Sizes that differ from one another and from the run's, so that what fits by accident does so no more."""
+    own, axes = _named_sizes(run), run.cell.dimensions
+    found = {"1": 1}  # what shares its size with a loss has one unit
+    for name, size in sorted(own.items(), reverse=bool(seed % 2)):
+        axis = axes[name][-1]
+        if axis not in found:
+            found[axis] = next(n for n in count(1 + seed) if n != size and n not in found.values())
+    return {name: found[axes[name][-1]] for name in own}
 
 
 def _named_sizes(run: Run) -> dict[str, int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import engine
 from engine import CATALOGUE, EquationError
 from engine.formula import Misfit, evaluate, parse
-from engine.verdict import Asked, by_disturbance, judge, other_network, truth
+from engine.verdict import TOLERANCES, Asked, by_disturbance, judge, other_network, truth
 from explorer import model as models
 from explorer.model import Model
 
@@ -293,6 +293,123 @@ def test_what_fits_because_two_sizes_are_equal_holds_at_these_numbers_only() -> 
     found = verdict("V @ g_o", same, "h", 5)
     assert found.kind == "here only"
     assert any(np.isinf(row.difference) for row in found.others)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_numbers_agree_to_nine_digits_and_no_fewer(dtype) -> None:
+    base = run_of()
+    run = engine.run(RNN, base.parameters, base.x, base.y, dtype=dtype)
+    right, tolerance = "V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])", TOLERANCES[np.dtype(dtype).name]
+    assert tolerance == (1e-9 if dtype is np.float64 else 1e-4)
+    for off, kind in ((0.0, "right"), (0.3, "right"), (3.0, "wrong"), (1e3, "wrong")):
+        if dtype is np.float64 or off not in (0.0, 0.3):  # the other networks are of float64
+            assert verdict(f"(1 + {off * tolerance:.12f}) * ({right})", run, "h", 2).kind == kind, off
+            assert verdict(f"{right} - {off * tolerance:.12f} * g_h", run, "h", 2).kind == kind, off
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "text",
+    ["{k} * h - {k} * h", "{k} * g_h - {k} * g_h + g_h", "({k} + g_h) - {k}", "{k} * (h + g_h / {k}) - {k} * h",
+     "V.T @ g_o + W.T @ g_a[t+1] + {k} * a - {k} * a", "diag({k} * h) @ one(h) - {k} * h"],
+)  # fmt: skip
+def test_cancelling_numbers_cannot_be_told(text, dtype) -> None:
+    """Where a formula's own rounding may be as large as what it gives, no agreement is taken for a proof."""
+    base = run_of()
+    run = engine.run(RNN, base.parameters, base.x, base.y, dtype=dtype)
+    for k in ("1e14", "1e11", "1e30") if dtype is np.float64 else ("1e7", "1e14"):
+        found = verdict(text.format(k=k), run, "h", 2)
+        assert found.kind != "right", k
+        if found.kind == "cannot be told":
+            assert found.allowed > 1e-6 * np.abs(found.truth).max()
+            assert found.allowed >= np.max(np.abs(found.value - found.truth))
+    assert verdict("1e14 * h - 1e14 * h", base, "h", 2).kind == "cannot be told"
+
+
+def test_what_rounding_hides_here_is_told_by_other_networks() -> None:
+    base = run_of()
+    saturated = engine.run(RNN, dict(base.parameters) | {"b": np.array([60.0, -60, 70, -70, 60])}, base.x, base.y)
+    for text, agrees in (("(1 - h * h) * g_h", True), ("(1 - h * h) * (1 - h * h) * g_h", False)):
+        found = verdict(text, saturated, "a", 2)
+        assert found.kind == "cannot be told"
+        assert [row.agrees for row in found.others] == 3 * [agrees]
+    assert verdict("slope(tanh, a) * g_h", saturated, "a", 2).kind == "right"
+    assert verdict("1 / exp(2000 * one(h))", base, "h", 2).kind == "wrong"  # 0, whatever the rounding
+
+
+def test_a_true_zero_is_told_from_what_rounding_makes_zero() -> None:
+    run = run_of(weights=[0, 1, 1, 0, 0])
+    assert verdict("V.T @ g_o + W.T @ g_a[t+1]", run, "h", 4).kind == "right"
+    assert verdict("1e-30 * h", run, "h", 4).kind == "wrong"
+    assert verdict("a - b - W @ h[t-1] - U @ x", run, "h", 4).kind == "cannot be told"
+
+
+#: Formulas that are right for what a run happens to be -> the run, what is asked, and the text.
+ACCIDENTS = {
+    "two samples": (dict(B=2), "gradient", "o", 2, "0.5 * (y_hat - y)"),
+    "three samples": (dict(B=3), "gradient", "o", 2, "(y_hat - y) / 3"),
+    "two samples, a parameter": (dict(B=2), "gradient", "c", None, "sum_t((y_hat - y) / 2)"),
+    "one step": (dict(T=1), "gradient", "h", 1, "V.T @ sum_t(g_o)"),
+    "one step, at 0": (dict(T=1), "gradient", "h", 0, "W.T @ sum_t(g_a)"),
+    "one step, a parameter": (dict(T=1), "gradient", "W", None, "sum_t(g_a) @ sum_t(h[t-1]).T"),
+    "a zero initial state": (dict(), "value", "h", 0, "0 * b"),
+    "five units": (dict(h=5), "value", "L", 2, "5 * L / sum(one(h))"),
+    "three classes": (dict(y=3), "value", "L", 2, "3 * L / sum(one(y))"),
+    "four inputs": (dict(x=4), "value", "L", 2, "4 * L / sum(one(x))"),
+    "x and y alike": (dict(x=3, y=3), "value", "L", 2, "sum(one(x)) * L / sum(one(y))"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", list(ACCIDENTS))
+def test_an_accident_of_the_run_holds_here_only(what) -> None:
+    sizes, kind, name, t, text = ACCIDENTS[what]
+    found = verdict(text, run_of(**sizes), name, t, kind)
+    assert found.kind == "here only"
+    assert not found.one_sample
+
+
+def test_a_formula_for_one_sample_is_right_for_one_and_said_to_be() -> None:
+    for text, one_sample in (("y_hat - y", True), ("g_L * (y_hat - y)", False)):
+        found = verdict(text, run_of(), "o", 2)
+        assert (found.kind, found.one_sample) == ("right", one_sample)
+        assert {row.B for row in found.others} == {1} if one_sample else 1 not in {row.B for row in found.others}
+    base = run_of(B=2)
+    summed = engine.run(RNN, base.parameters, base.x, base.y, reduction="sum")
+    assert verdict("y_hat - y", summed, "o", 2).kind == "right"  # without the mean there is no such factor
+
+
+def test_shares_stay_shares_on_other_networks() -> None:
+    base = run_of()
+    y = np.random.default_rng(1).uniform(0.1, 1, (5, 1, 3))
+    for target, kind in ((y / y.sum(axis=-1, keepdims=True), "right"), (y, "wrong")):
+        run = engine.run(RNN, base.parameters, base.x, target)
+        assert verdict("g_L * (y_hat - y)", run, "o", 2).kind == kind
+        assert verdict("g_L * (sum(y) * y_hat - y)", run, "o", 2).kind == "right"
+        other, _ = other_network(run, Asked("gradient", "o", 2), 1)
+        assert np.allclose(other.y.sum(axis=-1), 1) == (kind == "right")
+
+
+@pytest.mark.parametrize("T", [1, 2, 3, 7])
+@pytest.mark.parametrize("B", [1, 2, 4])
+def test_other_networks_differ_in_everything(T, B) -> None:
+    run = run_of(T=T, B=B, weights=np.linspace(1, 2, T) + 1, x=3, y=4, h=5)
+    places = [None, *range(T + 1)]
+    for t in places:
+        made = [other_network(run, Asked("gradient", "W" if t is None else "h", t), seed) for seed in range(1, 9)]
+        for other, asked in made:
+            assert other.T != run.T
+            assert other.B != run.B
+            assert all(other.sizes[name] != run.sizes[name] for name in ("x", "y", "h"))
+            assert len({other.sizes[name] for name in ("x", "y", "h")}) == 3
+            assert (other.initial["h"] != 0).all()
+            assert not np.isin(other.weights, run.weights).any()
+            assert not any(np.isin(array, run.parameters[name]).any() for name, array in other.parameters.items())
+            if t is not None and t > 0:
+                assert min(other.T - asked.t, 3) == min(T - t, 3)  # as near to the end, where it is near
+                assert asked.t != t
+        assert len({other.B for other, _ in made[:3]}) == 3
+        assert len({other.T for other, _ in made[:3]}) > 1
+        assert len({other.sizes["h"] for other, _ in made[:3]}) > 1
 
 
 def test_a_formula_that_reads_what_it_is_to_give_is_said_to_be_circular() -> None:

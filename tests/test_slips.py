@@ -211,6 +211,25 @@ def test_a_formula_of_ones_own_is_judged() -> None:
     assert "shapes do not fit" in app.error[0].value
 
 
+def test_what_the_numbers_cannot_tell_is_said_with_the_rounding() -> None:
+    app = shown(ask="gradient,h,2", formula=packed("1e16 * h - 1e16 * h"))
+    assert "cannot be told" in badges(app)[2]
+    assert re.search(r"may amount to \$[\d.]+\$, at entry \d, where \$-?[\d.]+\$ is right", text(app))
+    saturated = packed("(1 - h * h) * g_h")
+    model = Model(overrides=(("b", Scheme("constant", value=60.0)),))
+    app = shown(**to_query(State(model)) | {"ask": "gradient,a,2", "formula": saturated})
+    assert "cannot be told" in badges(app)[2]
+    assert "On 3 random networks" in text(app)
+
+
+def test_a_formula_for_one_sample_says_what_several_would_add() -> None:
+    said = "over $B$ samples the loss is a mean"
+    for formula, one in (("y_hat - y", True), ("g_L * (y_hat - y)", False)):
+        app = shown(ask="gradient,o,2", formula=packed(formula), slip="E3")
+        assert "right]" in badges(app)[2]
+        assert (said in text(app)) == one
+
+
 def test_what_holds_here_only_says_where_it_does_not() -> None:
     app = shown(ask="value,a,2", formula=packed("W @ h[t-1] + U @ x"))
     assert "right at these numbers only" in badges(app)[2]

@@ -38,6 +38,7 @@ _WORDS: Final[dict[Kind, tuple[str, str, str]]] = {
     "right": ("right", "green", ":material/check:"),
     "here only": ("right at these numbers only", "orange", ":material/rule:"),
     "wrong": ("wrong", "red", ":material/close:"),
+    "cannot be told": ("cannot be told", "grey", ":material/question_mark:"),
     "misfit": ("the shapes do not fit", "red", ":material/close:"),
     "not finite": ("not a finite number", "red", ":material/close:"),
     "unknown": ("cannot be tested here", "grey", ":material/question_mark:"),
@@ -211,20 +212,50 @@ def _outcome(verdict: Verdict) -> str:
         numbers = f"${number(float(given), 4)}$ where it should be ${number(float(right), 4)}$"
         return f"It is off by up to ${difference}${entry}: {numbers}."
     tried = len(verdict.others)
+    numbers_of = "weights and numbers of steps" if verdict.one_sample else "weights, numbers of steps and of samples"
+    same = f"of the same cell, with other sizes, {numbers_of}"
+    if kind == "cannot be told":
+        rounding = number(verdict.allowed) if np.isfinite(verdict.allowed) else r"\infty"
+        right = number(float(verdict.truth[verdict.where]), 4)
+        text = (
+            f"The numbers cannot tell: rounding within the formula may amount to ${rounding}${entry}, where ${right}$ is"
+            " right."
+        )
+        if not tried:
+            return f"{text} Nor can random networks {same}."
+        if all(row.agrees for row in verdict.others):
+            return f"{text} On {tried} random networks {same}, where it is small, the formula agrees{_alone(verdict)}."
+        return f"{text} Elsewhere they can: {_failures(verdict)}"
     if kind == "right":
-        random = f", and on {tried} random ones of the same cell with other sizes, weights and lengths" if tried else ""
-        return f"It agrees on the network{random}; the largest difference here is ${difference}$."
-    worst = max(
-        (row for row in verdict.others if not row.agrees), key=lambda row: np.nan_to_num(row.difference, nan=np.inf)
+        return (
+            f"It agrees on the network, and on {tried} random ones {same}; the largest difference here is ${difference}$"
+            f"{_alone(verdict)}."
+        )
+    return f"It agrees at these numbers, by accident: {_failures(verdict)}"
+
+
+def _alone(verdict: Verdict) -> str:
+    """What a formula for one sample lacks for several, to end a sentence."""
+    if not verdict.one_sample:
+        return ""
+    return (
+        ". It is right for one sample: over $B$ samples the loss is a mean, and the factor"
+        r" $\partial L / \partial L^{(t)} = 1/B$ is missing"
     )
+
+
+def _failures(verdict: Verdict) -> str:
+    """On how many random networks a formula fails, and where it fails most."""
+    failed = [row for row in verdict.others if not row.agrees]
+    worst = max(failed, key=lambda row: np.nan_to_num(row.difference, nan=np.inf))
     sizes = ", ".join(f"{plain(written(name))} {size}" for name, size in worst.sizes.items())
     off = {np.inf: "the shapes do not fit"}.get(worst.difference, f"it is off by ${number(worst.difference)}$")
     if np.isnan(worst.difference):
         off = "it gives no finite number"
-    failed = sum(not row.agrees for row in verdict.others)
+    samples = f"{worst.B} samples and " if worst.B > 1 else ""
     return (
-        f"It agrees at these numbers, by accident: on {failed} of {tried} random networks of the same cell it does not. With"
-        f" sizes {sizes} over {worst.T} steps, {off}."
+        f"on {len(failed)} of {len(verdict.others)} random networks of the same cell it does not agree. With {samples}sizes"
+        f" {sizes} over {worst.T} steps, {off}."
     )
 
 
@@ -255,9 +286,9 @@ def own(state: State, run: Run, wide: bool) -> None:
     with st.expander("The language of formulas"):
         st.markdown(_LANGUAGE)
         st.caption(
-            f"Two numbers agree if they differ by at most {TOLERANCES['float64']:g} of the largest entry, or by what"
-            f" rounding can have"
-            " done to the formula's own operations. Nothing of the text is ever evaluated by Python."
+            f"Two numbers agree if they differ by at most {TOLERANCES['float64']:g} of the largest entry, or by what rounding"
+            " can have done to the formula's own operations. Where rounding is not small beside the largest entry, the"
+            " numbers cannot tell. Nothing of the text is ever evaluated by Python."
         )
 
 
