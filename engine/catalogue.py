@@ -170,8 +170,8 @@ L = nll(y_hat, y)
         title="One unit without input",
         source="Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks, 2.3 and 3.2",
         about="x(t) = w σ(x(t−1)) + b, the smallest network whose loss has a cliff: where a small change of b carries the state "
-        "over to another attractor, the loss jumps and the gradient explodes. The state is h here, since x is the input; "
-        "with a target of one number there is one unit, with more there are as many, joined by W.",
+        "over to another attractor, the loss rises like a wall and the gradient explodes. The state is h here, since x is the "
+        "input; with a target of one number there is one unit, with more there are as many, joined by W.",
     ),
 )
 

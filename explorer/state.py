@@ -411,7 +411,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         f"forget_{bias}": Preset(
             f"Forget bias {bias}",
             "Small weights, so the forget gate is near the sigmoid of its bias, and that is left of the gradient at s at each"
-            " step: σ(0) = 0.5 or σ(1) = 0.73, a factor of 10⁸ over 50 steps.",
+            " step: σ(0) = 0.5 or σ(1) = 0.73, which over 49 steps back makes a factor of about 10⁸ between the two.",
             State(Model(cell="lstm_tanh", task="noise", count="last", settings=(("steps", 50),),
                         scheme=Scheme("normal", gain=0.1),
                         overrides=(("b_f", Scheme("constant", value=float(bias))),))),
@@ -422,7 +422,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
     },
     "cliff": Preset(
         "The cliff",
-        "One unit, x(t) = w σ(x(t−1)) + b, over 50 steps, at the foot of a wall of its loss; the page The cliff draws it.",
+        "One unit, h(t) = w σ(h(t−1)) + b, over 50 steps, at the upper edge of a wall of its loss: a little more b, and the loss"
+        " falls to less than a tenth. The page The cliff draws it.",
         State(
             Model(cell="one_unit", task="reach",
                   edits=((("W", (0, 0)), 5.0), (("b", (0,)), -2.6125), (("h", (0, 0, 0)), 0.5))),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from browser import settle, until
@@ -99,7 +101,17 @@ def test_the_glossary_opens() -> None:
     fine(app.button(key="letters").click().run())
     said = " ".join(words.value for words in app.markdown)
     assert "r^{(t)} = \\sigma" in said
-    assert "10.22–10.28" in said
+    assert "(10.22)–(10.28)" in said
+
+
+def test_an_equation_of_the_glossary_is_told_from_a_section() -> None:
+    letters = [letter for group in glossary.LETTERS.values() for letter in group]
+    for letter in letters:
+        rest = re.sub(r"\((\d+\.\d+|\d|(19|20)\d\d)\)|\b(section|chapter) \d+(\.\d+)*|\$.*?\$", "", letter.source)
+        assert not re.search(r"\d", rest), (letter.latex, letter.source)
+    places = {letter.latex: letter.source for letter in letters}
+    assert (places["a^{(t)}"], places[r"\rho"]) == ("(10.8)", "section 10.8")
+    assert places["B"].startswith("section 5.9")
 
 
 # --- links and presentations -----------------------------------------------------------------------------------------

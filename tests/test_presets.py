@@ -99,6 +99,21 @@ def test_a_forget_bias_of_1_keeps_what_0_halves() -> None:
     assert log_ratio(one, "s") - log_ratio(zero, "s") == pytest.approx(8, abs=0.5)
 
 
+def test_the_cliff_stands_at_the_upper_edge_of_its_wall() -> None:
+    """Pascanu, Mikolov & Bengio (2013)."""
+    run = made("cliff")
+    b = run.parameters["b"]
+
+    def loss(more: float) -> float:
+        parameters = {**run.parameters, "b": b + more}
+        return engine.run(run.cell, parameters, run.x, run.y, run.initial, run.weights).loss
+
+    assert loss(0.0005) < 0.1 * run.loss  # "a little more b, and the loss falls to less than a tenth"
+    assert run.loss < loss(-0.01) < 1.1 * run.loss  # behind the edge the ground is flat, and not lower
+    assert run.param_grad["b"][0] < -100  # so the wall goes down towards a larger b
+    assert run.T == 50
+
+
 def query(app: AppTest) -> dict[str, str]:
     return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
 

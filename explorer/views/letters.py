@@ -38,7 +38,7 @@ def _of_cell(model: Model) -> None:
 
 
 def _general() -> None:
-    st.caption(f"Numbers without a name are {glossary.BOOK}.")
+    st.caption(f"Equations, sections and chapters without a name are those of {glossary.BOOK}.")
     for group, listed in glossary.LETTERS.items():
         lines = [f"| ${letter.latex}$ | {letter.words} | {letter.source} |" for letter in listed]
         st.markdown("\n".join([f"| | {group} | From |", "|---|---|---|", *lines]))
