@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine import explain, interpreter, notation
+from engine.catalogue import CATALOGUE
 from engine.cell import Cell, Read
 from engine.checks import measured
 from engine.equations import Apply, Expression, Name
@@ -94,11 +95,15 @@ class Section:
 class Row:
     """A row of the table of sections: title, where the book or the texts have it, to which runs it applies, its lines.
 
+    book      equations of the book, and `of`: whether they are those of a cell
+    rows      rows of the sources, or what else it follows from
     applies   gives "", or the reason why not
     """
 
     title: str
-    source: str
+    book: str
+    of: Callable[[Run], bool]
+    rows: str
     applies: Callable[[Run], str]
     lines: Callable[[_At, int], Iterator[Line]]
 
@@ -117,7 +122,8 @@ def derive(run: Run, key: str, t: int, sample: int = 0, levels: int = 3) -> Sect
     reason = row.applies(run)
     with np.errstate(all="ignore"):
         lines = () if reason else tuple(row.lines(_At(run, t, sample), levels))
-    return Section(key, row.title, row.source, reason, lines)
+    source = "; ".join(filter(None, [row.book if row.of(run) else "", row.rows]))
+    return Section(key, row.title, source, reason, lines)
 
 
 # A step and a sample of a run ------------------------------------------------------------------------------------
@@ -348,6 +354,36 @@ def _plus(terms: list[str]) -> str:
     return " + ".join(terms) or "0"
 
 
+# What the book's equations are those of ---------------------------------------------------------------------------
+
+
+def _same(cell: Cell, other: Cell) -> bool:
+    """Whether two cells have the same equations under the same names."""
+    return list(cell.nodes) == list(other.nodes) and all(
+        cell.latex_of(cell.equations[name].expression) == other.latex_of(other.equations[name].expression)
+        for name in cell.nodes
+    )
+
+
+def _never(_: Run) -> bool:
+    return False
+
+
+def _is_books(run: Run) -> bool:
+    """Whether the network is that of (10.8)–(10.11), tanh and softmax, with a class for a target: (10.17)–(10.28) hold."""
+    return _same(run.cell, CATALOGUE["rnn"]) and _has_likelihood(run)
+
+
+def _is_books_lstm(run: Run) -> bool:
+    """Whether the network is that of (10.40)–(10.44), with σ at the candidate."""
+    return _same(run.cell, CATALOGUE["lstm"])
+
+
+def _has_likelihood(run: Run) -> bool:
+    """Whether the only loss is minus the logarithm of the softmax's entry of a class, as in (10.14) and (10.18)."""
+    return len(run.cell.losses) == 1 and [out.classes for out in _outputs(_At(run, 1, 0))] == [True]
+
+
 # The equations, A1 and A9 ----------------------------------------------------------------------------------------
 
 
@@ -435,8 +471,8 @@ def _loss(at: _At, _: int) -> Iterator[Line]:
     each = _plus([f"{latex(name)}^{{(t)}}" for name in cell.losses])
     each = rf"\left({each}\right)" if len(cell.losses) > 1 else each
     yield at.line(
-        "A2", "The total loss is the sum over the steps" + (", (10.12)–(10.14) of the book." if not weight else
-        r"; a step counts with its weight $w^{(t)}$."),
+        "A2", "The total loss is the sum over the steps" + ("." if not weight and not _has_likelihood(run) else
+        ", (10.12)–(10.14) of the book." if not weight else r"; a step counts with its weight $w^{(t)}$."),
         rf"L = {_over_samples(run)}\sum_{{t=1}}^{{\tau}} {weight}{each}",
         f"L = {_sum(np.nan_to_num(parts))} = {_N(run.loss)}", run.loss,
         counted / (run.B if run.reduction == "mean" else 1), _BY_DEFINITION,
@@ -641,7 +677,8 @@ def _of_softmax(at: _At, out: _Output) -> Iterator[Line]:
     ))  # fmt: skip
     yield at.line(
         "A4", "Question 1, the derivative, the short way: the first term of the difference gives the indicator, the"
-        " logarithm of the sum gives the softmax, (10.18).",
+        " logarithm of the sum gives the softmax" + (", (10.18)." if out.classes else "; it is (10.18) with the target's entry in"
+        " place of the indicator."),
         rf"{head} = -{own_y} + {factor}{share} = {factor}{out.p_('i')} - {own_y}",
         _M(p) + ("" if out.classes else rf" \cdot {_N(total)}") + f" - {_M(y)} = {_M(out.exact)}",
         p * total - y, out.exact, elements=elements, floor=float(np.abs(p).max()),
@@ -652,7 +689,8 @@ def _of_softmax(at: _At, out: _Output) -> Iterator[Line]:
     if out.o is not None and out.alone:
         gradient, by, near = at.by_disturbance(out.o, at.t)
         yield at.line(
-            "A4", r"With the factor of this loss in the total, the gradient of the total loss, (10.18).",
+            "A4", "With the factor of this loss in the total, the gradient of the total loss"
+            + (", (10.18)." if out.classes else "."),
             rf"{notation.nabla(out.o, 't')} = \frac{{\partial L}}{{\partial {own}^{{(t)}}}}"
             rf" \left({_joint(out)}\right)",
             rf"{notation.nabla(out.o, t)} = {_M(at.grad(out.loss))} \cdot {_M(out.exact)} = {_M(at.grad(out.o))}",
@@ -903,28 +941,37 @@ def _has_states(run: Run) -> str:
     return "" if run.cell.states else "It needs a node that a later step reads: this network has no memory."
 
 
+def _readers(cell: Cell, name: str, now: bool) -> str:
+    """The nodes that read a node in its own step, or in later ones, in words."""
+    found = [
+        f"${latex(target)}$" for target in cell.nodes
+        if any(read.name == name and (not read.lag) == now for read in cell.reads[target])
+    ]  # fmt: skip
+    return f"{', '.join(found[:-1])} and {found[-1]}" if len(found) > 1 else "".join(found) or "none"
+
+
 def _recursion(at: _At, _: int) -> Iterator[Line]:
-    run = at.run
+    run, of_the_book = at.run, _is_books(at.run)
     for name in at.cell.states:
         h = latex(name)
         yield _backward(
-            at, name, "A6", rf"At the last step, $t = \tau = {run.T}$, nothing comes after: the output alone gives to ${h}$.",
-            run.T,
+            at, name, "A6", rf"At the last step, $t = \tau = {run.T}$, nothing comes after: what reads ${h}$ in the same step"
+            f" sends back all there is, {_readers(at.cell, name, now=True)}" + (", (10.19)." if of_the_book else "."), run.T,
         )  # fmt: skip
         if at.t < run.T:
             yield _backward(
-                at,
-                name,
-                "A7",
-                f"At step {at.t} it is the output of the step and what comes back from later ones, (10.21).",
-            )
+                at, name, "A7", f"At step {at.t} a term for each node that reads ${h}$: of the same step"
+                f" {_readers(at.cell, name, now=True)}, of later ones {_readers(at.cell, name, now=False)}"
+                + (", (10.21)." if of_the_book else "."),
+            )  # fmt: skip
     name = _book_like(at.cell)
     if name and at.t < run.T:
         yield from _one_step_back(at, name)
     for name in at.cell.states:
         if at.t <= at.cell.lags[name]:
             yield _backward(
-                at, name, "A7", rf"At $t = 0$ there is no output: what is left of the gradient at the initial ${latex(name)}$.", 0
+                at, name, "A7", rf"At $t = 0$ there is no output: the gradient at the initial ${latex(name)}$ comes from later"
+                " steps alone.", 0
             )  # fmt: skip
 
 
@@ -990,7 +1037,8 @@ def _one_step_back(at: _At, name: str) -> Iterator[Line]:
     gradient, by, near = at.by_disturbance(name, at.t)
     total = own + jacobian.T @ later
     yield at.line(
-        "A7", "So the gradient is that of the step's own output and the next step's, sent back through this Jacobian.",
+        "A7", "So the gradient is that of the step's own loss and the next step's, sent back through this Jacobian"
+        + (", (10.20)." if _is_books(at.run) else "."),
         f"{notation.nabla(name, 't')} = {_own_symbols(at.cell, name)} + {head} {notation.nabla(name, 't+1')}",
         _filled(notation.nabla(name, str(at.t)), f"{_M(own)} + {_M(jacobian.T)} {_M(later)}", total), total, gradient, by,
         tolerance=near, elements=_each(n, lambda i: (
@@ -1097,7 +1145,7 @@ def _book_expansion(at: _At, name: str, m: int) -> Iterator[Line]:
     parts = expand(at.run, name, at.t, at.sample).terms
     own_terms = [vector for _, vector in recursion.terms[: len(own)]]
     yield at.line(
-        "A8", "Each term is what the loss of one step gives, by the one path that leads there: the same as the gradient of that"
+        "A8", "Each term is what the loss of one step gives, by way of the states between: the same as the gradient of that"
         " loss alone.",
         rf"{notation.nabla(name, 't')} = \sum_{{s=t}}^{{\tau}} \nabla_{{{notation.symbol(name, (), 't')}}} L^{{(s)}}",
         _aligned([
@@ -1244,7 +1292,7 @@ def _copy(at: _At, name: str, row: str, said: str = "") -> Line:
     for state, rows in at.carried().items():
         found = found + changes[state] @ rows[-1]
     own = rf"\nabla_{{{latex(name)}^{{(t)}}}} L"
-    where = f", {_BOOK[name]} of the book" if cell.name == "rnn" and name in _BOOK else ""
+    where = f", {_BOOK[name]} of the book" if _is_books(run) and name in _BOOK else ""
     said = said or (
         f"The copy of ${latex(name)}$ that step $t$ uses{where}: " + ("a gradient times a vector." if total.ndim == 2 else
         "a gradient as it is." if _is_plain(cell, name) else "a gradient and its factor.")
@@ -1388,9 +1436,12 @@ def _lstm(at: _At, _: int) -> Iterator[Line]:
     yield _both_routes(at, s, f)
     for name in reversed(steps):
         if name == s and at.t < run.T:
-            said = rf"Two routes lead back into ${own}$: by way of the output of the step, and straight from ${own}^{{(t+1)}}$."
+            said = (
+                f"Into ${own}$ from the same step by way of {_readers(cell, s, now=True)}, from the next by way of"
+                f" {_readers(cell, s, now=False)}: the term of ${own}$ itself is the straight one."
+            )
         elif name == s:
-            said = f"At the last step ${own}$ has the one route, by way of the output of the step."
+            said = f"At the last step into ${own}$ from the same step alone, by way of {_readers(cell, s, now=True)}."
         elif cell.operation(name) == "sigmoid":
             said = f"Back to the gate ${latex(name)}$."
         else:
@@ -1426,7 +1477,8 @@ def _both_routes(at: _At, s: str, f: str) -> Line:
     symbols = [direct.symbols, *(message.symbols for message in others)]
     return at.line(
         "A13", rf"The routes into ${latex(s)}^{{(t-1)}}$: the first goes straight on, the other by way of what the step before"
-        " puts out and this step's gates read." + ("" if before else " At $t = 0$ there is no output, so the first alone."),
+        " puts out and this step's gates read."
+        + ("" if before else " At $t = 0$ there is no output" + ("." if others else ", so the first alone.")),
         f"{notation.nabla(s, 't-1')} = {_later(_plus(symbols), -1)}",
         f"{notation.nabla(s, str(before))} = {_M(straight)} + {_M(rest)} = {_M(whole)}", straight + rest, gradient, by,
         tolerance=near,
@@ -1570,18 +1622,18 @@ def _over_all_samples(at: _At, _: int) -> Iterator[Line]:
 
 #: The sections, in the order of the derivation.
 SECTIONS: Mapping[str, Row] = MappingProxyType({
-    "equations": Row("The equations", "(10.8)–(10.11); A1, A9", _always, _equations),
-    "loss": Row("The loss", "(10.12)–(10.14), (10.17); A2, A3, A17", _always, _loss),
-    "softmax": Row("Softmax and loss: three questions", "(10.18); A4, A5, A10", _has_softmax, _softmax),
-    "long": Row("The long way round, through the probabilities", "A11", _has_long_way, _long_way),
-    "recursion": Row("Back through time", "(10.19)–(10.21); A6, A7", _has_states, _recursion),
-    "expanded": Row("The recursion put into itself", "A8", _can_expand, _expanded),
-    "copies": Row("The parameters and their copies", "(10.22)–(10.28); A12", _has_parameters, _copies),
-    "lstm": Row("The LSTM, gate by gate", "(10.40)–(10.44); A13", _is_lstm, _lstm),
-    "nodes": Row("Every node, from the loss back", "the rule of each operation", _always, _node_by_node),
-    "neurons": Row("Neuron by neuron", "A14", _always, _by_neuron),
-    "layers": Row("Layer by layer", "A15", _is_layered, _by_layer),
-    "samples": Row("The mean over the samples", "A16", _has_samples, _over_all_samples),
+    "equations": Row("The equations", "(10.8)–(10.11)", _is_books, "A1, A9", _always, _equations),
+    "loss": Row("The loss", "(10.12)–(10.14), (10.17)", _has_likelihood, "A2, A3, A17", _always, _loss),
+    "softmax": Row("Softmax and loss: three questions", "(10.18)", _has_likelihood, "A4, A5, A10", _has_softmax, _softmax),
+    "long": Row("The long way round, through the probabilities", "", _never, "A11", _has_long_way, _long_way),
+    "recursion": Row("Back through time", "(10.19)–(10.21)", _is_books, "A6, A7", _has_states, _recursion),
+    "expanded": Row("The recursion put into itself", "", _never, "A8", _can_expand, _expanded),
+    "copies": Row("The parameters and their copies", "(10.22)–(10.28)", _is_books, "A12", _has_parameters, _copies),
+    "lstm": Row("The LSTM, gate by gate", "(10.40)–(10.44)", _is_books_lstm, "A13", _is_lstm, _lstm),
+    "nodes": Row("Every node, from the loss back", "", _never, "the rule of each operation", _always, _node_by_node),
+    "neurons": Row("Neuron by neuron", "", _never, "A14", _always, _by_neuron),
+    "layers": Row("Layer by layer", "", _never, "A15", _is_layered, _by_layer),
+    "samples": Row("The mean over the samples", "", _never, "A16", _has_samples, _over_all_samples),
 })  # fmt: skip
 
 

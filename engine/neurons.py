@@ -459,9 +459,13 @@ class _Writer:
         return f"{notation.indexed(name, index if self.run.sizes[name] > 1 else '')}^{{({t})}}"
 
     def delta(self, name: str, index: str, t: int) -> str:
-        """δ of a neuron."""
+        """δ of a neuron, under the name of what it is the gradient at: δ_{a,1} for h = φ(a), δ_{o,1} for ŷ = softmax(o)."""
+        form = forms(self.run.cell).get(name) if t > 0 else None
+        at = latex(name)
+        if form is not None and form.function is not None:
+            at = latex(form.argument) if form.argument else f"a_{{{at}}}"
         index = index if self.run.sizes[name] > 1 else ""
-        return rf"\delta_{{{','.join(filter(None, [latex(name), index]))}}}^{{({t})}}"
+        return rf"\delta_{{{','.join(filter(None, [at, index]))}}}^{{({t})}}"
 
     def row_and_column(self, matrix: str, row: str, column: str) -> str:
         """An entry of a matrix, without the index of an axis of one."""

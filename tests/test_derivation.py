@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from cells import FEATURES
@@ -9,6 +11,7 @@ from cells import FEATURES
 import engine
 from engine import Run, derivation, explain, interpreter
 from engine.derivation import MAX_LEVELS, SECTIONS, Section, derive
+from engine.names import latex
 from explorer import model as models
 from explorer.model import Model
 
@@ -143,6 +146,52 @@ def test_single_precision_and_kinks_have_their_own_tolerance() -> None:
         right(derive(made("rnn", dtype=np.float32), key, 2))
         right(derive(made(engine.rnn("relu")), key, 2))
     assert any("kink" in line.checked_by for line in derive(made(engine.rnn("relu")), "nodes", 2).lines)
+
+
+# --- what the lines say ---------------------------------------------------------------------------------------------
+
+BACK = ("(10.19)", "(10.20)", "(10.21)")
+BOOK = engine.CATALOGUE["rnn"].text
+
+
+@pytest.mark.parametrize("name", [*engine.CATALOGUE, *FEATURES])
+def test_the_words_of_the_recursion_name_the_nodes_that_read_a_state(name: str) -> None:
+    run = made(name if name in engine.CATALOGUE else engine.parse(FEATURES[name]))
+    lines = [line for line in derive(run, "recursion", 2).lines if line.said.startswith(("At the last", "At step"))]
+    at = [(state, t) for state in run.cell.states for t in (run.T, 2)]
+    assert len(lines) == len(at)
+    for line, (state, t) in zip(lines, at, strict=True):
+        messages = explain.backward(run, state, t, 0).messages
+        said = re.findall(r"\$([^$]*)\$", line.said.partition("step" if t < run.T else "all there is")[2])
+        named = [word for word in said if word != latex(state)] if t < run.T else said
+        assert {latex(message.target[0]) for message in messages} - {latex(state)} == set(named) - {latex(state)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [BOOK, *(BOOK.replace("tanh", name) for name in ("sigmoid", "relu", "identity")), BOOK.replace("U @ x", "U @ tanh(x)"),
+     BOOK.replace("W @ h[t-1]", "W @ h[t-1] + R @ h[t-2]"), *(engine.CATALOGUE[name].text for name in ("gru", "rnn_deep"))],
+)  # fmt: skip
+def test_the_book_is_cited_for_its_own_network_alone(text: str) -> None:
+    run = made(engine.parse(text))
+    sections = {key: derive(run, key, 2) for key in ("equations", "recursion", "copies")}
+    cited = {place for place in BACK for line in sections["recursion"].lines if place in line.said}
+    assert cited == (set(BACK) if text == BOOK else set())
+    assert {"(10." in section.source for section in sections.values()} == {text == BOOK}
+    assert any("of the book" in line.said for line in sections["copies"].lines) == (text == BOOK)
+    if text == BOOK:  # (10.21), with this run's numbers
+        h, grad, W, V = run.value["h"][2, 0], run.grad["h"][:, 0], run.parameters["W"], run.parameters["V"]
+        np.testing.assert_allclose(grad[1], W.T @ ((1 - h**2) * grad[2]) + V.T @ run.grad["o"][1, 0], rtol=1e-10)
+
+
+def test_the_likelihood_is_cited_for_classes_alone() -> None:
+    classes, shares = made("rnn"), made(engine.parse("h = tanh(W @ h[t-1] + U @ x)\nL = mse(V @ h, y)"))
+    assert "(10.14)" in derive(classes, "loss", 2).source
+    assert not any("(10.1" in text for line in derive(shares, "loss", 2).lines for text in (line.said,))
+    assert "(10.1" not in derive(shares, "loss", 2).source
+    assert "(10.18)" in derive(classes, "softmax", 2).source
+    distribution = engine.run(classes.cell, classes.parameters, classes.x, np.full((4, 1, 3), 1 / 3))
+    assert "(10.18)" not in derive(distribution, "softmax", 2).source
 
 
 # --- what the sources state ------------------------------------------------------------------------------------------

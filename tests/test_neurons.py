@@ -1,5 +1,6 @@
 """The graph taken apart into single units: row A14 of the sources."""
 
+import re
 from dataclasses import replace
 
 import networkx as nx
@@ -9,6 +10,8 @@ from cells import FEATURES, Case, cases
 from hypothesis import given, settings
 
 import engine
+from engine import CATALOGUE
+from engine.names import latex
 from engine.neurons import count, explained, forms, local_jacobians, neuron_of, neurons
 
 
@@ -157,13 +160,27 @@ def test_a_neuron_is_written_as_in_the_sources():
     assert told.forward[0] == r"a_{1}^{(2)} = b_{1} + \sum_{j} W_{1,j}\,h_{j}^{(1)} + \sum_{j} U_{1,j}\,x_{j}^{(2)}"
     assert told.output.startswith(r"h_{1}^{(2)} = \tanh\left(a_{1}^{(2)}\right) = \tanh\left(")
     assert told.backward[0] == (
-        r"\delta_{h,1}^{(2)} = \left(1 - h_{1}^{(2)}\,h_{1}^{(2)}\right)\,\Bigl("
-        r"\sum_{k} W_{k,1}\,\delta_{h,k}^{(3)} + \sum_{k} V_{k,1}\,\delta_{\hat{y},k}^{(2)}\Bigr)"
+        r"\delta_{a,1}^{(2)} = \left(1 - h_{1}^{(2)}\,h_{1}^{(2)}\right)\,\Bigl("
+        r"\sum_{k} W_{k,1}\,\delta_{a,k}^{(3)} + \sum_{k} V_{k,1}\,\delta_{o,k}^{(2)}\Bigr)"
     )
     assert [term.neuron for term in told.terms] == [("h", 3, 0), ("h", 3, 1), *(("y_hat", 2, k) for k in range(3))]
     assert [term.weight for term in told.terms[:2]] == run.parameters["W"][:, 0].tolist()
     assert told.error < 1e-15
     assert explained(run, ("L", 2, 0)).seed == 1
+
+
+@pytest.mark.parametrize("name", list(CATALOGUE))
+def test_a_delta_bears_the_name_of_what_it_is_the_gradient_at(name):
+    run = made(name)
+    nodes = {latex(node): node for node in run.cell.nodes}
+    for node in run.cell.nodes:
+        told = explained(run, (node, 2, 0))
+        at = re.search(r"\\delta_\{(.*?)(,1)?\}\^\{\(2\)\} &?=", told.backward[0])[1]
+        if at in nodes:
+            assert told.delta == run.grad[nodes[at]][1, 0, 0]
+        else:  # the argument of a function, which has no name of its own
+            assert at == f"a_{{{latex(told.neuron[0])}}}"
+            assert told.delta == run.argument_grad(told.neuron[0])[1, 0, 0]
 
 
 def test_what_a_function_passes_on_is_the_gradient_of_its_argument():

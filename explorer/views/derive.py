@@ -113,7 +113,7 @@ def _section(state: State, run: Run, key: str, t: int, sample: int) -> None:
         checked = f"{wrong} of {len(found.lines)} lines do not hold" if wrong else (
             f"✓ all {len(found.lines)} lines hold, to {number(worst)} at worst"
         )  # fmt: skip
-        st.caption(f"{row.source} · step {t}" + (f", sample {sample}" if run.B > 1 else "") + f" · {checked}")
+        st.caption(f"{found.source} · step {t}" + (f", sample {sample}" if run.B > 1 else "") + f" · {checked}")
         for line in found.lines:
             st.markdown(f":gray-badge[{line.row}] {line.said}")
             for formula in export.formulas(line, state.view.detail):
