@@ -18,6 +18,7 @@ from engine.graph import roll, unroll
 from engine.initial import SCHEMES, Scheme, initialise
 from engine.magnitude import log_argument_grad_norm, log_grad_norm
 from engine.neurons import neurons
+from engine.notes import Note
 from engine.plane import Plane, along, plane
 from engine.run import Overflow, Run, run
 from engine.spectra import bound, factors, growth, recurrent_matrices
@@ -32,6 +33,7 @@ __all__ = [
     "Cell",
     "Check",
     "EquationError",
+    "Note",
     "Overflow",
     "Plane",
     "Run",

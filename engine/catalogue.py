@@ -224,6 +224,8 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
 
     The neurons, by the order of the graph's nodes, are called phi_1, phi_2, …; each is a vector of one unit, and an edge
     j → l is the 1×1 parameter w_l_j. Input and output are collected by constant matrices S_i (x to phi_i) and T_i.
+    "nll" takes the softmax of the outputs; "bce" takes them as they are, so that they want the activation sigmoid (the cell's
+    `notes` say so where they have another).
     Raises ValueError for a cycle, no edge, a self-loop, an unknown activation, or a weight that is no finite number.
     """
     import math
@@ -277,12 +279,13 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
         loss
     ]
     cell = parse(
-        "\n".join(["# A network of single neurons, row A14", *lines]) + "\n",
+        "\n".join(["# A network of single neurons without recurrence, row A14", *lines]) + "\n",
         "neurons",
         title="Network of neurons",
         source="a_l = Σ_j w_lj φ_j, δ_l = σ'(a_l) Σ_k δ_k w_kl",
         about="Any acyclic graph of neurons, each a node of its own, with connections that skip as they like. The gradient at a "
         "neuron is the sum over the neurons that it feeds.",
+        probabilities=["o"] if all(graph.nodes[node].get("activation") == "sigmoid" for node in outputs) else [],
     )
     return cell, parameters
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -13,6 +13,7 @@ import networkx as nx
 from engine import notation
 from engine.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
 from engine.given import whole
+from engine.notes import Note, notes
 from engine.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Loss
 
 Role: TypeAlias = Literal["input", "parameter", "state", "inner", "output", "loss", "target"]
@@ -40,6 +41,8 @@ class Cell:
     states           the names that a later step reads
     parameters       the names that are read and never assigned, in the order of the text
     losses           the nodes that the total loss sums: lines made from losses that no other line reads
+    notes            what is probably a slip: each with .line, .column, .message
+    probabilities    nodes whose entries lie from 0 to 1 though their equations do not say so
 
     Two cells with the same text and name are equal. Raises EquationError (at `parse`).
     """
@@ -50,6 +53,7 @@ class Cell:
     source: str = ""
     about: str = ""
     start: Mapping[str, float] = field(default_factory=dict)
+    probabilities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _ = self.equations, self._classes, self.losses  # an error in the text belongs here, not at the first use
@@ -108,6 +112,14 @@ class Cell:
         return _totals(self)
 
     @cached_property
+    def notes(self) -> tuple[Note, ...]:
+        """What is probably a slip: names that mean another step or x, nodes that nothing reads, logarithms of no probability.
+
+        **Holds:** a_cell_of_the_catalogue_has_no_note, each_slip_has_its_note.
+        """
+        return notes(self.text, self.equations, self.losses, self.probabilities)
+
+    @cached_property
     def _parts(self) -> frozenset[str]:
         """The nodes that call a loss, and the numbers that read no other nodes than such."""
         found = {name for name in self.nodes if self.loss(name) is not None}
@@ -145,7 +157,8 @@ class Cell:
         return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self.text, self.name, self.title, self.source, self.about, dict(self.start))
+        more = (self.title, self.source, self.about, dict(self.start), self.probabilities)
+        return _again, (self.text, self.name, *more)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Cell) and (self.text, self.name) == (other.text, other.name))
@@ -324,14 +337,28 @@ def parse(
     source: str = "",
     about: str = "",
     start: Mapping[str, float] | None = None,
+    probabilities: Iterable[str] = (),
 ) -> Cell:
-    """The cell of a text in the language of cells; raises EquationError (a ValueError with .line and .column)."""
-    return Cell(text, name, title or name, source, about, MappingProxyType(dict(start or {})))
+    """The cell of a text in the language of cells; raises EquationError (a ValueError with .line and .column).
+
+    What runs but is probably a slip is in the cell's `notes`.
+    """
+    begin = MappingProxyType(dict(start or {}))
+    return Cell(text, name, title or name, source, about, begin, tuple(probabilities))
 
 
-def _again(text: str, name: str, title: str, source: str, about: str, start: dict[str, float]) -> Cell:
+def _again(
+    text: str,
+    name: str,
+    title: str,
+    source: str,
+    about: str,
+    start: dict[str, float],
+    recurrent: bool,
+    known: tuple[str, ...],
+) -> Cell:
     """The cell of a pickle."""
-    return parse(text, name, title=title, source=source, about=about, start=start)
+    return parse(text, name, title=title, source=source, about=about, start=start, probabilities=known)
 
 
 def _readings(cell: Cell) -> tuple[nx.DiGraph, nx.DiGraph]:

@@ -10,7 +10,7 @@ import ast
 import difflib
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -96,6 +96,34 @@ def walk(expression: Expression) -> Iterator[Expression]:
 def names(expression: Expression) -> tuple[Name, ...]:
     """The names that an expression reads, from left to right, repetitions kept."""
     return tuple(part for part in walk(expression) if isinstance(part, Name))
+
+
+def written(
+    expression: Expression, show: Callable[[Name], Expression | None] = lambda _: None, strength: int = 0
+) -> str:
+    """An expression as text of the language; `show` may give what is written in place of a name, else None.
+
+    strength   how tightly what is around it binds: 0 not at all, 1 as a sum, 2 as a product, 3 as tightly as can be
+    **Holds:** what_is_written_is_read_again.
+    """
+    if isinstance(expression, Number):
+        text, own = repr(expression.value).removesuffix(".0"), 3
+    elif isinstance(expression, Name):
+        shown = show(expression)
+        if shown is not None:
+            return written(shown, show, strength)
+        text, own = f"{expression.name}[t-{expression.lag}]" if expression.lag else expression.name, 3
+    else:
+        operation, parts = expression.operation, expression.arguments
+        if operation == "neg":
+            text, own = f"-{written(parts[0], show, 3)}", 2
+        elif operation in ("+", "-"):
+            text, own = f"{written(parts[0], show, 1)} {operation} {written(parts[1], show, 2)}", 1
+        elif operation in ("*", "@"):
+            text, own = f"{written(parts[0], show, 3)} {operation} {written(parts[1], show, 3)}", 2
+        else:
+            text, own = f"{operation}({', '.join(written(part, show) for part in parts)})", 3
+    return f"({text})" if own < strength else text
 
 
 def _depth(expression: Expression) -> int:

@@ -237,6 +237,7 @@ class Loss:
                   tables (rows, n) with L (rows,), writes the value to L, ∂L/∂a to pull, and may write after(a) to p; p and
                   pull are contiguous
     definition    L(p, y) in plain numpy, for real and complex arrays; definition_joint the same as a function of a and y
+    logs          what L takes logarithms of, as logs(p, y); None if of nothing
     latex, latex_pull, latex_joint   L, ∂L/∂p in terms of {p} and {y}, and ∂L/∂a in terms of {p} = after(a) and {y}
     """
 
@@ -251,6 +252,7 @@ class Loss:
     joint: Callable[[Array, Array, Array, Array, Array], None] | None = None
     definition_joint: Callable[[Array, Array], Array] | None = None
     latex_joint: str | None = None
+    logs: Callable[[Array, Array], Array] | None = None
     kind: Literal["loss"] = "loss"
     arity: int = field(default=2)
 
@@ -375,6 +377,7 @@ _LOSSES = (
         joint=_softmax_nll,
         definition_joint=_nll_of_logits,
         latex_joint=r"{p}\,\textstyle\sum_i {{{y}}}_i - {y}",
+        logs=lambda p, y: _picked(p, y) if _are_classes(y) else p[y != 0],
     ),
     Loss(
         "mse",
@@ -397,6 +400,7 @@ _LOSSES = (
         joint=_sigmoid_bce,
         definition_joint=_bce_of_logits,
         latex_joint=r"\tfrac{{1}}{{n}}\left({p} - {y}\right)",
+        logs=lambda p, y: np.concatenate([p[y != 0], 1 - p[y != 1]]),
     ),
 )
 

@@ -17,17 +17,23 @@ from engine.operations import FUNCTIONS, SOFTMAX, Array
 from engine.tape import Results, played
 
 Reduction: TypeAlias = Literal["mean", "sum"]
+Cause: TypeAlias = Literal["range", "log of a negative number", "log of zero"]
 _PORTION = 1 << 21  # numbers of the copies of all parameters in a portion of the steps
 _FEWER = "ask for some of the steps by `steps`"
 
 
 @dataclass(frozen=True)
 class Overflow:
-    """The first value that is not finite: its node, its step (t = 1 is the first), and whether it is inf or nan."""
+    """The first value that is not finite: its node, its step (t = 1 is the first), whether it is inf or nan, and the cause.
+
+    cause   "log of a negative number" or "log of zero" at a loss that takes the logarithm of one; else "range": the value
+            has left the range of floating point
+    """
 
     name: str
     t: int
     value: float
+    cause: Cause = "range"
 
 
 class Run:
@@ -145,7 +151,17 @@ class Run:
         t, order = min(found)
         name = self.cell.nodes[order]
         bad = self.value[name][t]
-        return Overflow(name, t + 1, float(bad[~np.isfinite(bad)][0]))
+        return Overflow(name, t + 1, float(bad[~np.isfinite(bad)][0]), self._cause(name, t))
+
+    def _cause(self, name: str, t: int) -> Cause:
+        """Why the value of a node is not finite at a row."""
+        row, expression = self.cell.loss(name), self.cell.equations[name].expression
+        if row is None or row.logs is None or self.cell.logits(name) is not None or not isinstance(expression, Apply):
+            return "range"
+        with np.errstate(all="ignore"):
+            p = interpreter.value(self.cell, expression.arguments[0], self.at)
+        logs = row.logs(np.broadcast_to(p, (self.T, self.B, self.sizes["y"]))[t], self.y[t])
+        return "log of a negative number" if (logs < 0).any() else "log of zero" if (logs == 0).any() else "range"
 
     def at(self, name: str, lag: int = 0) -> Array:
         """What an equation at each step reads for a name `lag` steps back: (T, B, n), initial values in the first rows.

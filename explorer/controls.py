@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from engine import CATALOGUE
+from engine import CATALOGUE, Note
 from engine.catalogue import ACTIVATIONS
 from engine.initial import SCHEMES, Scheme, Setting
 from engine.names import latex
@@ -29,6 +29,7 @@ from explorer.state import PRESETS, State, from_query, left_out, to_query
 Change: TypeAlias = Callable[[State, Any], State]
 
 _REST: Final = "as the others"
+_NOTES: Final = 5  # that are told at once
 _MOST_STEPS: Final = 100  # that can be undone
 _IN_LINK: Final = {"eq": "the equations of your cell", "edit": "the numbers changed by hand", "cell": "your cell",
              "compare": "the columns of the comparison", "formula": "your formula"}  # fmt: skip
@@ -67,6 +68,16 @@ def tell_problems() -> None:
         st.warning(
             "\n".join(["The link was read with exceptions:", "", *(f"- {plain(p)}" for p in problems)]), icon="⚠️"
         )
+
+
+def tell_notes(notes: Sequence[Note]) -> None:
+    """What is probably a slip in a cell that runs, the first `_NOTES` of it."""
+    if not notes:
+        return
+    told = [f"- Line {note.line}, column {note.column}: {plain(note.message)}." for note in notes[:_NOTES]]
+    more = len(notes) - len(told)
+    told += [f"- and {more} more."] * bool(more)
+    st.warning("\n".join(["The cell runs, but this may not be meant:", "", *told]), icon="⚠️")
 
 
 def apply(key: str, change: Change) -> None:

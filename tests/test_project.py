@@ -41,7 +41,7 @@ LAYERS = {
     "engine": """
         names operations given budget
         equations memory wide
-        notation
+        notation notes
         cell
         catalogue initial data schedule interpreter
         numbers writer

@@ -10,7 +10,7 @@ import streamlit as st
 from engine.equations import MAX_TEXT, EquationError
 from engine.names import latex
 from explorer import model as models
-from explorer.controls import put, show, whole_page_if_changed
+from explorer.controls import put, show, tell_notes, whole_page_if_changed
 from explorer.figures import rolled
 from explorer.markdown import plain
 from explorer.model import Model
@@ -66,6 +66,10 @@ def _editor(model: Model, palette: str, pixels: int) -> None:
     except ValueError as error:
         st.error(plain(str(error)))
     else:
+        found = models.cell(tried).notes
+        tell_notes(found)
+        for note in found[:1]:
+            st.code(pointed(text or "", note.line, note.column), language=None)
         _preview(tried, palette, pixels)
 
 

@@ -17,9 +17,10 @@ from engine.names import latex, written
 from engine.truncation import Truncated
 from explorer import comparison as compare
 from explorer import live, samples, theme
+from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
-from explorer.controls import Change, apply, entered, put, show, write_link
+from explorer.controls import Change, apply, entered, put, show, tell_notes, write_link
 from explorer.course import Course, Reach
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
@@ -269,6 +270,8 @@ def picture(state: State, i: int, column: Column, title: str, run: Run | None, p
     if column.model is None or run is None:
         st.error(plain(f"This column cannot be run: {column.fault}"))
         return
+    if column.model.text != state.model.text:  # else the page has told them
+        tell_notes(models.cell(column.model).notes)
     overflow(run)
     view = shown(state.view, run, pixels)
     drawn = scene(run, view, *said(replace(state, model=column.model), run))

@@ -14,7 +14,7 @@ from engine.names import written
 from explorer import model as models
 from explorer import samples, sentence
 from explorer.cache import RESULTS
-from explorer.controls import controls, current, tell_problems
+from explorer.controls import controls, current, tell_notes, tell_problems
 from explorer.course import Course, course
 from explorer.figures.text import number
 from explorer.markdown import plain
@@ -69,6 +69,7 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
         if not state.view.present and pixels >= _BESIDE:
             st.caption(words)
     tell_problems()
+    tell_notes(models.cell(state.model).notes)
     run = computed(state.model)
     if words := samples.missing(run, state.view.sample):
         st.info(words)
@@ -109,11 +110,16 @@ def followed(model: Model, sample: int, name: str) -> Course | None:
 
 def overflow(run: Run) -> None:
     """What went wrong in the numbers, in words."""
-    if run.overflow is None:
+    found = run.overflow
+    if found is None:
         return
-    name, t, value = run.overflow.name, run.overflow.t, run.overflow.value
-    what = "not a number" if math.isnan(value) else "infinite"
-    st.warning(
-        f"The values leave the range of floating point: {plain(written(name))} at step {t} is the first that is {what}."
-        " What follows from it is marked in red."
-    )
+    place = f"{plain(written(found.name))} at step {found.t}"
+    if found.cause == "log of a negative number":
+        said = (
+            f"{place} takes the logarithm of a negative number, so it is not a number: this loss wants probabilities."
+        )
+    else:
+        what = "not a number" if math.isnan(found.value) else "infinite"
+        why = ", the logarithm of 0" if found.cause == "log of zero" else ""
+        said = f"The values leave the range of floating point: {place} is the first that is {what}{why}."
+    st.warning(f"{said} What follows from it is marked in red.")
