@@ -474,7 +474,11 @@ def _infer(cell: Cell) -> _Classes:
             matrix, vector = expression.arguments
             assert isinstance(matrix, Name)
             if matrix.name not in cell.parameters:
-                raise matrix.place.error(f"{matrix.name!r} stands left of '@' but is no parameter; it is a vector")
+                right = vector.name if isinstance(vector, Name) and vector.name in cell.parameters else "W"
+                raise matrix.place.error(
+                    f"{matrix.name!r} stands left of '@' but is no parameter; it is a vector, and the matrix stands on the left:"
+                    f" {right} @ {matrix.name}"
+                )
             matrices.setdefault(matrix.name, matrix.place)
             inner = size(vector)
             if inner is None:
@@ -502,7 +506,10 @@ def _infer(cell: Cell) -> _Classes:
             classes.join(("one", ""), ("unit", name), cell.equations[name].place)
     for name in matrices.keys() & vectors.keys():
         place = max(matrices[name], vectors[name], key=lambda p: (p.line, p.column))
-        raise place.error(f"{name!r} is a matrix where it stands left of '@' and cannot be a vector as well")
+        raise place.error(
+            f"{name!r} is a matrix where it stands left of '@' and cannot be a vector as well; a matrix times a vector is"
+            f" {name} @ h, and what is multiplied elementwise or added is a vector with a name of its own"
+        )
     return classes
 
 

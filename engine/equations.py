@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from engine.names import alike, written
 from engine.operations import LOSSES, OPERATIONS
+from engine.spelling import TRANSPOSED, plain_number, quoted, remedy_of_function, remedy_of_line
 
 MAX_TEXT = 50_000  # characters of a cell
 MAX_LINE = 2_000  # characters of a line
@@ -187,6 +188,9 @@ def _line(text: str, number: int) -> Equation | None:
             warnings.simplefilter("ignore")  # such as "invalid decimal literal"; errors come below
             statements = ast.parse(code).body
     except SyntaxError as error:
+        found = remedy_of_line(code)
+        if found is not None:
+            raise EquationError(f"{quoted(code)} cannot be read: {found[1]}", number, indent + 1 + found[0]) from None
         column = indent + max(1, min(error.offset or 1, len(code) + 1))
         raise EquationError(
             f"{code!r} cannot be read ({error.msg}); a line is: name = expression", number, column
@@ -197,7 +201,9 @@ def _line(text: str, number: int) -> Equation | None:
         raise place(statements[1]).error("one equation a line")
     statement = statements[0]
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
-        raise place(statement).error(f"{code!r} is not an equation; a line is: name = expression")
+        raise place(statement).error(
+            f"{quoted(code)} is not an equation; a line is: name = expression{_as_equation(statement)}"
+        )
     target = statement.targets[0]
     if isinstance(target, ast.Subscript):
         raise place(target).error(
@@ -223,25 +229,96 @@ def _line(text: str, number: int) -> Equation | None:
     return Equation(target.id, expression, place(target))
 
 
+def _as_equation(statement: ast.stmt) -> str:
+    """What to write for a line that is none."""
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+        name = statement.target.id
+        return f"; to carry {name} on from the step before write {name} = {name}[t-1] + …"
+    if isinstance(statement, ast.Assign):
+        return "; write one line for each name"
+    if isinstance(statement, ast.Expr):
+        equal = isinstance(statement.value, ast.Compare) and isinstance(statement.value.ops[0], ast.Eq)
+        return "; write = once" if equal else "; give it a name, such as h = …"
+    return ""
+
+
 def check_name(name: str, place: Place) -> None:
     """Raises EquationError for what is no name of this language."""
     if len(name) > MAX_NAME:
         raise place.error(f"a name has at most {MAX_NAME} characters, this one has {len(name)}")
     if not name.replace("_", "a").isalnum() or name.startswith("_"):
-        raise place.error(f"{name!r} is not a name of this language; use letters, digits and _, a letter first")
+        remedy = "; the elementwise product is written *" if "·" in name else ""
+        raise place.error(f"{name!r} is not a name of this language; use letters, digits and _, a letter first{remedy}")
 
 
 _BINARY: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.MatMult: "@"}
+_RELU = "; relu(a) is a where a > 0, and else 0"
 _REFUSED: dict[type[ast.AST], str] = {
-    ast.Div: "'/' is not an operation; multiply by a constant or a vector parameter",
-    ast.Pow: "'**' is not an operation; write a product such as h * h",
-    ast.Attribute: "an attribute ('.') is not part of the language",
     ast.Lambda: "a lambda is not part of the language",
-    ast.IfExp: "'if' is not part of the language",
-    ast.Compare: "a comparison is not part of the language",
+    ast.IfExp: "'if' is not part of the language" + _RELU,
+    ast.Compare: "a comparison is not part of the language" + _RELU,
     ast.Tuple: "a comma stands only between the arguments of a call",
-    ast.List: "a list is not part of the language",
+    ast.List: "a list is not part of the language; a vector of constants is a parameter, by a name that has no equation",
+    ast.Set: "braces are not part of the language; an earlier step is written h[t-1]",
 }
+_OPERATORS: dict[type[ast.operator], str] = {
+    ast.Div: "/", ast.Pow: "**", ast.BitXor: "^", ast.FloorDiv: "//", ast.Mod: "%", ast.BitAnd: "&", ast.BitOr: "|",
+    ast.LShift: "<<", ast.RShift: ">>",
+}  # fmt: skip
+
+
+def _refused(node: ast.expr) -> str:
+    """Why an expression is none of the language, and what to write instead."""
+    if isinstance(node, ast.BinOp):
+        return f"{_OPERATORS[type(node.op)]!r} is not an operation; {_instead(node)}"
+    if isinstance(node, ast.Attribute):
+        why = "an attribute ('.') is not part of the language"
+        return f"{why}; {TRANSPOSED if node.attr in ('T', 'H', 'mT') else 'a name has letters, digits and _'}"
+    return _REFUSED.get(type(node), f"{type(node).__name__} is not part of the language")
+
+
+def _instead(node: ast.BinOp) -> str:
+    """What to write for an operator that the language does not have."""
+    left, right = _sides(node)
+    name = left.id if isinstance(left, ast.Name) else "h"
+    value = right.value if isinstance(right, ast.Constant) else None
+    number = float(value) if isinstance(value, int | float) and abs(value) < 2**64 else None
+    if isinstance(node.op, ast.Div):
+        said = "multiply by a constant or a vector parameter"
+        if number:
+            return f"{said}: {plain_number(1 / number)} * {name}"
+        exponential = any(isinstance(part, ast.Name) and part.id == "exp" for part in ast.walk(right))
+        return f"{said}; nothing divides by what is computed" + "; 1 / (1 + exp(-a)) is sigmoid(a)" * exponential
+    if isinstance(node.op, ast.Pow | ast.BitXor):
+        step = right.elts[0] if isinstance(right, ast.Set) else right
+        if isinstance(step, ast.Name) and step.id in ("T", "t"):
+            return TRANSPOSED if step.id == "T" else f"what is of this step is written {name}"
+        if isinstance(step, ast.BinOp) and _is_step(step):
+            return f"an earlier step is written {name}[t-{_whole(step.right)}]"
+        if number is not None and number not in (2, 3, 4):
+            return "the language has no powers but products such as h * h"
+        own = " * ".join([name] * int(number or 2))
+        return f"write a product such as {own if name == 'h' else f'h * h, here {own}'}"
+    return "there are +, -, * (elementwise) and @ (matrix times vector)"
+
+
+def _sides(node: ast.BinOp) -> tuple[ast.expr, ast.expr]:
+    """What stands next to an operator; to '^' more than one means it to, since Python has it bind weakly."""
+    left, right = node.left, node.right
+    while isinstance(node.op, ast.BitXor) and isinstance(left, ast.BinOp):
+        left = left.right
+    while isinstance(node.op, ast.BitXor) and isinstance(right, ast.BinOp) and not _is_step(right):
+        right = right.left
+    return left, right
+
+
+def _is_step(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.left, ast.Name) and node.left.id == "t"
+
+
+def _whole(node: ast.expr) -> int:
+    """A whole number, or 1 for anything else."""
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else 1
 
 
 def constant(node: ast.Constant, here: Place) -> Number:
@@ -276,20 +353,20 @@ def _expression(node: ast.expr, place: object) -> Expression:
         return Apply("neg", (argument,), here) if isinstance(node.op, ast.USub) else argument
     if isinstance(node, ast.BinOp):
         if type(node.op) not in _BINARY:
-            raise here.error(
-                _REFUSED.get(type(node.op), f"{type(node.op).__name__} is not an operation of the language")
-            )
+            raise place(_sides(node)[0] if isinstance(node.op, ast.BitXor) else node).error(_refused(node))
         return _binary(_BINARY[type(node.op)], node, here, place)
     if isinstance(node, ast.Call):
         return _call(node, here, place)
-    raise here.error(_REFUSED.get(type(node), f"{type(node).__name__} is not part of the language"))
+    raise here.error(_refused(node))
 
 
 def _binary(operation: str, node: ast.BinOp, here: Place, place: object) -> Apply:
     left, right = _expression(node.left, place), _expression(node.right, place)
     if operation == "@" and not (isinstance(left, Name) and left.lag == 0):
         remedy = ""
-        if isinstance(left, Apply) and left.operation == "*":
+        if isinstance(left, Name) and isinstance(right, Name) and not right.lag and right.name not in ("x", "y"):
+            remedy = f"; the matrix stands on the left: {right.name} @ {written(left)}"
+        elif isinstance(left, Apply) and left.operation == "*":
             remedy = "; '*' and '@' bind alike, from the left: write a * (W @ h)"
         elif isinstance(left, Apply) and left.operation == "@":
             remedy = "; write W @ (U @ h), from the right"
@@ -317,24 +394,35 @@ def _lagged(node: ast.Subscript, here: Place) -> Name:
         lag = index.right.value if isinstance(index.op, ast.Sub) else -index.right.value
         if lag < 0 or (lag == 0 and isinstance(index.op, ast.Add)):
             raise here.error(
-                f"{name}[t+{-lag}] lies in the future; a step reads this step or earlier ones: {name}[t-1]"
+                f"{name}[t+{-lag}] lies in the future; a step reads this step or earlier ones: {name}[t-1]. A state that"
+                " runs backwards through the sequence cannot be written"
             )
         if lag == 0:
             raise here.error(f"{name}[t-0] is written {name}")
         if lag > MAX_LAG:
             raise here.error(f"{name}[t-{lag}] reaches too far back; at most t-{MAX_LAG}")
         return Name(name, lag, here)
-    raise here.error(f"an index is t minus a whole number, as in {name}[t-1]")
+    raise here.error(f"an index is t minus a whole number, as in {name}[t-1]{_of_index(name, index)}")
+
+
+def _of_index(name: str, index: ast.expr) -> str:
+    """What to write for an index that is no step."""
+    if isinstance(index, ast.Tuple | ast.Slice):
+        return "; it is the whole vector of that step"
+    if isinstance(index, ast.BinOp) and isinstance(index.left, ast.Name) and index.left.id != "t":
+        return f"; the step is called t, not {index.left.id[:MAX_NAME]}"
+    if isinstance(index, ast.Constant | ast.UnaryOp):
+        return "; an entry of a vector cannot be read"
+    return ""
 
 
 def _call(node: ast.Call, here: Place, place: object) -> Apply:
     if not isinstance(node.func, ast.Name):
-        raise here.error("only a function of the table can be called, by its name")
+        raise here.error(f"only a function of the table can be called, by its name{_of_call(node.func)}")
     name = node.func.id
     operation = OPERATIONS.get(name)
     if operation is None:
-        known = sorted(OPERATIONS)
-        raise here.error(f"{name!r} is not a function; known: {_listed(known)}{likely(name, known)}")
+        raise here.error(_unknown(name, node.args))
     if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
         raise here.error(f"{name} takes plain arguments, separated by commas")
     if len(node.args) != operation.arity:
@@ -349,6 +437,34 @@ def _call(node: ast.Call, here: Place, place: object) -> Apply:
     return Apply(name, tuple(_expression(argument, place) for argument in node.args), here)
 
 
+def _of_call(called: ast.expr) -> str:
+    """What to write for a call of what is no name: np.tanh(a), W.dot(h), 2(h + b)."""
+    if isinstance(called, ast.Attribute):
+        if called.attr in OPERATIONS:
+            return f"; write {called.attr}(…)"
+        remedy = remedy_of_function(called.attr, OPERATIONS)
+        return f"; {remedy}" if remedy else ""
+    return "; a product is written with its sign: 2 * h" if isinstance(called, ast.Constant | ast.BinOp) else ""
+
+
+def _unknown(name: str, arguments: list[ast.expr]) -> str:
+    """What is called is no function: a node with its step in round brackets, a function of another name, or a slip."""
+    if len(arguments) == 1:
+        (step,) = arguments
+        if isinstance(step, ast.Name) and step.id == "t":
+            return f"{name!r} is not a function; what is of this step is written {name}"
+        if isinstance(step, ast.BinOp) and _is_step(step):
+            back = _whole(step.right)
+            return f"{name!r} is not a function; an earlier step is written in square brackets: {name}[t-{back}]"
+    known = sorted(OPERATIONS)
+    remedy = remedy_of_function(name, OPERATIONS)
+    if remedy:
+        return f"{name!r} is not a function; {remedy}; known: {_listed(known)}"
+    near = likely(name, known)
+    product = "" if near or len(name) > 3 else f"; a product is written {name} @ h or {name} * h"
+    return f"{name!r} is not a function; known: {_listed(known)}{near}{product}"
+
+
 def _check_names(lines: list[Equation]) -> None:
     """Each name read is defined where it is read, and y stands only where a loss has it."""
     defined_on = {equation.name: equation.place.line for equation in lines}
@@ -361,7 +477,8 @@ def _check_names(lines: list[Equation]) -> None:
         }
         for read in names(equation.expression):
             if read.name == "y" and read.place not in targets:
-                raise read.place.error("y is the target; it stands only as the second argument of a loss")
+                earlier = "; that of an earlier step is read only if it is among the inputs x" if read.lag else ""
+                raise read.place.error(f"y is the target; it stands only as the second argument of a loss{earlier}")
             if read.name == "x" and read.lag:
                 raise read.place.error(f"x is the input of its own step; define u = x and read u[t-{read.lag}]")
             if read.lag and read.name not in defined_on:

@@ -194,7 +194,7 @@ ERRORS = [
     ("h = (x\n" + HEAD, 1, None, r"cannot be read .*; a line is: name = expression"),
     ("h = x)\n" + HEAD, 1, None, r"cannot be read"),
     ("h = 2x\n" + HEAD, 1, None, r"cannot be read"),
-    ("h = x ^ 2\n" + HEAD, 1, 5, r"BitXor is not an operation of the language"),
+    ("h = x ^ 2\n" + HEAD, 1, 5, r"'\^' is not an operation; write a product such as h \* h, here x \* x"),
     ("h = x / 2\n" + HEAD, 1, 5, r"'/' is not an operation; multiply by a constant or a vector parameter"),
     ("h = x ** 2\n" + HEAD, 1, 5, r"'\*\*' is not an operation; write a product such as h \* h"),
     ("h = ~x\n" + HEAD, 1, 5, r"UnaryOp is not part of the language"),
@@ -270,6 +270,142 @@ ERRORS = [
         rf"a cell has at most {MAX_LINES} equations, this one has 202",
     ),
 ]
+
+
+#: What people write, the column that is told, and what the message says to write instead.
+ELSEWHERE = [
+    ("E.T @ h", 1, "cannot transpose; another matrix, such as R @ h"),
+    ("W^T @ h", 1, "cannot transpose"),
+    ("W^{T} @ h", None, "cannot transpose"),
+    ("W**T @ h", 1, "cannot transpose"),
+    ("W⊤ @ h", 2, "cannot transpose"),
+    ("transpose(W) @ h", 1, "cannot transpose"),
+    ("h**2", 1, "write a product such as h * h"),
+    ("h ** 3", 1, "write a product such as h * h * h"),
+    ("h^2", 1, "write a product such as h * h"),
+    ("h²", 2, "such as h * h"),
+    ("h ** 0.5", 1, "no powers but products"),
+    ("h(t-1)", 1, "an earlier step is written in square brackets: h[t-1]"),
+    ("W @ h(t - 2)", 5, "in square brackets: h[t-2]"),
+    ("h(t)", 1, "what is of this step is written h"),
+    ("x(t)", 1, "what is of this step is written x"),
+    ("h_{t-1}", 1, "an earlier step is written h[t-1]"),
+    ("W @ h_{t - 2}", 5, "an earlier step is written h[t-2]"),
+    ("h_{t−1}", 1, "an earlier step is written h[t-1]"),
+    ("h^{(t-1)}", 1, "an earlier step is written h[t-1]"),
+    ("h^(t-1)", 1, "an earlier step is written h[t-1]"),
+    ("h_t₋₁", 1, "an earlier step is written h[t-1]"),
+    ("x_{t}", 1, "what is of this step is written x"),
+    ("x^{(t)}", 1, "what is of this step is written x"),
+    ("W_{hh} @ h", 1, "without braces: W_hh"),
+    ("h[t]", 1, "h[t] is written h"),
+    ("x[t]", 1, "x[t] is written x"),
+    ("h[t-1.0]", 1, "as in h[t-1]"),
+    ("h[:, t-1]", 1, "as in h[t-1]; it is the whole vector"),
+    ("h[i-1]", 1, "the step is called t, not i"),
+    ("h[0]", 1, "an entry of a vector cannot be read"),
+    ("h[t+1]", 1, "backwards through the sequence cannot be written"),
+    ("y[t-1]", 1, "only if it is among the inputs x"),
+    ("h / 2", 1, ": 0.5 * h"),
+    ("(h + b) / 4", None, ": 0.25 * h"),
+    ("h / k", 1, "nothing divides by what is computed"),
+    ("1 / (1 + exp(-h))", 1, "is sigmoid(a)"),
+    ("h ÷ 2", 3, "cannot divide"),
+    ("np.tanh(h)", 1, "by its name; write tanh(…)"),
+    ("torch.nn.functional.relu(h)", 1, "write relu(…)"),
+    ("W.dot(h)", 1, "a matrix times a vector is written W @ h"),
+    ("np.matmul(W, h)", 1, "a matrix times a vector is written W @ h"),
+    ("dot(W, h)", 1, "a matrix times a vector is written W @ h"),
+    ("σ(h)", 1, "write sigmoid(a)"),
+    ("sigma(h)", 1, "write sigmoid(a)"),
+    ("ReLU(h)", 1, "functions are written small: relu(…)"),
+    ("Tanh(h)", 1, "functions are written small: tanh(…)"),
+    ("LeakyReLU(h)", 1, "write leaky_relu(a)"),
+    ("max(0, h)", 1, "write relu(a) for max(0, a)"),
+    ("exp(h)", 1, "for 1 / (1 + exp(-a)) write sigmoid(a)"),
+    ("log(h)", 1, "nll and bce take the logarithm themselves"),
+    ("abs(h)", 1, "relu(a) + relu(-a)"),
+    ("mean(h)", 1, "no sum over the units"),
+    ("sum(h)", 1, "no sum over the units"),
+    ("sqrt(h)", 1, "does not have it"),
+    ("W @ concat(h, x)", 5, "write W @ u + R @ v, with a matrix for each"),
+    ("stop(h)", 1, "cannot stop a gradient"),
+    ("h.detach()", 1, "cannot stop a gradient"),
+    ("silu(h)", 1, "write a * sigmoid(a)"),
+    ("W(h)", 1, "a product is written W @ h or W * h"),
+    ("2(h + b)", 1, "a product is written with its sign"),
+    ("2 h", 1, "2 * h"),
+    ("2h", 1, "2 * h"),
+    ("W h", 1, "W @ h of a matrix and a vector, else W * h"),
+    ("f · h", 3, "write * (elementwise)"),
+    ("f·h", 1, "the elementwise product is written *"),
+    ("f ⊙ h", 3, "write * (elementwise)"),
+    ("f ∘ h", 3, "write * (elementwise)"),
+    ("f × h", 3, "write * (elementwise)"),
+    ("f − h", 3, "write the minus sign of the keyboard, -"),
+    ("f – h", 3, "write the minus sign of the keyboard, -"),
+    ("h'", 2, "a name has letters, digits and _"),
+    ("tanh（h）", 5, "write ( for it"),
+    (r"\tanh(h)", 1, "write tanh without the backslash"),
+    (r"f \odot h", 3, "write * for it"),
+    (r"\sigma(h)", 1, "write sigmoid(a)"),
+    ("lambda * h", 1, "is a word that no name can be; write lambda_"),
+    ("h[t-1] @ W", 1, "the matrix stands on the left: W @ h[t-1]"),
+    ("x @ U", 1, "the matrix stands on the left: U @ x"),
+    ("W @ h + W * h", 1, "W @ h, and what is multiplied elementwise or added is a vector with a name of its own"),
+    ("(h > 0) * h", 2, "relu(a) is a where a > 0"),
+    ("h % 2", 1, "there are +, -, *"),
+    ("cross_entropy(h, y)", 1, "write nll(softmax(o), y)"),
+]
+
+
+@pytest.mark.parametrize(("written", "column", "remedy"), ELSEWHERE, ids=[written for written, *_ in ELSEWHERE])
+@pytest.mark.parametrize("within", ["{}", "tanh(b + {})"])
+def test_what_is_written_otherwise_elsewhere_is_told_with_the_remedy(written, column, remedy, within) -> None:
+    head = f"z = {within}".partition("{")[0]
+    with pytest.raises(EquationError) as caught:
+        parse(f"k = x\nh = tanh(R @ k)\n{within.join(['z = ', '']).format(written)}\nL = mse(z, y)")
+    assert caught.value.line == 3
+    assert remedy in caught.value.message, caught.value.message
+    if column is not None and "be a vector as well" not in caught.value.message:
+        assert caught.value.column == len(head) + column
+    assert "BitXor" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("h(t) = tanh(x)", "the left of = is a name alone, without its step: h = …"),
+        ("h_{t} = tanh(x)", "what is of this step is written h"),
+        ("h[t] = tanh(x)", "write the name alone on the left"),
+        ("L += mse(x, y)", "to carry L on from the step before write L = L[t-1] + …"),
+        ("tanh(x)", "give it a name, such as h = …"),
+        ("h == tanh(x)", "write = once"),
+        ("h ← tanh(x)", "write = for it"),
+        ("for t in range(3):", "each line is computed at every step, without loops"),
+        ("h =", "what stands right of = is missing"),
+        ("lambda = 0.5", "write lambda_"),
+    ],
+)
+def test_a_line_that_is_no_equation_is_told_with_the_remedy(line, remedy) -> None:
+    with pytest.raises(EquationError) as caught:
+        parse(f"{line}\nL = mse(x, y)")
+    assert caught.value.line == 1
+    assert remedy in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("h(t-1)", "h[t-1]"), ("h_{t-1}", "h[t-1]"), ("h**2", "h * h"), ("h^2", "h * h"), ("h / 2", "0.5 * h"),
+        ("h / 3", "0.333333333333333 * h"), ("W.dot(h)", "W @ h"), ("2 h", "2 * h"), ("h[t-1] @ W", "W @ h[t-1]"),
+    ],
+)  # fmt: skip
+def test_the_remedy_is_in_the_language(wrong, right) -> None:
+    with pytest.raises(EquationError) as caught:
+        parse(f"h = x\nz = {wrong}\nL = mse(z, y)")
+    assert right in caught.value.message
+    parse(f"h = x\nz = {right}\nL = mse(z, y)")
 
 
 @pytest.mark.parametrize(("text", "line", "column", "message"), ERRORS, ids=[text[:24] for text, *_ in ERRORS])
