@@ -13,6 +13,7 @@ import networkx as nx
 from engine import notation
 from engine.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
 from engine.given import whole
+from engine.names import free
 from engine.notes import Note, notes
 from engine.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Loss
 
@@ -399,11 +400,10 @@ def _totals(cell: Cell) -> tuple[str, ...]:
     for call in calls:
         if call not in counted:
             readers = ", ".join(map(repr, lines[call]))
-            taken = {*cell.nodes, *cell.parameters}
-            free = next(name for name in ("J", *(f"J_{i}" for i in range(1, len(taken) + 2))) if name not in taken)
+            unused = free(["x", "y", *cell.nodes, *cell.parameters], "J")
             raise cell.equations[call].place.error(
                 f"the loss {call!r} is read by {readers} and is part of no total, which is a number that is made from losses"
-                f" and that no other line reads; to count it, add the line {free} = {call}"
+                f" and that no other line reads; to count it, add the line {unused} = {call}"
             )
     return tuple(name for name in cell.nodes if name in totals)
 

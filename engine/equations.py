@@ -99,7 +99,7 @@ def names(expression: Expression) -> tuple[Name, ...]:
     return tuple(part for part in walk(expression) if isinstance(part, Name))
 
 
-def written(
+def text_of(
     expression: Expression, show: Callable[[Name], Expression | None] = lambda _: None, strength: int = 0
 ) -> str:
     """An expression as text of the language; `show` may give what is written in place of a name, else None.
@@ -112,18 +112,18 @@ def written(
     elif isinstance(expression, Name):
         shown = show(expression)
         if shown is not None:
-            return written(shown, show, strength)
+            return text_of(shown, show, strength)
         text, own = f"{expression.name}[t-{expression.lag}]" if expression.lag else expression.name, 3
     else:
         operation, parts = expression.operation, expression.arguments
         if operation == "neg":
-            text, own = f"-{written(parts[0], show, 3)}", 2
+            text, own = f"-{text_of(parts[0], show, 3)}", 2
         elif operation in ("+", "-"):
-            text, own = f"{written(parts[0], show, 1)} {operation} {written(parts[1], show, 2)}", 1
+            text, own = f"{text_of(parts[0], show, 1)} {operation} {text_of(parts[1], show, 2)}", 1
         elif operation in ("*", "@"):
-            text, own = f"{written(parts[0], show, 3)} {operation} {written(parts[1], show, 3)}", 2
+            text, own = f"{text_of(parts[0], show, 3)} {operation} {text_of(parts[1], show, 3)}", 2
         else:
-            text, own = f"{operation}({', '.join(written(part, show) for part in parts)})", 3
+            text, own = f"{operation}({', '.join(text_of(part, show) for part in parts)})", 3
     return f"({text})" if own < strength else text
 
 
@@ -365,7 +365,7 @@ def _binary(operation: str, node: ast.BinOp, here: Place, place: object) -> Appl
     if operation == "@" and not (isinstance(left, Name) and left.lag == 0):
         remedy = ""
         if isinstance(left, Name) and isinstance(right, Name) and not right.lag and right.name not in ("x", "y"):
-            remedy = f"; the matrix stands on the left: {right.name} @ {written(left)}"
+            remedy = f"; the matrix stands on the left: {right.name} @ {text_of(left)}"
         elif isinstance(left, Apply) and left.operation == "*":
             remedy = "; '*' and '@' bind alike, from the left: write a * (W @ h)"
         elif isinstance(left, Apply) and left.operation == "@":

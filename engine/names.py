@@ -6,6 +6,7 @@ no cell has two names that are written alike (`alike`).
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -121,3 +122,10 @@ def alike(names: Iterable[str]) -> Iterator[tuple[str, str]]:
             if first.setdefault(shown, name) != name:
                 yield first[shown], name
                 break
+
+
+def free(taken: Iterable[str], *wanted: str) -> str:
+    """The first of the wanted names, or else the last of them with a number, that is written like no name that is taken."""
+    known = {written(name) for name in taken}
+    numbered = (f"{wanted[-1]}_{i}" for i in itertools.count(2))
+    return next(name for name in itertools.chain(wanted, numbered) if written(name) not in known)

@@ -16,7 +16,8 @@ from typing import Final, TypeAlias
 import networkx as nx
 import numpy as np
 
-from engine.equations import Apply, Equation, Expression, Name, Number, Place, names, walk, written
+from engine.equations import Apply, Equation, Expression, Name, Number, Place, names, text_of, walk
+from engine.names import free
 from engine.operations import FUNCTIONS, LOSSES, SOFTMAX
 
 
@@ -162,8 +163,8 @@ class _Slips:
         if base == "x":
             if not lag:
                 return "for the input of this step write 'x'"
-            free = self._free("u")
-            return f"for the input of an earlier step add the line '{free} = x' and read '{free}[t-{lag}]'"
+            unused = free([*self.equations, *self.first, "x", "y"], "u")
+            return f"for the input of an earlier step add the line '{unused} = x' and read '{unused}[t-{lag}]'"
         above = self.equations[base].place.line < place.line
         earlier = f"for {base!r} {'one step' if lag < 2 else f'{lag} steps'} earlier write '{base}[t-{max(lag, 1)}]'"
         if name in self.matrices:
@@ -174,10 +175,6 @@ class _Slips:
         """What stands behind a name in its line."""
         line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
         return line[place.column - 1 + len(name) :]
-
-    def _free(self, name: str) -> str:
-        taken = {*self.equations, *self.first}
-        return next(free for free in (name, *(f"{name}_{i}" for i in range(1, len(taken) + 2))) if free not in taken)
 
     # What nothing reads, and what reads nothing ------------------------------------------------------------------------
 
@@ -305,13 +302,13 @@ def _logarithms(equations: Mapping[str, Equation], probabilities: Collection[str
             made = equations.get(read.name)
             return made.expression if made is not None and made.within is not None and not read.lag else None
 
-        free = next(free for free in ("y_hat", "p", *(f"p_{i}" for i in range(1, 300))) if free not in equations)
-        own, argument = f"{row.name}({free}, y)", written(p, show)
+        p_name = free([*equations, *known.parameters, "x", "y"], "y_hat", "p")
+        own, argument = f"{row.name}({p_name}, y)", text_of(p, show)
         own = own if equation.within else f"{name} = {own}"
         yield _note(
             call.place,
             f"{row.name} takes the logarithm of probabilities, and {_short(argument)!r} need not lie from 0 to 1; if these"
-            f" are the logits, write '{free} = {row.after}({_short(argument)})' and '{own}'",
+            f" are the logits, write '{p_name} = {row.after}({_short(argument)})' and '{own}'",
         )
 
 
@@ -334,6 +331,9 @@ class _Ranges:
     def __init__(self, equations: Mapping[str, Equation], probabilities: Collection[str]) -> None:
         self.equations = equations
         self.found: dict[str, _Range] = {}
+        self.parameters = {
+            read.name for equation in equations.values() for read in names(equation.expression)
+        } - equations.keys()
         states = {read.name for equation in equations.values() for read in names(equation.expression) if read.lag}
         for rounds in range(_ROUNDS):
             before = dict(self.found)
@@ -363,12 +363,12 @@ class _Ranges:
         """The range of a sum of products; that of a ∘ u + (1 − a) ∘ v, with a from 0 to 1, is that of u and v together."""
         if not terms:
             return 0.0, 0.0
-        keys = [[written(factor) for factor in factors] for factors in terms]
-        rests = {written(rest): share for factors in terms for factor in factors if (share := _rest_of(factor)) is not None
+        keys = [[text_of(factor) for factor in factors] for factors in terms]
+        rests = {text_of(rest): share for factors in terms for factor in factors if (share := _rest_of(factor)) is not None
                  for rest in [factor]}  # fmt: skip
         for rest, share in rests.items():
             low, high = self._of(share)
-            own = written(share)
+            own = text_of(share)
             with_share, with_rest = ({i for i, found in enumerate(keys) if key in found} for key in (own, rest))
             some = sorted(with_share - with_rest or with_share)
             others = sorted(with_rest.difference(some))

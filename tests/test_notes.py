@@ -19,7 +19,7 @@ from test_page import fine, opened
 import engine
 from engine import CATALOGUE, feedforward, interpreter, neuron_network, parse, rnn
 from engine.catalogue import ACTIVATIONS
-from engine.equations import Apply, equations, written
+from engine.equations import Apply, equations, text_of
 from engine.operations import FUNCTIONS
 from explorer import model as models
 from explorer.lesson import lessons
@@ -292,7 +292,7 @@ def test_what_is_written_is_read_again(text) -> None:
 
     for equation in equations(text):
         before = "\n".join(f"{name} = b" for name in parse(text).nodes if name != equation.name)
-        whole = f"{before}\n{equation.name} = {written(equation.expression)}\nLL = mse(b, y)"
+        whole = f"{before}\n{equation.name} = {text_of(equation.expression)}\nLL = mse(b, y)"
         (again,) = [e for e in equations(whole) if e.name == equation.name]
         assert bare(again.expression) == bare(equation.expression)
 
