@@ -1,5 +1,6 @@
 # `make run` and `make test` set up all they need; README.md spells out the same in plain commands.
 VENV := .venv
+LOWEST := .venv-lowest
 PY := $(VENV)/bin/python
 # The first on PATH that is new enough; python3 if none is, and then the rule of $(PY) says what it found.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -22,6 +23,9 @@ test: $(VENV)/.stamp-test  ## run the tests, in a real Chromium too (without: AR
 	$(if $(findstring --no-browser,$(ARGS)),,@$(PY) tests/browser.py)
 	$(PY) -m pytest $(ARGS)
 
+test-lowest: $(LOWEST)/.stamp  ## run the engine's tests, and each page once, with the lowest versions that are allowed
+	$(LOWEST)/bin/python -m pytest $(shell grep -L 'explorer\|browser' tests/test_*.py) tests/test_pages.py $(ARGS)
+
 lint: $(VENV)/.stamp-lint  ## check style and types
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -38,7 +42,7 @@ bench-flow: $(VENV)/.stamp-bench  ## time gradients by loss and Jacobians agains
 	$(PY) bench/flow.py $(ARGS)
 
 clean:  ## remove the environment and all that was generated
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(PY):
@@ -50,6 +54,13 @@ $(PY):
 		echo "On Debian and Ubuntu, as root: apt-get install python3-venv (or python3.12-venv, as your Python is)"; \
 		exit 1; } >&2
 	$(PYTHON) -m venv --clear $(VENV)
+
+# The lower bounds of requirements.txt as exact versions: "numpy>=2.0,<3" becomes "numpy==2.0".
+$(LOWEST)/.stamp: requirements.txt pyproject.toml $(VENV)/.stamp-test
+	$(PYTHON) -m venv --clear $(LOWEST)
+	@sed -n 's/^\([a-z]*\)>=\([0-9.]*\),.*/\1==\2/p' requirements.txt > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -r $(LOWEST)/lowest.txt -r $(VENV)/test.txt
+	@touch $@
 
 $(VENV)/.stamp-run: requirements.txt | $(PY)
 	$(PIP) -r requirements.txt
@@ -64,4 +75,4 @@ $(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-run
 	$(PIP) -r requirements.txt -r $(VENV)/$*.txt
 	@touch $@
 
-.PHONY: help run test lint format bench bench-flow clean
+.PHONY: help run test test-lowest lint format bench bench-flow clean

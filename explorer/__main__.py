@@ -12,9 +12,12 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
+    """Start the server, for this machine alone unless `--server.address` says otherwise."""
     # Streamlit itself finds the file only from the root. Given as defaults, it yields to environment and command line.
     settings = dict(flat(tomllib.loads(config().read_text(encoding="utf-8"))))
-    cli.main(["run", str(HERE / "app.py"), *sys.argv[1:]], prog_name="streamlit", default_map={"run": settings})
+    # Not in the file: Community Cloud and containers read that too, and there the server must listen to others.
+    settings["server_address"] = "localhost"
+    cli.main(["run", str(HERE / "server.py"), *sys.argv[1:]], prog_name="streamlit", default_map={"run": settings})
 
 
 def config() -> Path:

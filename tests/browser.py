@@ -86,8 +86,13 @@ class Server:
 
 
 @contextmanager
-def serve(*command: str, home: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Server]:
+def serve(
+    *command: str, home: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT,
+    address: str | None = "localhost",
+) -> Iterator[Server]:  # fmt: skip
     """The explorer as `command` starts it on a free port; ended on leaving.
+
+    It listens at `address`; None leaves that to the command.
 
     `home` is an empty folder, the server's $HOME and the place of its log: no user's settings or credentials play a
     part. A server that ends or does not answer within a minute raises a `RuntimeError` with its log.
@@ -100,7 +105,7 @@ def serve(*command: str, home: Path, environment: dict[str, str] | None = None, 
     clean |= {"HOME": str(home), "PYTHONUNBUFFERED": "1"} | (environment or {})
     with server.log_file.open("wb") as log:
         process = subprocess.Popen(
-            [*command, f"--server.port={port}", "--server.address=localhost"],
+            [*command, f"--server.port={port}", *([f"--server.address={address}"] if address else [])],
             cwd=cwd, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:

@@ -3,11 +3,14 @@
 import ast
 import os
 import re
+import socket
 import sys
 import time
 import tomllib
+import urllib.request
 from itertools import chain
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from browser import CONSOLE, ROOT, STREAMLIT, serve
@@ -71,11 +74,12 @@ LAYERS = {
         controls
         views
         app
+        server
         __main__
     """,
 }
 PACKAGES = {"engine": {"numpy", "networkx"}, "explorer": {"numpy", "networkx", "plotly", "engine"}}
-KNOW_STREAMLIT = {"explorer": {"app", "controls", "live", "views", "__main__"}}
+KNOW_STREAMLIT = {"explorer": {"app", "controls", "live", "views", "server", "__main__"}}
 
 
 def imported(source: str, package: tuple[str, ...]):
@@ -101,7 +105,7 @@ def faults_of_imports(root: Path):
                 continue
             allowed = PACKAGES[package] | sys.stdlib_module_names
             if module in KNOW_STREAMLIT.get(package, ()):
-                allowed = allowed | {"streamlit"}
+                allowed = allowed | {"streamlit", "starlette"}  # Streamlit is built on it
             for name, line in imported(path.read_text(encoding="utf-8"), where.parent.parts):
                 top, *rest = name.split(".")
                 if top == package:
@@ -203,6 +207,29 @@ def test_the_first_start_asks_nothing_and_opens_the_browser(tmp_path):
             time.sleep(0.1)
         assert (tmp_path / "opened").read_text().strip() == server.url
         assert complaints(server) == []
+
+
+def answers(host, url):
+    """Whether the server of the url answers at another address of this machine."""
+    with socket.socket() as asked:
+        asked.settimeout(5)
+        return asked.connect_ex((host, urlsplit(url).port)) == 0
+
+
+@pytest.mark.parametrize("address", [None, "0.0.0.0"], ids=["this machine", "a class"])
+def test_the_launcher_listens_to_this_machine_alone_unless_told_otherwise(address, tmp_path):
+    with serve(sys.executable, "-m", "explorer", "--server.headless=true", home=tmp_path, address=address) as server:
+        assert answers("127.0.0.2", server.url) == bool(address)  # where only a server that listens everywhere answers
+        assert complaints(server) == []
+
+
+def test_no_other_site_may_show_the_launched_page_in_a_frame(tmp_path):
+    with serve(sys.executable, "-m", "explorer", "--server.headless=true", home=tmp_path) as server:
+        for path in ("/", "/_stcore/health", "/nothing"):
+            request = urllib.request.Request(server.url + path)
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+                assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_no_docstring_has_the_end_of_a_string_within_it():
