@@ -30,7 +30,7 @@ _SIGNS: Final = str.maketrans(
     | dict.fromkeys(_SPACES, " ")
     | {"’": "'", "⁄": "/", "∕": "/", "×": "*", "·": "*", "⋅": "*"}
 )
-_EXAMPLES: Final = "write it such as -0.5, 1e-3, 1/2 or 50%"
+_NO_NUMBER: Final = "is no number: write it such as -0.5, 1e-3, 1/2 or 50%"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Complaint:
     reason: str
 
     def __str__(self) -> str:
-        return f"{shown(self.entry)} {self.reason}"
+        return f"{shown(self.entry) if self.entry.strip() else 'the entry'} {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,11 @@ def is_number(entry: str) -> bool:
     return isinstance(_readings(entry), dict)
 
 
+def is_word(entry: str) -> bool:
+    """Whether an entry is no number in any notation, nor stands for one that is missing or not finite."""
+    return _readings(entry) == _NO_NUMBER
+
+
 def _likely(
     unclear: Sequence[tuple[str, dict[Point, float]]], readings: Sequence[Sequence[dict[Point, float] | str]]
 ) -> Point | None:
@@ -207,7 +212,7 @@ def _readings(entry: str) -> dict[Point, float] | str:
         if value is not None:
             found[point] = sign * value
     if not found:
-        return f"is no number: {_EXAMPLES}"
+        return _NO_NUMBER
     if not all(map(math.isfinite, found.values())):
         return "is too large: give a number below 1.8e308"
     return found

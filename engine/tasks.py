@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from engine.budget import fits
 from engine.given import shown
 from engine.initial import MAX_SEED, Setting, stream
+from engine.numbers import is_number, is_word, read_cells
 
 Array: TypeAlias = NDArray[np.float64]
 Classes: TypeAlias = NDArray[np.int64]
@@ -55,7 +56,10 @@ class Task:
     sentence  what the task asks, in plain words
     source    where it comes from
     inputs    a name for each unit of x
-    classes   a name for each class, () for real targets
+    classes   a name for each class, () where the targets are no classes
+    outputs   a name for each unit of y, () where it has none or the targets are classes
+    shares    whether y (T, B, n_y) is a distribution over its units
+    notes     in words, what was made of data that could mean several things
     params    parameters and their values, for a task that brings its own; else empty
     hidden    sizes that these parameters fix, else empty
 
@@ -70,6 +74,9 @@ class Task:
     source: str
     inputs: tuple[str, ...]
     classes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    shares: bool = False
+    notes: tuple[str, ...] = ()
     params: Mapping[str, Array] = field(default_factory=dict)
     hidden: Mapping[str, int] = field(default_factory=dict)
 
@@ -85,9 +92,9 @@ class Task:
         return _task_of, ({**given, "params": dict(self.params), "hidden": dict(self.hidden)},)
 
     @property
-    def kind(self) -> Literal["classes", "real"]:
-        """What the targets are, and so which loss fits: "classes" (softmax and nll) or "real" (mse)."""
-        return "classes" if self.y.ndim == 2 else "real"
+    def kind(self) -> Literal["classes", "shares", "real"]:
+        """What the targets are, and so which loss fits: "classes" or "shares" (softmax and nll), or "real" (mse)."""
+        return "classes" if self.y.ndim == 2 else "shares" if self.shares else "real"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -267,15 +274,15 @@ def worked(steps: Steps = 6) -> Task:
 
 # --- text --------------------------------------------------------------------------------------------------------
 
-_SIGNS: Final = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+_SIGNS: Final = {" ": "␣", "\n": "↵", "\t": "⇥"}
 _BLANK: Final = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols by category, yet nothing is seen of them
 
 
 def visible(character: str) -> str:
-    """A character as it can be read in a picture: itself, ␣ ⏎ ⇥ for space, line feed, tab, or its number as U+0301.
+    """A character as it can be read in a picture: itself, ␣ ↵ ⇥ for space, line feed, tab, or its number as U+0301.
 
     By number go those that show nothing or not by themselves (control, format, combining, lone surrogates, other
-    spaces), and the signs ␣ ⏎ ⇥ themselves. **Holds:** different_characters_look_different.
+    spaces), and the signs ␣ ↵ ⇥ themselves. **Holds:** different_characters_look_different.
     """
     if character in _SIGNS:
         return _SIGNS[character]
@@ -610,11 +617,14 @@ def copy(
 
 # --- a table of the user's own -----------------------------------------------------------------------------------
 
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_INTEGER: Final = re.compile(r"[+-]?\d+", re.ASCII)
+_WHOLE: Final = re.compile(r"[+−-]?\d{1,15}", re.ASCII)
 _COLUMN: Final = re.compile(r"([xy])([1-9]\d{0,5})?|weight", re.ASCII)
 _SEPARATORS: Final = (";", "\t", ",")  # a tie goes to the first: in 0,5;1,5 the comma is the decimal one
 _EXAMPLE: Final = "x1,x2,y\n0.5,-1.0,0\n-0.2,0.3,1\n0.9,0.1,1\n-0.7,0.8,0\n"
+_MOST_NAMED: Final = 12  # classes that a note names
+_MAX_CLASS: Final = 60  # characters of the name of a class
+_FEW: Final = 3  # so many classes may each stand in one row only
+_SUM_ERROR: Final = 0.02  # of shares that were rounded
 
 
 @_task("A table of your own")
@@ -623,48 +633,221 @@ def table(
         str,
         Setting("Table (CSV)", "text", lower=0, upper=MAX_TABLE_BYTES, help="Columns x1, x2, … and y or y1, y2, …"),
     ] = _EXAMPLE,
+    targets: Annotated[
+        str,
+        Setting(
+            "Targets are",
+            "choice",
+            choices=(
+                ("auto", "what they look like"),
+                ("classes", "classes"),
+                ("real", "real numbers"),
+                ("shares", "shares that sum to 1"),
+            ),
+            help="Classes and shares are compared with a softmax by its log-likelihood, real numbers by their squared error.",
+        ),
+    ] = "auto",
 ) -> Task:
     """Inputs and targets from a table: columns x1, x2, … and y or y1, y2, …, one row a step, one sample.
 
-    x (T, 1, n_x); y (T, 1) if the only target is the column `y` and holds integers: classes counted from 0, n_y the
-    largest plus one and at least 2; else y (T, 1, n_y) real. A column `weight` gives the weights, else they are all 1.
-    Columns may stand in any order; `x` alone is x1. The separator is that of the first line: comma, tab, or semicolon,
-    with which a comma may stand in a number (0,5). A byte order mark and empty lines are passed over.
-    Raises ValueError, with line and column where there is one, for anything else.
-    **Holds:** tables_read_back, each_bad_table_is_told, any_text_is_read_or_a_value_error.
+    x (T, 1, n_x); what y is, `targets` says, or "auto" finds out; `notes` say what it was taken for.
+
+    "classes"  y (T, 1): the different numbers of a column in their order, or the different words in that of their first
+               appearance; of several columns of 0 and 1 the one with the 1
+    "shares"   y (T, 1, n_y): of several columns, nowhere negative and with the sum 1 in each row, but for rounding
+    "real"     y (T, 1, n_y)
+    "auto"     shares where they can be; a column `y` is classes if it has words, if its whole numbers are 0 and 1 or −1
+               and 1, or if they begin at 0 or 1, leave out fewer than they have, and some stand in several rows (or they
+               are at most three); all else is real
+
+    A column `weight` gives the weights, else they are all 1. Columns may stand in any order; `x` alone is x1. The separator
+    is that of the first line: comma, tab, or semicolon. Numbers are read as `engine.numbers.read_cells` does. A byte order
+    mark and empty lines are passed over. Raises ValueError, with line and column where there is one, for anything else.
+    **Holds:** tables_read_back, each_bad_table_is_told, any_text_is_read_or_a_value_error, targets_are_what_they_look_like.
     """
     columns, lines, cells = _cells(text)
-    point = "," if _separator(text) == ";" else "."
-    values = np.array(
-        [
-            [_number(cell, point, line, name) for cell, name in zip(row, columns, strict=True)]
-            for row, line in zip(cells, lines, strict=True)
-        ]
-    )
-    xs = sorted((name for name in columns if name[0] == "x"), key=_index)
-    ys = sorted((name for name in columns if name[0] == "y"), key=_index)
-    targets = values[:, [columns.index(name) for name in ys]]
-    classes: tuple[str, ...] = ()
-    if ys == ["y"] and all(_INTEGER.fullmatch(row[columns.index("y")]) for row in cells):
-        _check_classes(targets[:, 0], lines)
-        classes = tuple(map(str, range(max(2, int(targets.max()) + 1))))
     steps = len(cells)
+    xs, ys = (sorted((name for name in columns if name[0] == letter), key=_index) for letter in "xy")
+    places = [columns.index(name) for name in ys]
+    wanted = [[row[place] for place in places] for row in cells]
+    words = targets in ("auto", "classes") and len(ys) == 1 and _are_words(wanted, targets == "classes")
+    read = [i for i in range(len(columns)) if not (words and i in places)]
+    numbers, remarks = _numbers(cells, lines, columns, read, _separator(text))
+    values = dict(zip((columns[i] for i in read), numbers.T, strict=True))
+    y, more = _targets(ys, wanted, lines, None if words else np.stack([values[name] for name in ys], axis=-1), targets)
+    names, n = more.get("classes", ()), len(ys)
+    more["notes"] += remarks
+    asked = {
+        2: f"name one of {_count(len(names), 'class')}",
+        3: f"give the shares of {n} classes" if more.get("shares") else f"predict {_count(n, 'real number')}",
+    }[y.ndim]
     return Task(
-        x=values[:, None, [columns.index(name) for name in xs]],
-        y=targets.astype(np.int64) if classes else targets[:, None],
-        weights=values[:, columns.index("weight")] if "weight" in columns else _every_step(steps),
+        x=np.stack([values[name] for name in xs], axis=-1)[:, None],
+        y=y,
+        weights=values["weight"] if "weight" in columns else _every_step(steps),
         labels=_step_numbers(steps),
-        sentence=f"From {_count(len(xs), 'number')} a step, "
-        + (f"name one of {len(classes)} classes" if classes else f"predict {_count(len(ys), 'real number')}")
-        + f" at each of {steps} steps, as the table has it.",
+        sentence=f"From {_count(len(xs), 'number')} a step, {asked} at each of {steps} steps, as the table has it.",
         source="The user's own table",
         inputs=tuple(xs),
-        classes=classes,
+        outputs=() if names else tuple(ys),
+        **more,
     )
+
+
+def _are_words(wanted: Sequence[Sequence[str]], asked: bool) -> bool:
+    """Whether a column of targets is to be read as words: no entry is a number, or classes are asked for and some is none."""
+    found = [is_word(row[0]) for row in wanted]
+    return any(found) if asked else all(found)
+
+
+def _numbers(
+    cells: Sequence[Sequence[str]], lines: Sequence[int], columns: Sequence[str], read: Sequence[int], separator: str
+) -> tuple[Array, tuple[str, ...]]:
+    """The numbers of those columns that are read as such, (T, columns), and how doubtful ones were read.
+
+    Raises ValueError for the first that is none.
+    """
+    found = read_cells([[row[i] for i in read] for row in cells], "," if separator == ";" else ".")
+    if found.complaints:
+        first = found.complaints[0]
+        name = columns[read[first.column]]
+        word = "; words are read where targets are classes" * (name[0] == "y" and is_word(first.entry))
+        more = f" ({_count(len(found.complaints) - 1, 'other entry')} too)" * (len(found.complaints) > 1)
+        raise ValueError(f"table, line {lines[first.row]}, column {name}: {first}{word}{more}")
+    return np.array(found.rows, dtype=np.float64), found.remarks
+
+
+def _targets(
+    names: Sequence[str], wanted: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None, targets: str
+) -> tuple[Classes | Array, dict[str, Any]]:
+    """The targets (T, 1) or (T, 1, n_y), and what else of the task follows from them: classes, shares, notes.
+
+    values   the targets as numbers (T, n), None where they are words
+    """
+    which = f"column {names[0]}" if len(names) == 1 else f"columns {names[0]} to {names[-1]}"
+    if values is None:
+        return _of_words(which, [row[0] for row in wanted], lines)
+    if targets == "auto":
+        targets, why = _likely(names, wanted, values)
+    else:
+        why = "as asked"
+    match targets:
+        case "classes" if len(names) == 1:
+            return _of_numbers(which, values[:, 0], why)
+        case "classes":
+            return _of_one_hot(which, names, values, lines)
+        case "shares":
+            _check_shares(which, names, values, lines)
+            taken = f"shares, {why}: softmax gives shares too, and the loss is their log-likelihood"
+            return values[:, None], {"shares": True, "notes": (f"The {which} were taken for {taken}.",)}
+    were = "was" if len(names) == 1 else "were"
+    return values[:, None], {"notes": (f"The {which} {were} taken for real numbers, {why}.",)}
+
+
+def _likely(names: Sequence[str], wanted: Sequence[Sequence[str]], values: Array) -> tuple[str, str]:
+    """What targets look like, and why."""
+    if len(names) > 1:
+        if _share_error(values) <= _SUM_ERROR:
+            return "shares", "since each row sums to 1"
+        return "real", "since not each row is nowhere negative and sums to 1"
+    if names[0] != "y":
+        return "real", "since it has a number"
+    if not all(_WHOLE.fullmatch(row[0]) for row in wanted):
+        return "real", "since not all are whole"
+    found = np.unique(values)
+    low, high, many = int(found[0]), int(found[-1]), len(found)
+    if set(found) <= {0, 1} or set(found) == {-1, 1}:
+        return "classes", "since there are two values"
+    if many == 1:
+        return "real", "since all are the same"
+    if low not in (0, 1):
+        return "real", f"since its whole numbers run from {low} to {high}, where classes would from 0 or 1"
+    if high - low >= 2 * many:
+        return "real", f"since its whole numbers run from {low} to {high} and most of these are left out"
+    if many > _FEW and many == len(values):
+        return "real", "since no two are the same"
+    return "classes", f"since its whole numbers run from {low} to {high}"
+
+
+def _of_numbers(which: str, values: Array, why: str) -> tuple[Classes, dict[str, Any]]:
+    """Targets from the different numbers of a column, in their order; 0 or 1 alone are one of two."""
+    found = np.unique(values)
+    if set(found) <= {0, 1}:
+        found = np.array([0.0, 1.0])
+    _check_count(which, len(found))
+    classes = tuple(short if float(short := f"{value + 0.0:.15g}") == value else repr(float(value)) for value in found)
+    return np.searchsorted(found, values)[:, None], _as_classes(which, classes, why)
+
+
+def _of_words(which: str, words: Sequence[str], lines: Sequence[int]) -> tuple[Classes, dict[str, Any]]:
+    """Targets from the different words of a column, in the order of their first appearance."""
+    for word, line in zip(words, lines, strict=True):
+        if not word:
+            raise ValueError(f"table, line {line}, {which}: the entry is empty: name a class")
+        if len(word) > _MAX_CLASS:
+            raise ValueError(
+                f"table, line {line}, {which}: the name of a class has {len(word):,} characters; at most {_MAX_CLASS} are allowed"
+            )
+    codes = {word: code for code, word in enumerate(dict.fromkeys(words))}
+    _check_count(which, len(codes))
+    classes = tuple("".join(c if c.isprintable() else visible(c) for c in word) for word in codes)
+    y = np.array([codes[word] for word in words], dtype=np.int64)
+    return y[:, None], _as_classes(which, classes, "since it has words, in the order in which they appear")
+
+
+def _of_one_hot(
+    which: str, names: Sequence[str], values: Array, lines: Sequence[int]
+) -> tuple[Classes, dict[str, Any]]:
+    """Targets from several columns: in each row the one with the 1."""
+    wrong = ~(((values == 0) | (values == 1)).all(axis=1) & (values.sum(axis=1) == 1))
+    if wrong.any():
+        raise ValueError(
+            f"table, line {lines[int(wrong.argmax())]}, {which}: several columns are classes where one of them is 1 and the"
+            " others are 0; take shares or real numbers"
+        )
+    y = values.argmax(axis=1)
+    return y[:, None], _as_classes(which, tuple(names), "that whose column has the 1")
+
+
+def _as_classes(which: str, classes: tuple[str, ...], how: str) -> dict[str, Any]:
+    named = ", ".join(map(repr, classes[:_MOST_NAMED])) + f" and {len(classes) - _MOST_NAMED} more" * (
+        len(classes) > _MOST_NAMED
+    )
+    verb = "was" if which.startswith("column ") else "were"
+    note = f"The {which} {verb} taken for {_count(len(classes), 'class')}, {how}: {named}."
+    return {"classes": classes, "notes": (note,)}
+
+
+def _check_count(which: str, count: int) -> None:
+    if count > MAX_UNITS:
+        raise ValueError(
+            f"table, {which}: {count:,} different classes, at most {MAX_UNITS:,} are allowed; take real numbers, or fewer classes"
+        )
+
+
+def _share_error(values: Array) -> float:
+    """How far rows are from being shares: the largest distance of a sum from 1, infinite where an entry is negative."""
+    return math.inf if (values < 0).any() else float(np.abs(values.sum(axis=1) - 1).max())
+
+
+def _check_shares(which: str, names: Sequence[str], values: Array, lines: Sequence[int]) -> None:
+    if len(names) == 1:
+        raise ValueError(
+            f"table, {which}: shares need two columns or more, y1, y2, …, that sum to 1 in each row; take classes or real numbers"
+        )
+    for row, line in zip(values, lines, strict=True):
+        if (row < 0).any():
+            raise ValueError(f"table, line {line}, {which}: {row.min():g} is no share; shares are from 0 to 1")
+        if abs(row.sum() - 1) > _SUM_ERROR:
+            raise ValueError(
+                f"table, line {line}, {which}: the sum is {row.sum():g}, and shares sum to 1; divide them by it, or take"
+                " real numbers"
+            )
 
 
 def _count(n: int, what: str) -> str:
-    return f"{n} {what}" + "s" * (n != 1)
+    plural = what[:-1] + "ies" if what.endswith("y") else what + ("es" if what.endswith("s") else "s")
+    return f"{n} {what if n == 1 else plural}"
 
 
 def _cells(text: str) -> tuple[list[str], list[int], list[list[str]]]:
@@ -719,7 +902,7 @@ def _columns(header: Sequence[str], line: int) -> list[str]:
     names = [name.strip() for name in header]
     if len(names) > 2 * MAX_UNITS + 1:
         raise ValueError(f"table, line {line}: {len(names):,} columns, at most {2 * MAX_UNITS + 1:,} are allowed")
-    if all(_NUMBER.fullmatch(name.replace(",", ".")) for name in names):
+    if all(map(is_number, names)):
         raise ValueError(
             f"table, line {line}: numbers where the names of the columns belong; add a line such as x1,x2,y"
         )
@@ -753,24 +936,3 @@ def _columns(header: Sequence[str], line: int) -> list[str]:
 
 def _index(name: str) -> int:
     return int(name[1:] or 1)
-
-
-def _number(cell: str, point: str, line: int, column: str) -> float:
-    number = cell.replace(point, ".")
-    where = f"table, line {line}, column {column}"
-    if not cell:
-        raise ValueError(f"{where}: the cell is empty; give a number")
-    if not _NUMBER.fullmatch(number):
-        raise ValueError(f"{where}: {shown(cell)} is not a finite number; give one such as 3, -0.5 or 1e-3")
-    if not math.isfinite(float(number)):
-        raise ValueError(f"{where}: {shown(cell)} is too large; give a number below 1.8e308")
-    return float(number)
-
-
-def _check_classes(targets: Array, lines: Sequence[int]) -> None:
-    for target, line in zip(targets, lines, strict=True):
-        if not 0 <= target < MAX_UNITS:
-            raise ValueError(
-                f"table, line {line}, column y: {target:.0f} is not a class; integers in y are classes, from 0 to"
-                f" {MAX_UNITS - 1} (for real targets name the column y1)"
-            )

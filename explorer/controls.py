@@ -30,6 +30,7 @@ Change: TypeAlias = Callable[[State, Any], State]
 
 _REST: Final = "as the others"
 _NOTES: Final = 5  # that are told at once
+_TEXT_HEIGHT: Final = 82  # pixels: two lines
 _MOST_STEPS: Final = 100  # that can be undone
 _IN_LINK: Final = {"eq": "the equations of your cell", "edit": "the numbers changed by hand", "cell": "your cell",
              "compare": "the columns of the comparison", "formula": "your formula"}  # fmt: skip
@@ -187,7 +188,8 @@ def entered(setting: Setting, key: str, value: Any, change: Change, label: str =
     elif setting.kind == "bool":
         st.checkbox(label, value=st.session_state[key], **common)
     elif setting.kind == "text":
-        st.text_input(label, value=st.session_state[key], **common)
+        # A text is taken as it is, of several lines too, which a line of input cannot hold.
+        st.text_area(label, value=st.session_state[key], height=_TEXT_HEIGHT, **common)
     else:
         # One that may be empty can be emptied only if that is its default.
         common["value"] = None if setting.default is None else st.session_state[key]
@@ -306,6 +308,8 @@ def data(model: Model) -> None:
     ]
     for setting in (s for s in rest if s.kind in ("text", "choice")):
         entered(setting, f"task.{setting.name}", chosen[setting.name], _setting(setting.name))
+    for note in made.notes:
+        st.caption(plain(note))
     numbers = [s for s in rest if s.kind not in ("text", "choice")]
     places = _places(2, len(numbers) + ("steps" not in chosen))
     if "steps" not in chosen:
@@ -323,8 +327,8 @@ def table(text: str) -> None:
     show(key, text)
     st.text_area(
         "Table (CSV)", key=key, on_change=apply, args=(key, _setting("text")), height=130,
-        help="A first line that names the columns x1, x2, … and y, or y1, y2, … for real targets; then a row a step. "
-        "Whole numbers in y are classes, counted from 0. A column weight says how much each loss counts.",
+        help="A first line that names the columns x1, x2, … and y, or y1, y2, … for several targets; then a row a step."
+        " Targets are numbers, words that name classes, or shares. A column weight says how much each loss counts.",
     )  # fmt: skip
     _fault(key)
     st.file_uploader("or from a file", type=["csv", "txt", "tsv"], key="file", on_change=apply, args=("file", _uploaded),

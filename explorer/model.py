@@ -152,11 +152,17 @@ def _check_targets(shape: Cell, made: Task) -> None:
             f"the targets of this task are classes, and the loss of your cell, {', '.join(sorted(names))}, compares with"
             " real numbers: take nll(softmax(…), y), or a task with real targets"
         )
-    if made.kind == "real" and names & {"nll", "bce"} and not ((made.y >= 0) & (made.y <= 1)).all():
+    if made.kind == "real" and not _within_loss(shape, made):
         raise ValueError(
             f"the targets of this task are any real numbers, and the loss of your cell, {', '.join(sorted(names))}, needs"
             " classes or shares from 0 to 1: take mse(…, y), or a task with classes"
         )
+
+
+def _within_loss(shape: Cell, made: Task) -> bool:
+    """Whether targets that are numbers are such as the losses of a cell compare with."""
+    names = {row.name for node in shape.nodes if (row := shape.loss(node))}
+    return not names & {"nll", "bce"} or bool(((made.y >= 0) & (made.y <= 1)).all())
 
 
 def _check_edits(model: Model) -> None:
@@ -167,6 +173,7 @@ def _check_edits(model: Model) -> None:
     if places != sorted(set(places)):
         raise ValueError("the numbers changed by hand must be in order, each place once")
     given, classes = arrays(replace(model, edits=())), _classes(model)
+    shares = task(replace(model, edits=())).shares
     for (name, index), value in model.edits:
         if name not in given:
             raise ValueError(f"there is no array {shown(name)}; there are {', '.join(given)}")
@@ -177,6 +184,8 @@ def _check_edits(model: Model) -> None:
                 raise ValueError(
                     f"y at {list(index)} is {shown(value)}: a class is a whole number from 0 to {classes - 1}"
                 )
+        elif name == "y" and shares and not 0 <= value <= 1:
+            raise ValueError(f"y at {list(index)} is {value:g}: a share is a number from 0 to 1")
         elif not np.isfinite(value):
             raise ValueError(f"{name} at {list(index)} is {value}; every number must be finite")
 
@@ -239,8 +248,8 @@ def structure(model: Model) -> Cell:
 
 
 def cell(model: Model) -> Cell:
-    """The cell with the loss that suits the task's targets: classes or real numbers."""
-    loss = "nll" if task(model).kind == "classes" else "mse"
+    """The cell with the loss that suits the task's targets: classes and shares, or real numbers."""
+    loss = "mse" if task(model).kind == "real" else "nll"
     return _made(model.cell, model.activation, model.layers, loss, model.text)
 
 
@@ -291,8 +300,27 @@ def settings(model: Model) -> dict[str, Value]:
 def task(model: Model) -> Task:
     """Inputs, targets and weights, with what was changed in them by hand."""
     changes = tuple(edit for edit in model.edits if edit[0][0] in ("x", "y"))
-    made = _edited_task(model.task, model.settings, changes) if changes else _task(model.task, model.settings)
+    chosen = _suited(model)
+    made = _edited_task(model.task, chosen, changes) if changes else _task(model.task, chosen)
     return replace(made, x=_turned(made.x, model.scaled, "x")) if model.scaled else made
+
+
+def _suited(model: Model) -> tuple[tuple[str, Value], ...]:
+    """The settings of the task; targets that are to be what they look like are such as the loss of a cell of one's own needs.
+
+    So 0 and 1 are numbers for mse and bce, and 3, 5, 7 are classes for nll. Where neither fits, `_check_targets` says so.
+    """
+    if model.cell != OWN or settings(model).get("targets") != "auto":
+        return model.settings
+    shape, made = structure(model), _task(model.task, model.settings)
+    other = "classes" if shape.takes_classes else "real"
+    if made.kind == other or (made.kind != "classes" and _within_loss(shape, made)):
+        return model.settings
+    chosen = chosen_settings(model.task, settings(model) | {"targets": other})
+    try:
+        return chosen if _task(model.task, chosen).kind == other else model.settings
+    except ValueError:
+        return model.settings
 
 
 @INPUTS.keeps(key=tuple)
@@ -478,12 +506,14 @@ def _still_scaled(after: Cell, same_task: bool, name: str, _: float, added: floa
 def _kept_edits(before: Model, after: Model) -> Edits:
     """Those edits of the one model that have a place in the other."""
     given, classes, same = arrays(after), _classes(after), before.task == after.task
+    shares = task(replace(after, edits=())).shares
     return tuple(
         (place, value)
         for place, value in before.edits
         if _fits(given, place)
         and (place[0] not in ("x", "y") or same)
         and (place[0] != "y" or not classes or (isinstance(value, int) and value < classes))
+        and (place[0] != "y" or not shares or 0 <= value <= 1)
     )
 
 

@@ -48,7 +48,7 @@ def nodes(page, count):
 def enter(page, label, value):
     field = page.get_by_label(label, exact=True)
     field.fill(str(value))
-    field.press("Enter")
+    field.press("Control+Enter" if field.evaluate("field => field.tagName") == "TEXTAREA" else "Enter")
     settle(page)
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -15,7 +16,8 @@ from engine.tasks import TASKS
 from explorer import cache
 from explorer import model as models
 from explorer.model import Model
-from explorer.state import PRESETS, State, View, from_query
+from explorer.session import load, save
+from explorer.state import PRESETS, State, View, from_query, packed
 from explorer.views.inspector import pick
 
 APP = "explorer/app.py"
@@ -93,9 +95,8 @@ def test_the_picture_follows_steps_cell_and_sizes() -> None:
     assert nodes(app) == 13 * 12 + 2
     fine(app.number_input(key="n.h").set_value(3).run())
     assert query(app) == {"cell": "lstm", "n.h": "3", "task": "noise", "steps": "13"}
-    fine(app.text_input(key="task.text").set_value("abc").run()) if app.text_input else None
     fine(app.selectbox(key="task").set_value("text").run())
-    fine(app.text_input(key="task.text").set_value("abcd").run())
+    fine(app.text_area(key="task.text").set_value("abcd").run())
     assert nodes(app) == 3 * 12 + 2
     assert app.number_input(key="steps").value == 3
     assert app.number_input(key="n.x").value == 4
@@ -162,11 +163,11 @@ def test_the_scale_stays_until_it_is_fitted() -> None:
 def test_refused_input_is_told_at_its_place_and_the_picture_stays() -> None:
     app = opened()
     before = figure(app)
-    fine(app.text_input(key="task.text").set_value("").run())
+    fine(app.text_area(key="task.text").set_value("").run())
     assert "a text of 2 to" in errors(app)[0]
-    assert app.text_input(key="task.text").value == ""
+    assert app.text_area(key="task.text").value == ""
     assert figure(app) == before
-    fine(app.text_input(key="task.text").set_value("hella").run())
+    fine(app.text_area(key="task.text").set_value("hella").run())
     assert not app.error
     fine(app.selectbox(key="count").set_value("hand").run())
     assert app.text_input(key="weights").value == "1, 1, 1, 1"
@@ -186,15 +187,109 @@ def test_refused_input_is_told_at_its_place_and_the_picture_stays() -> None:
 def test_a_bad_table_is_told() -> None:
     app = opened(task="table")
     before = figure(app)
-    fine(app.text_area(key="task.text").set_value("x1,y\n1,<b>").run())
-    assert "line 2, column y" in errors(app)[0]
+    fine(app.text_area(key="task.text").set_value("x1,y1\n1,<b>\n2,3").run())
+    assert "line 2, column y1" in errors(app)[0]
     assert "`<b>`" in errors(app)[0]
     assert figure(app) == before
     fine(app.selectbox(key="cell").set_value("gru").run())  # what was typed is not thrown away
-    assert app.text_area(key="task.text").value == "x1,y\n1,<b>"
+    assert app.text_area(key="task.text").value == "x1,y1\n1,<b>\n2,3"
     fine(app.text_area(key="task.text").set_value("x1,y\n1,0\n2,1").run())
     assert not app.error
     assert nodes(app) == 2 * 10 + 1
+
+
+def notes(app: AppTest) -> list[str]:
+    """What the page says that columns were taken for."""
+    return [c.value.replace("\\", "") for c in app.caption if c.value.startswith("The column")]
+
+
+def losses(app: AppTest) -> set[str]:
+    cell = models.cell(app.session_state["state"].model)
+    return {row.name for node in cell.nodes if (row := cell.loss(node))}
+
+
+def test_the_page_says_what_a_column_was_taken_for_and_lets_one_choose() -> None:
+    app = opened(task="table")
+    fine(app.text_area(key="task.text").set_value("x1,y\n112,118\n118,132\n132,129").run())
+    assert notes(app) == ["The column y was taken for real numbers, since its whole numbers run from 118 to 132, where classes"
+                          " would from 0 or 1."]  # fmt: skip
+    assert losses(app) == {"mse"}
+    fine(app.selectbox(key="task.targets").set_value("classes").run())
+    assert notes(app) == ["The column y was taken for 3 classes, as asked: `118`, `129`, `132`."]
+    assert losses(app) == {"nll"}
+    assert [s for s in figure_texts(app) if s in ("118", "129", "132")] == ["118", "132", "129"]
+    again = opened(**query(app))
+    assert again.session_state["state"] == app.session_state["state"]
+    before = app.session_state["state"]
+    fine(app.selectbox(key="task.targets").set_value("shares").run())
+    assert "shares need two columns or more" in errors(app)[0].replace("\\", "")
+    assert app.session_state["state"] == before
+    fine(app.selectbox(key="task.targets").set_value("auto").run())
+    fine(app.text_area(key="task.text").set_value("x,y1,y2,y3\n1,1,0,0\n2,0.5,0.3,0.2").run())
+    assert notes(app)[0].startswith("The columns y1 to y3 were taken for shares, since each row sums to 1")
+    assert losses(app) == {"nll"}
+    assert [s for s in figure_texts(app) if s[0] == "y"] == ["y1", "y1 0.50"]
+    run = models.run(app.session_state["state"].model)
+    p = run.value["y_hat"][:, 0]
+    assert run.loss == pytest.approx(-(run.y[:, 0] * np.log(p)).sum())
+
+
+def figure_texts(app: AppTest) -> list[str]:
+    """What the picture writes at its inputs and targets."""
+    return [
+        text for trace in figure(app)["data"] if trace.get("name") in ("inputs", "targets") for text in trace["text"]
+    ]
+
+
+def test_words_are_classes_and_shown_wherever_classes_are() -> None:
+    app = opened(task="table", text="x,y\n1,sun\n2,rain\n3,sun", node="y,2")
+    assert notes(app)[0].endswith("2 classes, since it has words, in the order in which they appear: `sun`, `rain`.")
+    assert figure_texts(app) == ["sun", "rain", "sun"]
+    assert any("the class `rain`" in c.value for c in app.caption)
+
+
+@pytest.mark.parametrize("loss", ["bce(p, y)", "mse(p, y)"])
+def test_zeros_and_ones_suit_a_cell_that_compares_with_numbers(loss) -> None:
+    text = f"a = W @ h[t-1] + U @ x\nh = sigmoid(a)\no = V @ h\np = sigmoid(o)\nL = {loss}"
+    table = "x1,x2,y\n1,0,1\n0,1,1\n1,1,0\n0,0,1"
+    state, problems = from_query({"task": "table", "text": table, "eq": packed(text)})
+    assert problems == []
+    run = models.run(state.model)
+    assert run.y.tolist() == [[[1.0]], [[1.0]], [[0.0]], [[1.0]]]
+    words = "x1,x2,y\n1,0,yes\n0,1,no"
+    assert "compares with real numbers" in from_query({"task": "table", "text": words, "eq": packed(text)})[1][0]
+    nll = packed(text.replace("sigmoid(o)", "softmax(o)").replace(loss, "nll(p, y)"))
+    assert models.task(from_query({"task": "table", "text": table, "eq": nll})[0].model).kind == "classes"
+    numbers = from_query({"task": "table", "text": "x,y\n1,118\n2,132", "eq": nll})[0].model
+    assert models.task(numbers).classes == ("118", "132")
+
+
+def test_targets_that_are_shares_are_edited_as_shares() -> None:
+    model = from_query({"task": "table", "text": "x,y1,y2\n1,0.5,0.5\n2,0,1"})[0].model
+    edited = models.with_edits(model, {("y", (0, 0, 0)): 0.75})
+    assert models.task(edited).y[0, 0].tolist() == [0.75, 0.5]
+    assert models.task(edited).kind == "shares"
+    with pytest.raises(ValueError, match="a share is a number from 0 to 1"):
+        models.with_edits(model, {("y", (0, 0, 0)): -0.5})
+    real = models.with_edits(
+        models.with_setting(model, "targets", "real"), {("y", (0, 0, 0)): -3.0, ("y", (1, 0, 0)): 0.25}
+    )
+    assert [value for _, value in models.with_setting(real, "targets", "shares").edits] == [0.25]
+
+
+def test_a_text_of_several_lines_is_taken_as_it_is() -> None:
+    text = "First line of a letter:\nand a second one.\n"
+    app = opened()
+    fine(app.text_area(key="task.text").set_value(text).run())
+    model = app.session_state["state"].model
+    task = models.task(model)
+    assert task.labels[len("First line of a letter:")] == "↵"
+    assert [task.classes[c] for c in task.y[:, 0]] == [{" ": "␣", "\n": "↵"}.get(c, c) for c in text[1:]]
+    assert query(app)["text"] == text
+    assert opened(**query(app)).session_state["state"] == app.session_state["state"]
+    assert load(save(app.session_state["state"])) == app.session_state["state"]
+    fine(app.number_input(key="n.h").set_value(3).run())
+    assert app.text_area(key="task.text").value == text
 
 
 def test_radius_and_norm_exclude_each_other() -> None:

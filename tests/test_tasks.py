@@ -28,9 +28,13 @@ def made(name: str, **settings) -> Task:
 def variants() -> list[tuple[str, dict]]:
     """Every task with its defaults, each of its choices, and three samples."""
     found: list[tuple[str, dict]] = []
+    shares = {"text": "x,y1,y2\n1,0.5,0.5\n2,0,1"}
     for name, entry in TASKS.items():
         found.append((name, {}))
         found += [(name, {s.name: choice}) for s in entry.settings if s.kind == "choice" for choice, _ in s.choices]
+        found = [
+            (name, settings | shares if settings == {"targets": "shares"} else settings) for name, settings in found
+        ]
         if any(s.name == "samples" for s in entry.settings):
             found += [(name, {**settings, "samples": 3}) for other, settings in found if other == name]
     return found
@@ -54,6 +58,10 @@ def test_every_task_is_well_formed(name, settings) -> None:
         assert task.y.shape == (steps, samples, task.sizes["y"])
         assert task.y.dtype == np.float64
         assert task.classes == ()
+        assert len(task.outputs) in (0, task.sizes["y"])
+    if task.kind == "shares":
+        assert task.y.min() >= 0
+        np.testing.assert_allclose(task.y.sum(axis=2), 1, atol=0.02)
     assert np.isfinite(task.x).all()
     assert np.isfinite(task.y).all()
     assert task.sentence.endswith(".")
@@ -198,7 +206,7 @@ def test_too_short_a_text_is_told(text) -> None:
     [
         *zip("aZß漢🦜é", "aZß漢🦜é", strict=True),
         (" ", "␣"),
-        ("\n", "⏎"),
+        ("\n", "↵"),
         ("\t", "⇥"),
         ("\r", "U+000D"),
         ("\0", "U+0000"),
@@ -400,15 +408,15 @@ def test_copy_baseline() -> None:
 # --- tables ---------------------------------------------------------------------------------------------------------
 
 
-def table(text: str) -> Task:
-    return made("table", text=text)
+def table(text: str, targets: str = "auto") -> Task:
+    return made("table", text=text, targets=targets)
 
 
 def test_tables_read_back() -> None:
     task = table("x2,y,x1\n1,0,2\n3,2,4\n")
     np.testing.assert_array_equal(task.x[:, 0], [[2, 1], [4, 3]])
-    assert task.y.tolist() == [[0], [2]]
-    assert (task.kind, task.sizes, task.classes) == ("classes", {"x": 2, "y": 3}, ("0", "1", "2"))
+    assert task.y.tolist() == [[0], [1]]
+    assert (task.kind, task.sizes, task.classes) == ("classes", {"x": 2, "y": 2}, ("0", "2"))
     assert task.weights.tolist() == [1, 1]
     assert task.labels == ("1", "2")
     many = table(",".join(f"x{i}" for i in range(11, 0, -1)) + ",y\n" + ",".join(map(str, range(11, 0, -1))) + ",0")
@@ -435,19 +443,118 @@ def test_tables_read_back_in_all_their_dialects(text) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "n"),
+    ("y", "kind", "classes"),
     [
-        ("x,y\n1,0\n2,0", "classes", 2),  # one class alone would have nothing to decide
-        ("x,y\n1,0\n2,7", "classes", 8),
-        ("x,y\n1,0\n2,7.0", "real", 1),
-        ("x,y\n1,-1.5\n2,3", "real", 1),
-        ("x,y1\n1,0\n2,1", "real", 1),
-        ("x,y1,y2\n1,0,1\n2,1,0", "real", 2),
+        ("0 0", "classes", ("0", "1")),  # one class alone would have nothing to decide
+        ("1 2", "classes", ("1", "2")),
+        ("2 1 3", "classes", ("1", "2", "3")),
+        ("-1 1 1", "classes", ("-1", "1")),
+        ("−1 1", "classes", ("-1", "1")),
+        ("0 2 4 2", "classes", ("0", "2", "4")),
+        ("0 1 2 3 0", "classes", ("0", "1", "2", "3")),
+        ("sun rain sun", "classes", ("sun", "rain")),
+        ("b\u200b a b\u200b", "classes", ("bU+200B", "a")),
+        ("0 7", "real", ()),
+        ("118 132 129 121", "real", ()),
+        ("118 118 132", "real", ()),
+        ("1 2 3 4 5 6", "real", ()),
+        ("5 5 5", "real", ()),
+        ("0 1.0", "real", ()),
+        ("-1.5 3", "real", ()),
+        ("1/2 50%", "real", ()),
     ],
 )
-def test_integers_in_y_are_classes(text, kind, n) -> None:
+def test_targets_are_what_they_look_like(y, kind, classes) -> None:
+    entries = y.split()
+    task = table("x,y\n" + "\n".join(f"{t},{entry}" for t, entry in enumerate(entries)))
+    assert (task.kind, task.classes) == (kind, classes)
+    taken = f"{len(classes)} classes" if classes else "real numbers"
+    assert task.notes[0].startswith(f"The column y was taken for {taken}, since")
+    if classes:
+        signs = [entry.replace("−", "-").replace("\u200b", "U+200B") for entry in entries]
+        assert [classes[code] for code in task.y[:, 0]] == signs
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ("1,0,0 0,1,0 0,0,1", "shares"),
+        ("0.2,0.3,0.5 0.1,0.1,0.8", "shares"),
+        ("0.33,0.33,0.33 0.5,0.25,0.25", "shares"),  # rounded
+        ("50%,1/4,1/4 1,0,0", "shares"),
+        ("0.2,0.3,0.4 0.1,0.1,0.8", "real"),
+        ("1.2,-0.2,0 0,0,1", "real"),
+        ("1,2,3 4,5,6", "real"),
+    ],
+)
+def test_several_columns_are_shares_or_real(rows, kind) -> None:
+    text = "x,y1,y2,y3\n" + "\n".join(f"1,{row}" for row in rows.split())
     task = table(text)
-    assert (task.kind, task.sizes["y"]) == (kind, n)
+    assert (task.kind, task.outputs, task.classes) == (kind, ("y1", "y2", "y3"), ())
+    assert f"taken for {'shares' if kind == 'shares' else 'real numbers'}, since" in task.notes[0]
+    assert task.y.tolist() == table(text, "real").y.tolist()
+    if kind == "real":
+        with pytest.raises(ValueError, match=r"line [23], columns y1 to y3: .*share"):
+            table(text, "shares")
+
+
+NUMBERS_OR_WORDS = st.one_of(
+    st.lists(st.sampled_from([0, 1, -1, 0.5, 118, 132, 1e-3, -2.5, 3]), min_size=1, max_size=9),
+    st.lists(st.sampled_from(["sun", "rain", "new york", "10 km", "a", "B", "café"]), min_size=1, max_size=9),
+)
+
+
+@given(NUMBERS_OR_WORDS)
+def test_classes_can_be_made_of_any_numbers_or_words(entries) -> None:
+    text = "x,y1\n" + "\n".join(f"1,{entry}" for entry in entries)
+    task = table(text, "classes")
+    assert [task.classes[code] for code in task.y[:, 0]] == [f"{e:g}" if not isinstance(e, str) else e for e in entries]
+    assert set(task.y[:, 0]) == set(range(len(task.classes))) or task.classes == ("0", "1")  # no class is never wanted
+    assert f"taken for {len(task.classes)} class" in task.notes[0]
+
+
+def test_one_column_of_several_is_a_class() -> None:
+    task = table("x,y1,y2,y3\n1,0,1,0\n1,1,0,0\n", "classes")
+    assert (task.y.tolist(), task.classes) == ([[1], [0]], ("y1", "y2", "y3"))
+
+
+@pytest.mark.parametrize(
+    ("text", "targets", "message"),
+    [
+        (
+            "x,y\n1,sun\n2,0.5",
+            "auto",
+            "line 2, column y: 'sun' is no number: write it such as -0.5, 1e-3, 1/2 or 50%; words are",
+        ),
+        ("x,y\n1,sun\n2,rain", "real", "line 2, column y: 'sun' is no number"),
+        ("x,y\n1,sun\n2,", "classes", "line 3, column y: the entry is empty: name a class"),
+        ("x,y\n1,sun\n2," + "a" * 61, "classes", "line 3, column y: the name of a class has 61 characters; at most 60"),
+        ("x,y\n1,0.5\n2,1", "shares", "column y: shares need two columns or more"),
+        ("x,y1,y2\n1,0.5,0.4", "shares", "line 2, columns y1 to y2: the sum is 0.9, and shares sum to 1; divide"),
+        ("x,y1,y2\n1,1,0\n1,1.5,-0.5", "shares", "line 3, columns y1 to y2: -0.5 is no share"),
+        (
+            "x,y1,y2\n1,1,0\n1,1,1",
+            "classes",
+            "line 3, columns y1 to y2: several columns are classes where one of them is 1",
+        ),
+        (
+            "x,y\n" + "\n".join(f"1,{i}" for i in range(1001)),
+            "classes",
+            "column y: 1,001 different classes, at most 1,000",
+        ),
+    ],
+)
+def test_targets_that_cannot_be_what_is_asked_are_told(text, targets, message) -> None:
+    with pytest.raises(ValueError, match=r"^table, ") as error:
+        table(text, targets)
+    assert message in str(error.value)
+
+
+def test_how_a_doubtful_number_was_read_is_said() -> None:
+    task = table("x;y1\n1.234;0,5\n")
+    assert (task.x.item(), task.y.item()) == (1234, 0.5)
+    assert "Read '1.234' as 1234" in task.notes[1]
+    assert table('x,y1\n"1,234",0.5\n').x.item() == 1234
 
 
 def wide(n: int, name: str = "x") -> str:
@@ -477,20 +584,15 @@ def wide(n: int, name: str = "x") -> str:
         ("x1,y,y1\n1,2,3", "line 1: both y and y1; give y alone or y1, y2"),
         ("x1,y\n1,2\n3", "line 3: 1 cell, but 2 columns are named"),
         ("x1,y\n1,2,3", "line 2: 3 cells, but 2 columns are named"),
-        ("x1,y\n1,", "line 2, column y: the cell is empty; give a number"),
-        ("x1,y\n\n\n1,2\nabc,2", "line 5, column x1: 'abc' is not a finite number"),
-        ("x1,y\nnan,2", "line 2, column x1: 'nan' is not a finite number"),
-        ("x1,y\n1,-inf", "line 2, column y: '-inf' is not a finite number"),
+        ("x1,y\n1,", "line 2, column y: the entry is empty: give a number"),
+        ("x1,y\n\n\n1,2\nabc,2", "line 5, column x1: 'abc' is no number"),
+        ("x1,y\nnan,2", "line 2, column x1: 'nan' is no finite number"),
+        ("x1,y\n1,-inf", "line 2, column y: '-inf' is no finite number"),
         ("x1,y\n1e999,2", "line 2, column x1: '1e999' is too large"),
-        ("x1,y\n1_000,2", "line 2, column x1: '1_000' is not a finite number"),
-        ("x1,y\n١,2", "line 2, column x1: '١' is not a finite number"),
-        ("x1;y\n1.000,5;2", "line 2, column x1: '1.000,5' is not a finite number"),
-        ('x1,y\n"1,5",2', "line 2, column x1: '1,5' is not a finite number"),
+        ("x1,y\n١,2", "line 2, column x1: '١' is no number"),
         ('x1,y\n"1,2', "line 2: not a row of a CSV table"),
         ('x1,y\n"1"2,2', "line 2: not a row of a CSV table"),
-        ("x1,y\n1,0\n2,-1", "line 3, column y: -1 is not a class; integers in y are classes, from 0 to 999"),
-        ("x1,y\n1,1000", "line 2, column y: 1000 is not a class"),
-        ("x1,y,weight\n1,1,x", "line 2, column weight: 'x' is not a finite number"),
+        ("x1,y,weight\n1,1,x", "line 2, column weight: 'x' is no number"),
         ("x1,y\n" + "1,2\n" * (MAX_STEPS + 1), "line 5002: more than 5,000 rows; at most 5,000 are allowed"),
         (f"{wide(1001)},y\n1", "line 1: 1,001 input columns, at most 1,000 are allowed"),
         (f"{wide(1001, 'y')},x\n1", "line 1: 1,001 target columns, at most 1,000 are allowed"),

@@ -15,12 +15,13 @@ from engine.checks import Measured, measured
 from engine.names import latex, written
 from engine.operations import SOFTMAX, Array
 from explorer import export, samples, theme
+from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.controls import Change, apply, put, show
 from explorer.figures import copies
 from explorer.figures.text import number
 from explorer.grid import grid
-from explorer.markdown import plain
+from explorer.markdown import code, plain
 from explorer.model import Model
 from explorer.scene import path
 from explorer.state import LENSES, State, View
@@ -157,7 +158,9 @@ def inspector(state: State, run: Run, palette: str, pixels: int) -> None:
             _parameter(state.model, run, name, t, palette)
         elif name == "y":
             st.latex(f"{notation.symbol(name, (), str(t))} = {notation.matrix(np.asarray(run.y[t - 1, sample]))}")
-            st.caption("The target is given. It has no gradient here: it is not computed from anything.")
+            classes = models.task(state.model).classes
+            named = f", the class {code(classes[int(run.y[t - 1, sample])])}" if classes else ""
+            st.caption(f"The target is given{named}. It has no gradient here: it is not computed from anything.")
         else:
             _node(state, run, name, t, sample, pixels)
 

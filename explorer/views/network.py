@@ -12,6 +12,7 @@ import streamlit as st
 
 from engine import Run
 from engine.names import latex, written
+from engine.tasks import Task
 from explorer import model as models
 from explorer import samples, theme
 from explorer.controls import apply, choice, entered, put, show, write_link
@@ -19,7 +20,7 @@ from explorer.figures import gradients, graph
 from explorer.figures.text import number
 from explorer.live import live, strip
 from explorer.markdown import plain
-from explorer.model import Model
+from explorer.model import Array, Model
 from explorer.scene import LONG, Scene, folded, overview, scene, table
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
 from explorer.views import cell, edit, files, first, knob, neurons, rolled
@@ -36,6 +37,7 @@ _OF_PARAMETERS: Final = {
     "copies": " A parameter stands once a step: the gradient there is that step's share, and the shares sum to the whole.",
 }
 _SHOWN: Final = "colour shows"  # column of the table
+_LABEL: Final = 10  # characters of the name of a class for which a step in the picture has room
 _CHECKED: Final = 20_000  # values of a run up to which the checks are made on the page
 
 
@@ -229,10 +231,21 @@ def said(state: State, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
     targets: list[str] = []
     if run.cell.states and shown:
         y = task.y[:, shown - 1]
-        targets = [task.classes[c] for c in y] if task.classes else [f"{v + 0.0:.2f}" for v in y[:, 0]]
+        targets = [_target(task, row) for row in y]
         if shown == 1 and task.labels != tuple(map(str, range(1, run.T + 1))):  # those the axis has anyway
             labels = task.labels
     return labels, tuple(targets)
+
+
+def _target(task: Task, y: Array) -> str:
+    """What stands at the target of a step: its class, the largest of its shares, or the first of its numbers."""
+    if task.classes:
+        name = task.classes[int(y)]
+        return name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
+    if not task.shares:
+        return f"{y[0] + 0.0:.2f}"
+    largest = int(y.argmax())
+    return task.outputs[largest] if y[largest] == 1 else f"{task.outputs[largest]} {y[largest]:.2f}"
 
 
 def show_picture(state: State, picture: Scene, run: Run, palette: str, pixels: int) -> None:
