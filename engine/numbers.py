@@ -75,14 +75,15 @@ def read(text: str, usual: Point | None = None) -> Numbers:
     Raises ValueError for a text of more than `MAX_CHARACTERS`.
     **Holds:** every_notation_is_read, what_is_printed_is_read, nothing_is_read_as_another_number.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise ValueError(
-            f"{len(text):,} characters of numbers; at most {MAX_CHARACTERS:,} are read: give a part of them"
-        )
     cells, commas = _cut(text)
     found = read_cells(cells, usual)
     remark = f"The comma in {shown(commas)} was read as a decimal sign; a space after it separates two numbers."
     return Numbers(found.rows, found.complaints, (*([remark] if commas else ()), *found.remarks))
+
+
+def entries(text: str) -> list[list[str]]:
+    """The entries of a paste, row by row, each as it was written. Raises ValueError as `read` does."""
+    return _cut(text)[0]
 
 
 def read_cells(cells: Sequence[Sequence[str]], usual: Point | None = None) -> Numbers:
@@ -263,6 +264,10 @@ _THOUSANDS: Final = re.compile(rf"(?<=\d)[{_SPACES}](?=\d{{3}}(?!\d))", re.ASCII
 
 def _cut(text: str) -> tuple[list[list[str]], str]:
     """The entries of a paste, row by row; and an entry whose comma could have stood between two numbers, or ""."""
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(
+            f"{len(text):,} characters of numbers; at most {MAX_CHARACTERS:,} are read: give a part of them"
+        )
     text = _CALLED.sub("", _SCALAR.sub(r"\1", text.removeprefix("\ufeff")))
     text = _OPTION.sub("", text)
     text = _THOUSANDS.sub("_", text).translate(dict.fromkeys(map(ord, _SPACES), " "))

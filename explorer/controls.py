@@ -7,7 +7,6 @@ that is refused leaves the state as it was: the widget keeps what was typed, and
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
@@ -15,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from engine import CATALOGUE, Note
+from engine import CATALOGUE, Note, numbers
 from engine.catalogue import ACTIVATIONS
 from engine.initial import SCHEMES, Scheme, Setting
 from engine.names import latex
@@ -310,12 +309,12 @@ def data(model: Model) -> None:
         entered(setting, f"task.{setting.name}", chosen[setting.name], _setting(setting.name))
     for note in made.notes:
         st.caption(plain(note))
-    numbers = [s for s in rest if s.kind not in ("text", "choice")]
-    places = _places(2, len(numbers) + ("steps" not in chosen))
+    counted = [s for s in rest if s.kind not in ("text", "choice")]
+    places = _places(2, len(counted) + ("steps" not in chosen))
     if "steps" not in chosen:
         with places.pop(0):
             fixed("Steps", len(made.x), "steps", "Follows from the task.")
-    for place, number in zip(places, numbers, strict=True):
+    for place, number in zip(places, counted, strict=True):
         with place:
             entered(number, f"task.{number.name}", chosen[number.name], _setting(number.name))
     st.caption(plain(made.sentence))
@@ -376,11 +375,11 @@ def losses(model: Model) -> None:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    words = re.split(r"[,;\s]+", text.strip(" ,;"))
-    try:
-        return tuple(map(float, words))
-    except ValueError:
-        raise ValueError("weights are numbers with commas between, one for each step") from None
+    found = numbers.read(f"[{text}]")  # in brackets a comma stands between two numbers, if anything else does not
+    if found.complaints or not found.rows:
+        told = "; ".join(map(str, found.complaints[:3])) or "there is none"
+        raise ValueError(f"weights are numbers with commas between, one for each step: {told}")
+    return tuple(number for number in found.flat if number is not None)
 
 
 def weights(model: Model) -> None:

@@ -9,9 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pytest
 from browser import settle, until
+from hypothesis import given
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 from test_page import _nothing_is_left_from_other_tests, errors, fine, opened, query  # noqa: F401
 
+from engine import numbers
 from explorer import model as models
 from explorer.figures.text import number
 from explorer.markdown import plain
@@ -94,10 +97,12 @@ def test_a_caret_points_at_the_column() -> None:
 # --- numbers --------------------------------------------------------------------------------------------------------
 
 
-def set_entry(app: AppTest, value: float, **index: int) -> AppTest:
+def set_entry(app: AppTest, value: str | int, **index: int) -> AppTest:
+    """Set one entry: a number as a text, a class by its number counted from 0."""
     for axis, i in index.items():
         next(n for n in app.number_input if n.key.startswith(f"edit.one.{axis}.")).set_value(i)
-    app.number_input(key="edit.one.value").set_value(value)
+    widget = app.text_input(key="edit.one.value") if isinstance(value, str) else app.selectbox(key="edit.one.class")
+    widget.set_value(value)
     fine(app.run())
     return fine(app.button(key="edit.one.set").click().run())
 
@@ -106,7 +111,7 @@ def test_a_weight_is_edited_undone_and_redone() -> None:
     app = with_open(opened(task="worked"), "edit.open")
     before, shown = state(app), app.metric[0].value
     fine(app.selectbox(key="edit.array").set_value("W").run())
-    set_entry(app, 2.5, row=1, column=2)
+    set_entry(app, "2,5", row=1, column=2)
     after = state(app)
     assert models.parameters(after.model)["W"][0, 1] == 2.5
     assert app.metric[0].value != shown
@@ -120,12 +125,137 @@ def test_a_weight_is_edited_undone_and_redone() -> None:
     assert state(app) == before
 
 
+ENTRIES = st.sampled_from(
+    [
+        "0,5",
+        "1.234,5",
+        "−0.5",
+        "1/2",
+        "50%",
+        "NaN",
+        "abc",
+        "",
+        "1",
+        "-2",
+        "[[ 0.1 0.2]",
+        "0.3 0.4 0.5",
+        "1,234",
+        "...",
+        "<b>",
+    ]
+)
+
+
+@given(
+    st.dictionaries(st.tuples(st.integers(0, 3), st.integers(0, 2)), ENTRIES, max_size=6),
+    st.sampled_from([(4, 3), (12, 1)]),
+)
+def test_every_entry_is_read_or_told(cells, shape) -> None:
+    cells = {(i, j if shape[1] > 1 else 0): text for (i, j), text in cells.items()}
+    found = edit.read(cells, shape)
+    assert all(0 <= i < shape[0] and 0 <= j < shape[1] for i, j in found.values)
+    for cell, text in cells.items():
+        if len(numbers.entries(text)) != 1 or len(numbers.entries(text)[0]) != 1:
+            continue
+        if not text:
+            assert found.values.get(cell, 0) is None or found.spread
+        elif numbers.is_number(text):
+            assert cell in found.values or text == "1,234"
+        else:
+            assert repr(text) in found.messages[cell][0]
+    for cell, text in cells.items():
+        if text in ("NaN", "abc", "...", "<b>"):
+            assert found.messages[cell]
+
+
+def test_what_is_pasted_into_a_cell_spreads_to_those_beside_it() -> None:
+    found = edit.read({(0, 0): "[[ 0.1 -0.2]", (1, 0): " [ 0.3  0.4]]"}, (2, 2))
+    assert found.values == {(0, 0): 0.1, (0, 1): -0.2, (1, 0): 0.3, (1, 1): 0.4}
+    assert not found.messages
+    assert edit.read({(0, 0): "[1. 2. 3.]"}, (3, 1)).values == {(0, 0): 1, (1, 0): 2, (2, 0): 3}
+    beyond = edit.read({(1, 1): "0,5 0,25"}, (2, 2))
+    assert beyond.values == {(1, 1): 0.5}
+    assert beyond.messages == {(1, 1): ["'0,25' has no place: the table has 2 rows and 2 columns"]}
+    assert edit.read({(0, 0): "1.234,5", (0, 1): "1.234"}, (1, 2)).values == {(0, 0): 1234.5, (0, 1): 1234}
+
+
+def test_classes_are_read_by_their_names() -> None:
+    classes = ("h", "␣", "↵", "10")
+    cells = {(0, 0): "h", (1, 0): "␣", (2, 0): "\n", (3, 0): "10", (4, 0): "2"}
+    found = edit.read(cells, (5, 1), classes)
+    assert found.values == {(0, 0): 0, (1, 0): 1, (3, 0): 3, (2, 0): None}
+    assert found.messages == {(4, 0): ["'2' is no class: give one of 'h', '␣', '↵', '10'"]}
+
+
+@pytest.mark.parametrize(
+    ("entries", "shape", "message"),
+    [
+        ([], (2, 2), "there is no number in it; give 2 rows of 2"),
+        ([["1", "2"]], (2, 2), "these are 2 numbers, and 2 rows of 2 are needed"),
+        (
+            [["1", "2"], ["3", "4"], ["5", "6"]],
+            (2, 3),
+            "these are 3 rows of 2, and 2 rows of 3 are needed; give the transposed",
+        ),
+    ],
+)
+def test_a_paste_of_another_shape_is_told(entries, shape, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        edit.fitted(entries, shape)
+
+
+def test_a_paste_fits_in_its_shape_or_as_one_row() -> None:
+    assert edit.fitted([["1", "2"], ["3", "4"]], (2, 2)) == {(0, 0): "1", (0, 1): "2", (1, 0): "3", (1, 1): "4"}
+    assert edit.fitted([["1", "2", "3", "4"]], (2, 2)) == edit.fitted([["1", "2"], ["3", "4"]], (2, 2))
+    assert edit.fitted([["1", "2"]], (2, 1)) == {(0, 0): "1", (1, 0): "2"}
+
+
+def pasted(app: AppTest, text: str) -> AppTest:
+    app.text_area(key="edit.paste").set_value(text)
+    return fine(app.button(key="edit.paste.set").click().run())
+
+
+def test_all_numbers_of_an_array_are_pasted_and_what_is_not_read_is_named() -> None:
+    app = with_open(opened(task="worked"), "edit.open")
+    fine(app.selectbox(key="edit.array").set_value("V").run())
+    V = np.round(np.linspace(-1, 1, 15).reshape(3, 5), 3)
+    pasted(app, repr(V))
+    np.testing.assert_array_equal(models.parameters(state(app).model)["V"], V)
+    assert not app.error
+    assert app.text_area(key="edit.paste").value == ""
+    lines = ["\t".join(f"{v:.3f}".replace(".", ",") for v in row) for row in -V]
+    pasted(app, "\n".join(lines).replace("0,143", "abc"))
+    now = models.parameters(state(app).model)["V"]
+    assert (now == V).sum() == 3  # two that were not read, and 0
+    assert errors(app)[0].startswith("2 entries were not read:")
+    assert "row 2, column 2\\: `abc` is no number" in errors(app)[0]
+    assert app.text_area(key="edit.paste").value  # it is there to be mended
+    before = state(app)
+    pasted(app, "1 2 3")
+    assert "these are 3 numbers, and 3 rows of 5 are needed" in errors(app)[-1]
+    assert state(app) == before
+    pasted(app, "1,234\t" + "\t".join(["987"] * 14))
+    assert "Read `1,234` as 1234" in app.info[0].value
+    fine(app.button(key="undo").click().run())
+    assert not app.info
+    set_entry(app, "abc", row=1, column=1)
+    assert "`abc` is no number" in errors(app)[0]
+
+
+def test_classes_are_pasted() -> None:
+    app = with_open(opened(), "edit.open")
+    fine(app.selectbox(key="edit.array").set_value("y").run())
+    pasted(app, "l\nl\nx\nh")
+    assert [value for _, value in state(app).model.edits] == [2, 0]
+    assert "`x` is no class\\: give one of `h`, `e`, `l`, `o`" in errors(app)[0]
+
+
 def test_a_class_and_an_initial_state_are_edited() -> None:
     app = with_open(opened(), "edit.open")
     fine(app.selectbox(key="edit.array").set_value("y").run())
     set_entry(app, 3, t=2)
     fine(app.selectbox(key="edit.array").set_value("h").run())
-    set_entry(app, -0.5, unit=4)
+    set_entry(app, "−1/2", unit=4)
     assert state(app).model.edits == ((("h", (0, 0, 3)), -0.5), (("y", (1, 0)), 3))
     fine(app.button(key="edit.reset_all").click().run())
     assert state(app).model == Model()
@@ -143,7 +273,7 @@ def test_what_is_typed_into_a_table_has_its_place() -> None:
     x = models.task(Model(task="noise", settings=(("samples", 2),))).x
     table, places = edit.rows("x", x, 1, False)
     assert table.shape == (10, 4)
-    assert edit.typed_places({"edited_rows": {3: {"2": 0.5, "row": "no"}}}, places, 4) == {("x", (3, 1, 2)): 0.5}
+    assert edit.typed_cells({"edited_rows": {3: {"2": "0.5", "row": "no"}}}) == {(3, 2): "0.5"}
     assert all(table.ravel()[i] == x[index] for i, (_, index) in enumerate(places))
     assert edit.rows("b", np.arange(3.0), 0, False)[0].shape == (3, 1)
 
@@ -229,6 +359,12 @@ def test_a_weight_is_typed_into_the_table_and_taken_back(new_page):
     until(page, lambda: back.is_enabled() and back.click(), "!location.search.includes('edit=')")  # mistyped ones too
     settle(page)
     assert loss_on(page) == before
+    until(page, lambda: typed_into_the_table(page, "0,125"), "location.search.endsWith('0.125')")
+    spread = "decodeURIComponent(location.search).endsWith('W[0,0]=-0.5;W[0,1]=0.25')"
+    until(page, lambda: typed_into_the_table(page, "[[−1/2 25%"), spread)
+    until(page, lambda: typed_into_the_table(page, "abc"), "document.body.innerText.includes('1 entry was not read')")
+    page.get_by_text("row 1, column 1: abc is no number").wait_for()
+    assert [value for _, value in from_query(dict(parse_qsl(urlsplit(page.url).query)))[0].model.edits] == [-0.5, 0.25]
 
 
 def test_a_cell_is_typed_with_an_error_mended_and_drawn_in_the_browser(new_page):

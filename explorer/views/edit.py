@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import streamlit as st
 
+from engine import numbers
+from engine.given import shown
 from engine.names import written
+from engine.tasks import visible
 from explorer import model as models
 from explorer.controls import put, undo, whole_page_if_changed
-from explorer.markdown import plain
+from explorer.markdown import code, plain
 from explorer.model import Array, Model, Place
 from explorer.state import State
 
-_KEY = "edit.table"
+#: A cell of a table: its row and column, counted from 0.
+Cell: TypeAlias = tuple[int, int]
+
+MAX_PASTE: Final = 500_000  # characters of all numbers of an array as a text
+_KEY: Final = "edit.table"
+_WIDTH: Final = 96  # pixels of a column
+_MOST_TOLD: Final = 10  # entries that were not read, or classes, that are named
 
 
 @st.fragment
-def numbers(state: State) -> None:
+def editing(state: State) -> None:
     """Edit inputs, targets, initial states and parameters; made when it is opened."""
     whole_page_if_changed(state)
     place = st.expander("Edit the numbers", key="edit.open", on_change="rerun")  # another label would close it
@@ -69,7 +78,9 @@ def _numbers(model: Model) -> None:
     for key in ("edit.reset", _KEY):
         if key in session.faults:
             st.error(plain(session.faults[key]))
-    _one(model, name, given[name])
+    with st.container(horizontal=True):
+        _pasted(model, name, sample, given[name])
+        _one(model, name, given[name])
 
 
 def _title(model: Model, name: str) -> str:
@@ -95,20 +106,83 @@ def rows(name: str, array: Array, sample: int, state: bool) -> tuple[Array, list
 
 
 def _table(model: Model, name: str, sample: int, array: Array) -> None:
-    """The table. It stays mounted while it is typed in, and is made anew when its numbers change elsewhere."""
+    """The table. It stays mounted while it is typed in, and is made anew when its numbers change elsewhere.
+
+    Its cells are texts: a browser would make 5 of 0,5 and nothing of −0.5 by itself, and say neither.
+    """
     session = st.session_state
-    shown, places = rows(name, array, sample, name in models.structure(model).states)
-    mounted = session.get("edit.mounted", ("", 0, np.zeros(0), 0))
-    fresh = mounted[:2] != (name, sample) or mounted[2].shape != shown.shape
-    if fresh or not np.array_equal(_overlaid(mounted[2], session.get(f"{_KEY}.{mounted[3]}")), shown):
-        mounted = session["edit.mounted"] = (name, sample, shown, mounted[3] + 1)
-    base, key = mounted[2], f"{_KEY}.{mounted[3]}"
-    table = {"row": _rows(model, name, len(base)), **{str(j): base[:, j].tolist() for j in range(base.shape[1])}}
+    now, places = rows(name, array, sample, name in models.structure(model).states)
+    mounted: Mounted | None = session.get("edit.mounted")
+    if mounted is None or not mounted.still_shows(name, sample, now):
+        mounted = session["edit.mounted"] = Mounted(name, sample, now, mounted.count + 1 if mounted else 0)
+    base, key = mounted.base, f"{_KEY}.{mounted.count}"
+    classes = models.task(model).classes if name == "y" else ()
+    heads, titles = _rows(model, name, len(base)), _columns(model, name, base.shape[1])
+    table = {"row": heads, **{str(j): [_text(value, classes) for value in base[:, j]] for j in range(base.shape[1])}}
+    columns = {str(j): st.column_config.TextColumn(head, width=_WIDTH) for j, head in enumerate(titles)}
     st.data_editor(
-        table, key=key, on_change=_typed, args=(key, places, base.shape[1]), hide_index=True, disabled=["row"],
-        column_config={"row": st.column_config.TextColumn("", pinned=True), **_columns(model, name, base.shape[1])},
+        table, key=key, on_change=_typed, args=(key, mounted, places, classes), hide_index=True, disabled=["row"],
+        column_config={"row": st.column_config.TextColumn("", pinned=True), **columns},
         height=min(38 + 35 * len(base), 400), width="content",
     )  # fmt: skip
+    _told(model, mounted, heads)
+
+
+@dataclass
+class Mounted:
+    """A table on the page: what it was given, and what was typed into it since.
+
+    texts    of each cell that was typed in, what it shows now
+    read     of those of them that were read, the number that its text is
+    messages of each cell that has an entry which was not read, why; and remarks on how entries were read
+    whole    whether each cell shows the one number that was read from it
+    after    the model that what was typed has led to
+    """
+
+    name: str
+    sample: int
+    base: Array
+    count: int
+    texts: dict[Cell, str | None] = field(default_factory=dict)
+    read: dict[Cell, float | None] = field(default_factory=dict)
+    messages: dict[Cell, list[str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    whole: bool = True
+    after: Model | None = None
+
+    def still_shows(self, name: str, sample: int, shown: Array) -> bool:
+        """Whether the table shows these numbers, but for the entries that were not read."""
+        if (name, sample) != (self.name, self.sample) or self.base.shape != shown.shape or not self.whole:
+            return False
+        result = np.array(self.base)
+        for cell in self.texts:
+            value = self.read.get(cell, shown[cell].item())
+            if value is None:  # taken back: the table is empty there, until it is made anew
+                return False
+            result[cell] = value
+        return np.array_equal(result, shown)
+
+
+def _text(value: float, classes: Sequence[str]) -> str:
+    return classes[int(value)] if classes else repr(float(value)).removesuffix(".0")
+
+
+def _told(model: Model, mounted: Mounted, heads: Sequence[str]) -> None:
+    """What of the last entries was not read, and how doubtful ones were read, until the network changes otherwise."""
+    told: Mounted = st.session_state.get("edit.told", mounted)
+    if (told.name, told.sample, told.after) != (mounted.name, mounted.sample, model):
+        return
+    unread = [
+        f"{heads[i] if ' ' in heads[i] else f'row {heads[i]}'}, column {j + 1}: {message}"
+        for (i, j), messages in sorted(told.messages.items())
+        for message in messages
+    ]
+    if unread:
+        count = f"{len(unread):,} {'entry was' if len(unread) == 1 else 'entries were'} not read:"
+        more = [f"and {len(unread) - _MOST_TOLD:,} more"] * (len(unread) > _MOST_TOLD)
+        st.error("\n".join([count, "", *(f"- {plain(line)}" for line in [*unread[:_MOST_TOLD], *more])]))
+    if told.remarks:
+        st.info(plain(" ".join(told.remarks)))
 
 
 def _rows(model: Model, name: str, count: int) -> list[str]:
@@ -120,38 +194,161 @@ def _rows(model: Model, name: str, count: int) -> list[str]:
     return [str(i) for i in range(1, count + 1)]
 
 
-def _columns(model: Model, name: str, count: int) -> dict[str, Any]:
+def _columns(model: Model, name: str, count: int) -> Sequence[str]:
+    """The headings of the columns."""
     task = models.task(model)
     if name == "y" and task.classes:
-        title = lambda code: task.classes[int(code)]  # noqa: E731
-        return {
-            "0": st.column_config.SelectboxColumn("class", options=list(range(len(task.classes))), format_func=title)
-        }
-    labels = task.inputs if name == "x" else [str(j) for j in range(1, count + 1)]
-    return {str(j): st.column_config.NumberColumn(label) for j, label in enumerate(labels)}
+        return ["class"]
+    return {"x": task.inputs, "y": task.outputs}.get(name) or [str(j) for j in range(1, count + 1)]
 
 
-def _overlaid(base: Array, typed: Any) -> Array:
-    """What a table shows that was given `base` and then typed in."""
-    result = np.array(base)
-    for row, cells in (typed or {}).get("edited_rows", {}).items():
-        for column, value in cells.items():
-            result[int(row), int(column)] = np.nan if value is None and result.dtype.kind == "f" else value or 0
-    return result
+@dataclass(frozen=True)
+class Entries:
+    """What was read of the cells of a table.
+
+    values    of each cell its new number, None where the cell was emptied; also of cells beside that a paste spreads to
+    messages  of each cell, in words, what in it was not read and why
+    remarks   how doubtful entries were read
+    spread    whether a cell had several entries
+    """
+
+    values: dict[Cell, float | None]
+    messages: dict[Cell, list[str]]
+    remarks: tuple[str, ...]
+    spread: bool
 
 
-def typed_places(typed: Mapping[str, Any], places: list[Place], across: int) -> dict[Place, float | None]:
-    """What was typed into a table, by place; an emptied cell is None."""
+def read(cells: Mapping[Cell, str | None], shape: tuple[int, int], classes: Sequence[str] = ()) -> Entries:
+    """What was typed or pasted into the cells of a table, as numbers, or as classes counted from 0.
+
+    A cell with several entries, as of numpy's print, gives those to the right and below too; in a table of one column all
+    go below. **Holds:** every_entry_is_read_or_told.
+    """
+    values: dict[Cell, float | None] = {}
+    messages: dict[Cell, list[str]] = {}
+    entries: list[tuple[Cell, Cell, str]] = []
+    for cell, text in cells.items():
+        if text is None or not text.strip():
+            values[cell] = None
+            continue
+        found = [[text]] if classes or numbers.is_number(text) else numbers.entries(text) or [[text]]
+        if shape[1] == 1:
+            found = [[entry] for row in found for entry in row]
+        for i, row in enumerate(found):
+            entries += [(cell, (cell[0] + i, cell[1] + j), entry) for j, entry in enumerate(row)]
+    inside = [row for row in entries if row[1][0] < shape[0] and row[1][1] < shape[1]]
+    for cell, (i, j), entry in entries:
+        if i >= shape[0] or j >= shape[1]:
+            messages.setdefault(cell, []).append(
+                f"{shown(entry)} has no place: the table has {shape[0]:,} rows and {shape[1]:,} columns"
+            )
+    remarks: tuple[str, ...] = ()
+    if classes:
+        for cell, place, entry in inside:
+            try:
+                values[place] = _class(entry, classes)
+            except ValueError as error:
+                messages.setdefault(cell, []).append(str(error))
+    elif inside:
+        got = numbers.read_cells([[entry for _, _, entry in inside]])
+        for (_, place, _), number in zip(inside, got.rows[0], strict=True):
+            if number is not None:
+                values[place] = number
+        for complaint in got.complaints:
+            messages.setdefault(inside[complaint.column][0], []).append(str(complaint))
+        remarks = got.remarks
+    return Entries(values, messages, remarks, len(entries) > len({cell for cell, _, _ in entries}))
+
+
+def _class(entry: str, classes: Sequence[str]) -> int:
+    """The class of a name, or of a character that is shown by a sign. Raises ValueError for any other entry."""
+    for name in (entry, entry.strip(), visible(entry) if len(entry) == 1 else entry):
+        if name in classes:
+            return classes.index(name)
+    some = ", ".join(map(repr, classes[:_MOST_TOLD])) + " …" * (len(classes) > _MOST_TOLD)
+    raise ValueError(f"{shown(entry)} is no class: give one of {some}")
+
+
+def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[str]) -> None:
+    """What is done when a table was typed in: of what is new in it each entry is read, or told."""
+    session, across = st.session_state, mounted.base.shape[1]
+    now = typed_cells(session[key])
+    gone = {cell: _text(mounted.base[cell], classes) for cell in mounted.texts if cell not in now}
+    new = {cell: text for cell, text in now.items() if mounted.texts.get(cell, ...) != text} | gone
+    found = read(new, mounted.base.shape, classes)
+    mounted.texts = now
+    mounted.whole = mounted.whole and not found.spread
+    kept = {cell: value for cell, value in mounted.read.items() if cell in now and cell not in new}
+    mounted.read = kept | {cell: value for cell, value in found.values.items() if cell in now}
+    mounted.messages = {cell: m for cell, m in mounted.messages.items() if cell not in new} | found.messages
+    mounted.remarks = list(found.remarks)
+    put(_KEY, edited, {places[i * across + j]: value for (i, j), value in found.values.items()})
+    mounted.after = session.state.model
+    session["edit.told"] = mounted
+
+
+def typed_cells(typed: Mapping[str, Any]) -> dict[Cell, str | None]:
+    """What was typed into a table, by cell; an emptied cell is None."""
     return {
-        places[int(row) * across + int(column)]: value
+        (int(row), int(column)): None if text is None else str(text)
         for row, cells in typed.get("edited_rows", {}).items()
-        for column, value in cells.items()
+        for column, text in cells.items()
         if column.isdigit()
     }
 
 
-def _typed(key: str, places: list[Place], across: int) -> None:
-    put(_KEY, lambda state, values: edited(state, values), typed_places(st.session_state[key], places, across))
+def _pasted(model: Model, name: str, sample: int, array: Array) -> None:
+    """All numbers of the array at once, from a text."""
+    classes = models.task(model).classes if name == "y" else ()
+    now, places = rows(name, array, sample, name in models.structure(model).states)
+    with st.popover("Paste"):
+        st.text_area(
+            f"All {_sized(now.shape)}", key="edit.paste", height=160, max_chars=MAX_PASTE, placeholder="0.1  0.2 …",
+            help="From a spreadsheet, of numpy's print, as a list: a row a line, or in brackets; decimal comma or point,"
+            " 1/2, 50%.",
+        )  # fmt: skip
+        st.button("Set", key="edit.paste.set", on_click=_paste, args=(name, sample, now, places, classes))
+        if "edit.paste" in st.session_state.faults:
+            st.error(plain(st.session_state.faults["edit.paste"]))
+
+
+def _sized(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]:,} {'row' if shape[0] == 1 else 'rows'} of {shape[1]:,}"
+
+
+def fitted(entries: Sequence[Sequence[str]], shape: tuple[int, int]) -> dict[Cell, str | None]:
+    """The entries of a paste, by the cells of a whole table. Raises ValueError for a paste of another shape."""
+    flat = [entry for row in entries for entry in row]
+    lengths = {len(row) for row in entries}
+    here = (len(entries), lengths.pop()) if len(lengths) == 1 else (len(entries), 0)
+    if not flat:
+        raise ValueError(f"there is no number in it; give {_sized(shape)}")
+    if len(flat) != shape[0] * shape[1]:
+        raise ValueError(
+            f"these are {len(flat):,} numbers, and {_sized(shape)} are needed; a part is pasted into the table, at its first cell"
+        )
+    if here == shape[::-1] and 1 not in shape and here != shape:
+        raise ValueError(f"these are {_sized(here)}, and {_sized(shape)} are needed; give the transposed matrix")
+    return {(k // shape[1], k % shape[1]): entry for k, entry in enumerate(flat)}
+
+
+def _paste(name: str, sample: int, base: Array, places: list[Place], classes: Sequence[str]) -> None:
+    session = st.session_state
+    text = session["edit.paste"] or ""
+
+    def change(state: State, text: str) -> State:
+        entries = [line.split("\t") for line in text.splitlines()] if classes else numbers.entries(text)
+        found = read(fitted(entries, base.shape), base.shape, classes)
+        told.messages, told.remarks = found.messages, list(found.remarks)
+        return edited(state, {places[i * base.shape[1] + j]: value for (i, j), value in found.values.items()})
+
+    told = Mounted(name, sample, base, 0)
+    put("edit.paste", change, text)
+    if "edit.paste" not in session.faults:
+        told.after = session.state.model
+        session["edit.told"] = told
+        if not told.messages:
+            session["edit.paste"] = ""
 
 
 def edited(state: State, values: Mapping[Place, float | None]) -> State:
@@ -178,15 +375,19 @@ def _one(model: Model, name: str, array: Array) -> None:
         ]
         place: Place = (name, tuple(i - 1 for i in index))
         now = array[place[1]]
-        st.caption(f"It is {now:.17g}." if array.dtype.kind == "f" else f"It is class {now}, counted from 0.")
-        if array.dtype.kind == "f":
-            st.number_input("New value", value=None, format="%g", key="edit.one.value")
+        classes = models.task(model).classes if name == "y" else ()
+        st.caption(f"It is {code(_text(now, classes))}.")
+        if classes:
+            st.selectbox("New class", range(len(classes)), None, classes.__getitem__, key="edit.one.class")
         else:
-            st.number_input("New class", 0, len(models.task(model).classes) - 1, value=None, key="edit.one.value")
-        st.button("Set", key="edit.one.set", on_click=_set_one, args=(place,))
+            st.text_input("New value", key="edit.one.value", placeholder="such as 0.5 or 1/2")
+        st.button("Set", key="edit.one.set", on_click=_set_one, args=(place, bool(classes)))
 
 
-def _set_one(place: Place) -> None:
-    value = st.session_state["edit.one.value"]
-    if value is not None:
-        put(_KEY, lambda state, value: edited(state, {place: value}), value)
+def _set_one(place: Place, of_classes: bool) -> None:
+    session = st.session_state
+    if of_classes:
+        if (value := session["edit.one.class"]) is not None:
+            put(_KEY, lambda state, value: edited(state, {place: value}), value)
+    elif text := session["edit.one.value"]:
+        put(_KEY, lambda state, text: edited(state, {place: numbers.number(text)}), text)

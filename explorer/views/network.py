@@ -60,7 +60,7 @@ def page() -> None:
     if shows("equations"):
         below(state, run, palette, pixels)
     if shows("edit"):
-        edit.numbers(state)
+        edit.editing(state)
     if shows("cell"):
         cell.editor(state, palette, pixels)
     if shows("files"):
