@@ -176,6 +176,9 @@ def test_what_is_pasted_into_a_cell_spreads_to_those_beside_it() -> None:
     beyond = edit.read({(1, 1): "0,5 0,25"}, (2, 2))
     assert beyond.values == {(1, 1): 0.5}
     assert beyond.messages == {(1, 1): ["'0,25' has no place: the table has 2 rows and 2 columns"]}
+    twice = edit.read({(0, 0): "[0.1 0.2", (0, 1): "50%"}, (2, 2))
+    assert twice.values == {(0, 0): 0.1, (0, 1): 0.5}
+    assert twice.messages == {(0, 0): ["'0.2' has no place: the cell where it belongs has an entry of its own"]}
     assert edit.read({(0, 0): "1.234,5", (0, 1): "1.234"}, (1, 2)).values == {(0, 0): 1234.5, (0, 1): 1234}
 
 

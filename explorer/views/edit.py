@@ -236,12 +236,16 @@ def read(cells: Mapping[Cell, str | None], shape: tuple[int, int], classes: Sequ
             found = [[entry] for row in found for entry in row]
         for i, row in enumerate(found):
             entries += [(cell, (cell[0] + i, cell[1] + j), entry) for j, entry in enumerate(row)]
-    inside = [row for row in entries if row[1][0] < shape[0] and row[1][1] < shape[1]]
-    for cell, (i, j), entry in entries:
-        if i >= shape[0] or j >= shape[1]:
-            messages.setdefault(cell, []).append(
-                f"{shown(entry)} has no place: the table has {shape[0]:,} rows and {shape[1]:,} columns"
-            )
+    inside: list[tuple[Cell, Cell, str]] = []
+    for cell, place, entry in entries:
+        if place[0] >= shape[0] or place[1] >= shape[1]:
+            why = f"the table has {shape[0]:,} rows and {shape[1]:,} columns"
+        elif place != cell and (cells.get(place) or "").strip():
+            why = "the cell where it belongs has an entry of its own"
+        else:
+            inside.append((cell, place, entry))
+            continue
+        messages.setdefault(cell, []).append(f"{shown(entry)} has no place: {why}")
     remarks: tuple[str, ...] = ()
     if classes:
         for cell, place, entry in inside:
