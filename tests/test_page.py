@@ -174,7 +174,7 @@ def test_refused_input_is_told_at_its_place_and_the_picture_stays() -> None:
     for bad, message in (
         ("1, 2", "2 weights for 4 steps"),
         ("a", "weights are numbers"),
-        ("1,2,3,nan", "not finite"),
+        ("1,2,3,nan", "`nan` is no finite number"),
         ("", "numbers"),
     ):
         fine(app.text_input(key="weights").set_value(bad).run())
