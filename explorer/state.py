@@ -764,7 +764,10 @@ class _Reading:
             chosen = models.chosen_settings(self.state.model.task, dict(self.state.model.settings) | values)
             self.state = self.model(settings=chosen)
         except ValueError as error:
-            self.tell(", ".join(values), ", ".join(map(str, values.values())), error)
+            given = ", ".join(f"{name} = {shown(value)}" for name, value in values.items())
+            self.problems.append(
+                f"{given} in {self.origin} {'was' if len(values) == 1 else 'were'} passed over: {error}"
+            )
 
     def attempt(self, key: str, change: Callable[[str], State]) -> None:
         text = self.left.pop(key)
