@@ -8,7 +8,7 @@ of the run, at every node: a chaotic network does not lead the oracle away from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal, TypeAlias
@@ -20,6 +20,7 @@ from engine.cell import Cell
 from engine.equations import Expression, names
 from engine.given import sample_of, step_of, whole
 from engine.operations import FUNCTIONS, Array
+from engine.pause import pause
 from engine.run import Run
 from engine.run import run as run_cell
 
@@ -29,7 +30,8 @@ Where: TypeAlias = tuple[str, int | None]
 LIMIT = 5_000  # rows of the oracle's batch, all evaluations together
 _WORK = 4e8  # multiplications that these rows may cost; a large network has fewer rows
 _CALL = 4_000  # multiplications that take as long as one call of numpy
-_BYTES = 128 << 20  # of the oracle's memory
+_BYTES = 24 << 20  # of the oracle's memory
+_STEPS = 64  # that the oracle computes at a time
 _TOLERANCES = {"float64": 1e-10, "float32": 1e-4}
 _QUOTIENT_TOLERANCE = 1e-6
 _ROUNDINGS = 64  # of the largest gradient, which a sum of gradients may be off by
@@ -334,17 +336,18 @@ def gradients_match_disturbances(run: Run, limit: int = LIMIT) -> tuple[Check, .
 class Measured:
     """A gradient found by disturbing the node, without any backward pass.
 
-    gradient  (n,), or as the parameter is; nan where every step crosses a kink
+    gradient  (n,), or as the parameter is; nan where every step crosses a kink, and where nothing was disturbed
     exact     whether by an imaginary step, which has no error of its own; else by difference quotients
     error     the largest |gradient − the run's|; nan if nothing could be measured
+    entries   how many of the entries were disturbed
     """
 
     gradient: Array
     exact: bool
     error: float
+    entries: int
 
 
-@np.errstate(all="ignore")
 def measured(run: Run, name: str, t: int | None, sample: int = 0) -> Measured | None:
     """The gradient at a node, at x or at an initial value (t ≤ 0) by disturbing it; None if that would take too long.
 
@@ -353,34 +356,79 @@ def measured(run: Run, name: str, t: int | None, sample: int = 0) -> Measured | 
     **Holds:** the_measured_gradient_is_the_runs.
     Raises ValueError for what there is not.
     """
-    sample, first = sample_of(sample, run.B), 1 - len(run.initial[name]) if name in run.initial else 1
+    found = measured_together(run, (name,), t, sample)[name]
+    return None if found is None or found.entries < found.gradient.size else found
+
+
+@np.errstate(all="ignore")
+def measured_together(
+    run: Run, names: Collection[str], t: int | None, sample: int = 0, work: float = _WORK
+) -> dict[str, Measured | None]:
+    """`measured` for several names at once, at no more than `work` multiplications in all.
+
+    Where that is too little for all entries, some of each are disturbed, evenly spread; the others are nan. None stands for a
+    name of which not even one can be. **Holds:** the_work_is_bounded_and_shared. Raises as `measured`.
+    """
+    sample = sample_of(sample, run.B)
     if t is not None:
-        t = step_of(t, run.T, first, name)
+        for name in names:
+            step_of(t, run.T, 1 - len(run.initial[name]) if name in run.initial else 1, name)
+        t = int(t)
     kinds = ("parameter",) if t is None else ("node", "input") if t > 0 else ("initial",)
-    things = [thing for thing in _things(run) if thing.name == name and thing.kind in kinds]
-    if not things:
-        raise ValueError(f"there is no gradient of {name!r}" + ("" if t is None else f" at t = {t}"))
-    (thing,) = things
-    exact = name not in upstream_of_kinks(run.cell)
-    at_once, affordable = _batch(run, 1 if exact else 2 * len(_SIDE_STEPS))
-    if t is None:
-        shape, samples = thing.value.shape, np.arange(run.B)
-        entries = np.arange(thing.value.size)
-    else:
-        shape, samples = thing.value.shape[-1:], np.array([sample])
-        row = t - 1 if t > 0 else t - first
-        entries = (row * run.B + sample) * shape[0] + np.arange(shape[0])
-    count = len(entries) * len(samples)
-    if count > affordable:
-        return None
-    starts = np.arange(0, count, len(samples))
-    rows = _Rows(things, np.zeros(count, int), np.repeat(entries, len(samples)), np.tile(samples, len(entries)), starts)
-    each = (complex_slopes if exact else quotient_slopes)(run, rows, at_once, name not in _behind(run.cell))
+    things = {thing.name: thing for thing in _things(run) if thing.name in names and thing.kind in kinds}
+    for name in names:
+        if name not in things:
+            raise ValueError(f"there is no gradient of {name!r}" + ("" if t is None else f" at t = {t}"))
+    found: dict[str, Measured | None] = dict.fromkeys(names)
+    kinked, behind = upstream_of_kinks(run.cell), _behind(run.cell)
+    for exact in (True, False):
+        for joint in (True, False):
+            group = [
+                thing
+                for name, thing in things.items()
+                if ((name not in kinked), (name not in behind)) == (exact, joint)
+            ]
+            if group:
+                found |= _measured(run, group, t, sample, exact, joint, work * len(group) / len(things))
+    return found
+
+
+def _measured(
+    run: Run, things: list[_Thing], t: int | None, sample: int, exact: bool, joint: bool, work: float
+) -> dict[str, Measured | None]:
+    """Some things of one kind measured by one batch of the oracle."""
+    at_once, limit = _batch(run, 1 if exact else 2 * len(_SIDE_STEPS), run.T + 1 - max(t or 1, 1), work)
+    samples = np.arange(run.B) if t is None else np.array([sample])
+    limit //= len(samples)
+    chosen: dict[int, Array] = {}
+    for done, i in enumerate(sorted(range(len(things)), key=lambda i: things[i].value.size)):
+        size = things[i].value.size if t is None else things[i].value.shape[-1]
+        count = min(size, limit // (len(things) - done))
+        chosen[i] = np.unique(np.linspace(0, size - 1, count).astype(int))
+        limit -= len(chosen[i])
+    rows = []
+    for i, thing in enumerate(things):
+        row = 0 if t is None else t - 1 if t > 0 else t + len(thing.value) - 1
+        entries = chosen[i] + (0 if t is None else (row * run.B + sample) * thing.value.shape[-1])
+        rows.append((np.full(len(entries) * len(samples), i), np.repeat(entries, len(samples))))
+    thing_of, entry = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+    starts = np.arange(0, len(entry), len(samples))
+    found: dict[str, Measured | None] = {}
+    if not len(entry):
+        return found
+    batch = _Rows(things, thing_of, entry, np.tile(samples, len(starts)), starts)
+    each = (complex_slopes if exact else quotient_slopes)(run, batch, at_once, joint)
     slopes, doubts = (np.add.reduceat(part, starts) for part in each)
     slopes = np.where(np.isfinite(doubts), slopes, np.nan)
-    differences = np.abs(slopes - rows.grads())
-    error = float(np.nanmax(differences)) if not np.isnan(differences).all() else float("nan")
-    return Measured(slopes.reshape(shape), exact, error)
+    differences = np.abs(slopes - batch.grads())
+    for i, thing in enumerate(things):
+        own = thing_of[starts] == i
+        if own.any():
+            gradient = np.full(thing.value.shape if t is None else thing.value.shape[-1:], np.nan)
+            gradient.reshape(-1)[chosen[i]] = slopes[own]
+            error = float(np.nanmax(differences[own])) if not np.isnan(differences[own]).all() else float("nan")
+            found[thing.name] = Measured(gradient, exact, error, int(own.sum()))
+    return found
 
 
 def _behind(cell: Cell) -> set[str]:
@@ -394,7 +442,7 @@ def _disturbed(run: Run, law: str, things: Sequence[_Thing], limit: int) -> Chec
     behind = _behind(run.cell)
     tolerance = _tolerance(run, law)
     noise = _noise(run, tolerance)
-    at_once, affordable = _batch(run, tries)
+    at_once, affordable = _batch(run, tries, run.T)
     limit = min(limit // tries, affordable)
     errors: list[tuple[float, Where]] = []
     missing: list[str] = []
@@ -431,13 +479,13 @@ def _disturbed(run: Run, law: str, things: Sequence[_Thing], limit: int) -> Chec
     return _row(run, law, errors, said)
 
 
-def _batch(run: Run, tries: int) -> tuple[int, int]:
-    """How many rows the oracle takes at once, and how many it can take in all before it takes too long."""
+def _batch(run: Run, tries: int, steps: int, limit: float = _WORK) -> tuple[int, int]:
+    """How many rows the oracle takes at once, and how many in all before so many steps of them take too long."""
     units = sum(run.sizes[name] for name in run.cell.nodes)
     weights = sum(array.size for array in run.parameters.values())
-    at_once = int(np.clip(_BYTES // (16 * (run.T * units + weights)), 1, 1024))
-    work = run.T * (2 * weights + 10 * units + _CALL * 4 * len(run.cell.nodes) / at_once)
-    return at_once, int(_WORK / (work * tries))
+    at_once = int(np.clip(_BYTES // (16 * (min(run.T, _STEPS) * units + weights)), 1, 1024))
+    work = steps * (2 * weights + 10 * units + _CALL * 4 * len(run.cell.nodes) / at_once)
+    return at_once, int(limit / (work * tries))
 
 
 def _choice(things: Sequence[_Thing], B: int, limit: int) -> _Rows:
@@ -501,6 +549,7 @@ def quotient_slopes(run: Run, rows: _Rows, at_once: int, joint: bool) -> tuple[A
 def _losses(run: Run, rows: _Rows, amount: Array, at_once: int, joint: bool, *, follow: bool) -> tuple[Array, Array]:
     """The total loss of each row with `amount` added to its entry, (P,) complex; and whether no kink was crossed, (P,).
 
+    The losses of the steps before the first that any row of its batch disturbs are left out: they do not change.
     joint as in `interpreter.evaluate`; with `follow`, all real parts are those of the run.
     """
     parts = [slice(first, first + at_once) for first in range(0, len(amount), at_once)]
@@ -508,10 +557,24 @@ def _losses(run: Run, rows: _Rows, amount: Array, at_once: int, joint: bool, *, 
     return np.concatenate([losses for losses, _ in found]), np.concatenate([clear for _, clear in found])
 
 
+def _first(thing: _Thing, entries: Array) -> int:
+    """The index of the first step that a disturbance of some entries of a thing reaches."""
+    if thing.kind in ("parameter", "initial"):
+        return 0
+    return int(entries.min() // thing.value[0].size)
+
+
+def _early(run: Run, name: str, begin: int) -> Array:
+    """The values of a state before the step of an index, as many as it has initial ones."""
+    initial = run.initial[name]
+    return np.concatenate([initial, run.value[name][max(begin - len(initial), 0) : begin]])[-len(initial) :]
+
+
 def _part(run: Run, rows: _Rows, part: slice, amount: Array, joint: bool, follow: bool) -> tuple[Array, Array]:
     thing_of, entry, sample = rows.thing[part], rows.entry[part], rows.sample[part]
     parameters = {name: array.astype(np.float64) for name, array in run.parameters.items()}
-    initial = {name: array[:, sample].astype(complex) for name, array in run.initial.items()}
+    begin = min((_first(rows.things[i], entry[thing_of == i]) for i in np.unique(thing_of)), default=0)
+    initial = {name: _early(run, name, begin)[:, sample].astype(complex) for name in run.initial}
     x = None if run.x is None else run.x[:, sample].astype(complex)
     nodes: dict[tuple[str, int], tuple[Array, Array]] = {}
     for i in np.unique(thing_of):
@@ -528,20 +591,35 @@ def _part(run: Run, rows: _Rows, part: slice, amount: Array, joint: bool, follow
             array = x if thing.kind == "input" else initial[thing.name]
             assert array is not None
             array[index[0], own, index[2]] += amount[own]
-    kinked = _kinked(run.cell)
-    clear = np.ones(len(amount), bool)
+    kinked, clear = _kinked(run.cell), np.ones(len(amount), bool)
+    seed, total = _seed(run)[:, sample], np.zeros(len(amount), complex)
+    for first in range(begin, run.T, _STEPS):
+        pause()
+        steps = slice(first, min(first + _STEPS, run.T))
 
-    def disturb(name: str, t: int, value: Array) -> Array:
-        undisturbed = run.value[name][t, sample]
-        if name in kinked:  # the value is above 0 where the argument is
-            clear[((value.real > 0) != (undisturbed > 0)).any(axis=-1)] = False
-        value = undisturbed + 1j * value.imag if follow else value
-        if (name, t) in nodes:
-            own, unit = nodes[name, t]
-            value[own, unit] += amount[own]
-        return value
+        def disturb(name: str, t: int, value: Array, first: int = first) -> Array:
+            undisturbed = run.value[name][first + t, sample]
+            if name in kinked:  # the value is above 0 where the argument is
+                clear[((value.real > 0) != (undisturbed > 0)).any(axis=-1)] = False
+            value = undisturbed + 1j * value.imag if follow else value
+            if (name, first + t) in nodes:
+                own, unit = nodes[name, first + t]
+                value[own, unit] += amount[own]
+            return value
 
-    values = interpreter.evaluate(run.cell, run.sizes, parameters, x, run.y[:, sample], initial, disturb, joint)
-    losses = np.sum([values[name][..., 0] for name in run.cell.losses], axis=0)
-    seed = _seed(run)[:, sample]
-    return np.sum(np.where(seed == 0, 0, seed * losses), axis=0), clear
+        values = interpreter.evaluate(
+            run.cell,
+            run.sizes,
+            parameters,
+            None if x is None else x[steps],
+            run.y[steps, sample],
+            initial,
+            disturb,
+            joint,
+        )
+        losses = np.sum([values[name][..., 0] for name in run.cell.losses], axis=0)
+        total += np.sum(np.where(seed[steps] == 0, 0, seed[steps] * losses), axis=0)
+        initial = {
+            name: np.concatenate([early, values[name][-len(early) :]])[-len(early) :] for name, early in initial.items()
+        }
+    return total, clear

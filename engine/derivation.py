@@ -8,8 +8,8 @@ own, imaginary steps through the equations or the same thing by another formula,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -19,13 +19,14 @@ import numpy as np
 from engine import explain, interpreter, notation
 from engine.catalogue import CATALOGUE
 from engine.cell import Cell, Read
-from engine.checks import measured
+from engine.checks import Measured, measured_together
 from engine.equations import Apply, Expression, Name
 from engine.expansion import expand
 from engine.given import sample_of, step_of, whole
 from engine.names import latex
-from engine.neurons import explained, forms, neuron_of
+from engine.neurons import explainer, forms, neuron_of
 from engine.operations import FUNCTIONS, SOFTMAX, Array, Loss, one_hot
+from engine.pause import pause
 from engine.run import Run
 from engine.run import run as run_cell
 
@@ -37,6 +38,7 @@ _ROUNDINGS = 64
 _STEP = 1e-30  # of a complex step
 _ENTRIES = 64  # of a parameter that are disturbed
 _WEIGHTS = 2_000_000  # numbers of disturbed parameters at a time
+_WORK = 2.5e8  # multiplications for the disturbances of one kind in a section
 _WIDE = 400  # characters of LaTeX beside which a result has no room
 _SUMMANDS = 8  # of a sum of numbers that is written in full
 
@@ -120,10 +122,13 @@ def derive(run: Run, key: str, t: int, sample: int = 0, levels: int = 3) -> Sect
     levels = whole("levels", levels, 1, MAX_LEVELS, f"1 to {MAX_LEVELS} can be written out")
     row = SECTIONS[key]
     reason = row.applies(run)
+    lines = list[Line]()
     with np.errstate(all="ignore"):
-        lines = () if reason else tuple(row.lines(_At(run, t, sample), levels))
+        for line in () if reason else row.lines(_At(run, t, sample), levels):
+            lines.append(line)
+            pause()
     source = "; ".join(filter(None, [row.book if row.of(run) else "", row.rows]))
-    return Section(key, row.title, source, reason, lines)
+    return Section(key, row.title, source, reason, tuple(lines))
 
 
 # A step and a sample of a run ------------------------------------------------------------------------------------
@@ -136,6 +141,7 @@ class _At:
     run: Run
     t: int
     sample: int
+    known: dict[tuple[str, int | None], Measured | None] = field(default_factory=dict)
 
     @property
     def cell(self) -> Cell:
@@ -143,7 +149,7 @@ class _At:
         return self.run.cell
 
     def moved(self, steps: int) -> _At:
-        return _At(self.run, self.t + steps, self.sample)
+        return _At(self.run, self.t + steps, self.sample, self.known)
 
     def value(self, name: str) -> Array:
         return np.asarray(self.run.value[name][self.t - 1, self.sample], np.float64)
@@ -182,10 +188,10 @@ class _At:
 
     def look(self, name: str, lag: int) -> Array:
         """What an equation of this step reads, (1, 1, n); parameters as they are."""
-        array = self.run.at(name, lag)
+        array = self.run.at(name, lag, slice(self.t - 1, self.t))
         if name in self.run.parameters:
             return array.astype(np.float64)
-        array = array[self.t - 1 : self.t, self.sample : self.sample + 1]
+        array = array[:, self.sample : self.sample + 1]
         return array if array.dtype.kind in "iu" else array.astype(np.float64)
 
     def computed(self, name: str) -> Array:
@@ -254,24 +260,38 @@ class _At:
         """What steps after this one send back to what is carried out of it: state -> (K, n), the last row to state(t)."""
         run = self.run
         found = {name: np.zeros((lag, run.sizes[name])) for name, lag in self.cell.lags.items() if lag}
+        after = slice(self.t, self.t + max(self.cell.lags.values(), default=0))
         for target in self.cell.nodes:
-            for read, message in run.messages(target):
-                if read.name in found:
+            if any(read.lag for read in self.cell.reads[target]):
+                for read, message in run.messages(target, after, found):
                     for j in range(read.lag):  # state(t − j) is read by target(t − j + lag)
                         if self.t - j + read.lag <= run.T:
-                            found[read.name][-1 - j] += message[self.t - j + read.lag - 1, self.sample]
+                            found[read.name][-1 - j] += message[read.lag - 1 - j, self.sample]
         return found
+
+    def disturb(self, names: Iterable[str], t: int | None) -> None:
+        """Disturb several nodes, or parameters, together, for `by_disturbance`: what a section asks for has one bound."""
+        wanted = [name for name in names if (name, t) not in self.known]
+        for name, found in measured_together(self.run, wanted, t, self.sample, _WORK).items():
+            self.known[name, t] = found
 
     def by_disturbance(self, name: str, t: int | None) -> tuple[Array, str, float]:
         """A gradient by disturbing the node or parameter and looking at the total loss; how; and how near that is."""
-        found = measured(self.run, name, t, self.sample)
+        self.disturb((name,), t)
+        found = self.known[name, t]
         own = self.run.param_grad[name] if t is None else self.grad(name, t)
         if found is None or np.isnan(found.gradient).all():
             return own, _BY_RUN, self.tolerance
+        many = found.gradient.size
+        some = "" if found.entries == many else f", at {found.entries} of its {many:,} entries"
         if found.exact:
-            return found.gradient, _BY_STEP, self.tolerance
+            return (
+                np.where(np.isnan(found.gradient) & (some != ""), own, found.gradient),
+                _BY_STEP + some,
+                self.tolerance,
+            )
         near = max(self.tolerance, _QUOTIENT_TOLERANCE)
-        return np.where(np.isnan(found.gradient), own, found.gradient), _BY_QUOTIENT, near
+        return np.where(np.isnan(found.gradient), own, found.gradient), _BY_QUOTIENT + some, near
 
 
 def _difference(left: Any, right: Any, floor: float) -> float:
@@ -439,9 +459,10 @@ def _unit_equations(at: _At, name: str) -> tuple[str, ...]:
     kinds, whole = forms(at.cell), neuron_of(at.cell, name)
     if whole not in kinds:
         return ()
+    explain_unit = explainer(at.run, whole, at.t, at.sample)
 
     def written(i: int) -> list[str]:
-        told = explained(at.run, (whole, at.t, i), at.sample)
+        told = explain_unit(i)
         if name != whole:
             return list(told.forward)
         return [*(() if told.form.argument else told.forward), *filter(None, [told.output])]
@@ -478,6 +499,7 @@ def _loss(at: _At, _: int) -> Iterator[Line]:
         counted / (run.B if run.reduction == "mean" else 1), _BY_DEFINITION,
         tuple(rf"L^{{({t + 1})}} = {_N(float(run.losses[t, at.sample]))}" for t in _units(run.T)), floor=0.0,
     )  # fmt: skip
+    at.disturb(cell.losses, at.t)
     for name in cell.losses:
         back = explain.backward(run, name, at.t, at.sample)
         gradient, by, near = at.by_disturbance(name, at.t)
@@ -558,7 +580,7 @@ class _Output:
 
     @cached_property
     def logits(self) -> Array:
-        return np.asarray(self.at.run.argument(self.p)[self.at.t - 1, self.at.sample], np.float64)
+        return np.asarray(self.at.run.argument(self.p, slice(self.at.t - 1, self.at.t))[0, self.at.sample], np.float64)
 
     @cached_property
     def exact(self) -> Array:
@@ -923,6 +945,7 @@ def _products(slopes: Array, gradients: Array) -> str:
 
 def _node_by_node(at: _At, _: int) -> Iterator[Line]:
     names = [*reversed(at.cell.nodes), *(["x"] if at.cell.reads_x else [])]
+    at.disturb(names, at.t)
     for name in names:
         targets = dict.fromkeys(read for node in at.cell.nodes for read in at.cell.reads[node] if read.name == name)
         here, later = any(not read.lag for read in targets), any(read.lag for read in targets)
@@ -952,6 +975,9 @@ def _readers(cell: Cell, name: str, now: bool) -> str:
 
 def _recursion(at: _At, _: int) -> Iterator[Line]:
     run, of_the_book = at.run, _is_books(at.run)
+    for t in {run.T, at.t}:
+        at.disturb(at.cell.states, t)
+    at.disturb([name for name in at.cell.states if at.t <= at.cell.lags[name]], 0)
     for name in at.cell.states:
         h = latex(name)
         yield _backward(
@@ -1267,6 +1293,7 @@ def _has_parameters(run: Run) -> str:
 
 
 def _copies(at: _At, _: int) -> Iterator[Line]:
+    at.disturb(at.cell.parameters, None)
     for name in at.cell.parameters:
         yield _copy(at, name, "A12")
         yield _shared(at, name)
@@ -1358,22 +1385,26 @@ def _to_parameter(at: _At, target: str, read: Read) -> Array:
     """What a reading of a parameter gets at this step, for this sample alone, by the backward rule of its equation."""
     called = at.cell.operation(target)
     inside = called in FUNCTIONS or called == SOFTMAX.name
-    grad = at.run.argument_grad(target) if inside else at.run.grad[target]
-    here = grad[at.t - 1 : at.t, at.sample : at.sample + 1].astype(np.float64)
-    found = interpreter.pull(at.cell, target, here, at.look, inside=inside)
+    step = slice(at.t - 1, at.t)
+    grad = at.run.argument_grad(target, step) if inside else at.run.grad[target][step]
+    here = grad[:, at.sample : at.sample + 1].astype(np.float64)
+    found = interpreter.pull(at.cell, target, here, at.look, inside=inside, names=(read.name,))
     return next(message[0] for other, message in found if other == read)
 
 
 def _shared(at: _At, name: str) -> Line:
     run = at.run
-    copies = run.step_grad(name).astype(np.float64)
-    total = copies.sum(axis=0)
+    norms, total, largest = list[str](), np.zeros(run.parameters[name].shape), 0.0
+    for steps in run.portions():
+        copies = run.step_grad(name, steps).astype(np.float64)
+        norms += [_N(float(np.linalg.norm(copy))) for copy in copies]
+        total += copies.sum(axis=0)
+        largest = max(largest, float(np.abs(copies).max()))
     gradient, by, near = at.by_disturbance(name, None)
     own = rf"\nabla_{{{latex(name)}}} L"
-    norms = [f"{_N(float(np.linalg.norm(copy)))}" for copy in copies]
     shown = norms if len(norms) <= _SUMMANDS else [*norms[: _SUMMANDS - 2], r"\cdots", norms[-1]]
     over = "" if run.B == 1 else f" of all {run.B} samples"
-    scale = max(float(np.abs(copies).max()) * _ROUNDINGS * float(np.finfo(run.dtype).eps) / at.tolerance, at.floor)
+    scale = max(largest * _ROUNDINGS * float(np.finfo(run.dtype).eps) / at.tolerance, at.floor)
     return at.line(
         "A12", f"All steps use the same ${latex(name)}$, so its gradient is the sum over the copies{over}. The copies'"
         rf" norms are, from step 1, ${', '.join(shown)}$.",
@@ -1434,6 +1465,7 @@ def _lstm(at: _At, _: int) -> Iterator[Line]:
         rf"\operatorname{{diag}} {_M(gate)} = {_M(direct)}", direct, by_step, floor=0.0,
     )  # fmt: skip
     yield _both_routes(at, s, f)
+    at.disturb(steps, at.t)
     for name in reversed(steps):
         if name == s and at.t < run.T:
             said = (
@@ -1498,9 +1530,10 @@ def _by_neuron(at: _At, _: int) -> Iterator[Line]:
         rf"L = {_N(at.run.loss)}", at.run.loss, float(np.sum(np.where(at.run.weights == 0, 0, at.run.weights * at.run.losses)))
         / (at.run.B if at.run.reduction == "mean" else 1), _BY_SIDES,
     )  # fmt: skip
+    at.disturb([form.argument or name for name, form in kinds.items() if form.argument or form.function is None], at.t)
     for name, form in reversed(kinds.items()):
         n = at.run.sizes[name]
-        told = [explained(at.run, (name, at.t, i), at.sample) for i in range(n)]
+        told = list(map(explainer(at.run, name, at.t, at.sample), range(n)))
         if all(not one.terms for one in told) and name not in cell.losses:
             continue
         made = np.array([one.total for one in told])
@@ -1550,6 +1583,7 @@ def _times(expression: Expression) -> list[tuple[str, str]]:
 
 def _by_layer(at: _At, _: int) -> Iterator[Line]:
     cell = at.cell
+    at.disturb({a for a, _, _ in _layers(cell)}, at.t)
     for a, W, phi in reversed(_layers(cell)):
         yield _forward(at, a, "A15")
         back = explain.backward(at.run, a, at.t, at.sample)
@@ -1561,7 +1595,7 @@ def _by_layer(at: _At, _: int) -> Iterator[Line]:
             above = explain.backward(at.run, h, at.t, at.sample)
             inner = re.sub(r"\\nabla_\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\} L", lambda m: rf"\Delta_{{{m[1]}}}",
                            _plus([message.symbols for message in above.messages]))  # fmt: skip
-            slope = at.run.slope(h)[at.t - 1, at.sample].astype(np.float64)
+            slope = at.run.slope(h, slice(at.t - 1, at.t))[0, at.sample].astype(np.float64)
             text = FUNCTIONS[cell.operation(h) or ""].latex_slope.format(a=_entry(a, ""), h=_entry(h, ""))
             yield at.line(
                 "A15", rf"The layer of ${latex(a)}$: the deltas of the layer above, through the transposed matrix, times the"

@@ -108,7 +108,8 @@ def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
     """The gradient at a node, at x or at an initial value (t ≤ 0) as the sum of its messages; raises as `forward`."""
     t, sample = _there(run, name, t, sample)
     gradient = run.grad[name][t - 1, sample] if t > 0 else run.initial_grad[name][t - 1, sample]
-    found = _messages(run, t, sample, gradient, _edges(run, name))
+    window = slice(max(t - 1, 0), t + run.cell.lags.get(name, 0))  # the steps of what reads the node
+    found = _messages(run, t, sample, gradient, _edges(run, name, window), window.start)
     seed, factor = None, ""
     if name in run.cell.losses and t > 0:
         seed = float(run.weights[t - 1, sample]) / (run.B if run.reduction == "mean" else 1)
@@ -163,18 +164,20 @@ def _before(run: Run, loss: int, first: int) -> set[tuple[str, int]]:
     return found
 
 
-def _edges(run: Run, name: str) -> list[tuple[str, Read, Array]]:
-    """What flows back to a name: along each edge that leaves it, the target, the reading, and the message at all steps."""
+def _edges(run: Run, name: str, steps: slice = slice(None)) -> list[tuple[str, Read, Array]]:
+    """What flows back to a name: along each edge that leaves it, the target, the reading, and the message at its steps."""
     return [
         (target, read, message)
         for target in run.cell.nodes
         if any(read.name == name for read in run.cell.reads[target])
-        for read, message in run.messages(target, names=(name,))
+        for read, message in run.messages(target, steps, (name,))
     ]
 
 
-def _messages(run: Run, t: int, sample: int, gradient: Array, edges: list[tuple[str, Read, Array]]) -> list[Message]:
-    """The summands of a gradient at one step."""
+def _messages(
+    run: Run, t: int, sample: int, gradient: Array, edges: list[tuple[str, Read, Array]], first: int = 0
+) -> list[Message]:
+    """The summands of a gradient at one step; the messages of the edges begin with row `first` of the run's."""
     norm = float(np.linalg.norm(gradient))
     with np.errstate(invalid="ignore"):  # a gradient that is infinite has no direction, and no shares
         direction = gradient / norm if norm else gradient
@@ -182,7 +185,7 @@ def _messages(run: Run, t: int, sample: int, gradient: Array, edges: list[tuple[
     for target, read, message in edges:
         step = t + read.lag
         if 1 <= step <= run.T:
-            vector = message[step - 1, sample]
+            vector = message[step - 1 - first, sample]
             share = float(direction @ vector / norm) if norm else 0.0
             symbols = flow(run.cell, target, read)
             found.append(Message((target, step), read, symbols, vector, float(np.linalg.norm(vector)), share))

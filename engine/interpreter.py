@@ -6,7 +6,7 @@ to one equation. Neither knows the schedule by which a run computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -103,50 +103,57 @@ def pull(
     parameter's message is (T, *shape), the samples summed. y gets none. With `inside`, grad is the gradient at the argument
     of the equation's outermost function. `names` leaves out the messages to all others.
     """
-    found: list[tuple[Read, Array]] = []
-    reads = iter(cell.reads[name])
-
-    def back(expression: Expression, g: Array) -> None:
-        if isinstance(expression, Number):
-            return
-        if isinstance(expression, Name):
-            read = next(reads)
-            if read.name != "y" and (names is None or read.name in names):
-                found.append((read, g.sum(axis=1) if read.name in cell.parameters else g))
-            return
-        operation, arguments = expression.operation, expression.arguments
-        if operation in ("+", "-"):
-            back(arguments[0], g)
-            back(arguments[1], g if operation == "+" else -g)
-        elif operation == "neg":
-            back(arguments[0], -g)
-        elif operation == "*":
-            left, right = (value(cell, argument, look) for argument in arguments)
-            back(arguments[0], g * right)
-            back(arguments[1], g * left)
-        elif operation == "@":
-            matrix, vector = (value(cell, argument, look) for argument in arguments)
-            read = next(reads)
-            if names is None or read.name in names:
-                full = np.broadcast_to(vector, (*g.shape[:-1], matrix.shape[1]))
-                found.append((read, np.matmul(np.swapaxes(g, -1, -2), full)))
-            back(arguments[1], np.matmul(g, matrix))
-        elif operation in FUNCTIONS:
-            back(arguments[0], g * operations.slope(FUNCTIONS[operation], _full(value(cell, arguments[0], look), g)))
-        elif operation == SOFTMAX.name:
-            out = SOFTMAX.definition(_full(value(cell, arguments[0], look), g))
-            back(arguments[0], SOFTMAX.pull(g, out))
-        else:
-            p = value(cell, arguments[0], look)
-            back(arguments[0], LOSSES[operation].pull(_full(p, g), look("y", 0), g))
-            next(reads)
-
     expression = cell.equations[name].expression
     if inside:
         assert isinstance(expression, Apply)
         expression = expression.arguments[0]
-    back(expression, grad)
+    found: list[tuple[Read, Array]] = []
+    _pull(cell, expression, grad, look, iter(cell.reads[name]), names, found)
     return found
+
+
+def _pull(
+    cell: Cell, expression: Expression, g: Array, look: Lookup, reads: Iterator[Read], names: Container[str] | None,
+    found: list[tuple[Read, Array]],
+) -> None:  # fmt: skip
+    """What flows back into an expression, and from it to the names in it, in the order of `reads`; added to `found`."""
+
+    def back(part: Expression, gradient: Array) -> None:
+        _pull(cell, part, gradient, look, reads, names, found)
+
+    if isinstance(expression, Number):
+        return
+    if isinstance(expression, Name):
+        read = next(reads)
+        if read.name != "y" and (names is None or read.name in names):
+            found.append((read, g.sum(axis=1) if read.name in cell.parameters else g))
+        return
+    operation, arguments = expression.operation, expression.arguments
+    if operation in ("+", "-"):
+        back(arguments[0], g)
+        back(arguments[1], g if operation == "+" else -g)
+    elif operation == "neg":
+        back(arguments[0], -g)
+    elif operation == "*":
+        left, right = (value(cell, argument, look) for argument in arguments)
+        back(arguments[0], g * right)
+        back(arguments[1], g * left)
+    elif operation == "@":
+        matrix, vector = (value(cell, argument, look) for argument in arguments)
+        read = next(reads)
+        if names is None or read.name in names:
+            full = np.broadcast_to(vector, (*g.shape[:-1], matrix.shape[1]))
+            found.append((read, np.matmul(np.swapaxes(g, -1, -2), full)))
+        back(arguments[1], np.matmul(g, matrix))
+    elif operation in FUNCTIONS:
+        back(arguments[0], g * operations.slope(FUNCTIONS[operation], _full(value(cell, arguments[0], look), g)))
+    elif operation == SOFTMAX.name:
+        out = SOFTMAX.definition(_full(value(cell, arguments[0], look), g))
+        back(arguments[0], SOFTMAX.pull(g, out))
+    else:
+        p = value(cell, arguments[0], look)
+        back(arguments[0], LOSSES[operation].pull(_full(p, g), look("y", 0), g))
+        next(reads)
 
 
 def _full(array: Array, like: Array) -> Array:

@@ -7,7 +7,7 @@ other factor for its weight. Nothing here knows a cell or an operation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -146,25 +146,25 @@ def _places(run: Run, kinds: dict[str, Form], first: int, last: int) -> dict[str
 # --- what a neuron has -------------------------------------------------------------------------------------------
 
 
-def _delta(run: Run, form: Form) -> Array:
+def _delta(run: Run, form: Form, steps: slice = slice(None)) -> Array:
     """∂L/∂a, (T, B, n)."""
     if form.argument:
-        return run.grad[form.argument]
-    return run.argument_grad(form.name) if form.function else run.grad[form.name]
+        return run.grad[form.argument][steps]
+    return run.argument_grad(form.name, steps) if form.function else run.grad[form.name][steps]
 
 
-def _argument(run: Run, form: Form) -> Array:
+def _argument(run: Run, form: Form, steps: slice = slice(None)) -> Array:
     """a, (T, B, n)."""
     if form.argument:
-        return run.value[form.argument]
-    return run.argument(form.name) if form.function else run.value[form.name]
+        return run.value[form.argument][steps]
+    return run.argument(form.name, steps) if form.function else run.value[form.name][steps]
 
 
-def _slope(run: Run, form: Form) -> Array | None:
+def _slope(run: Run, form: Form, steps: slice = slice(None)) -> Array | None:
     """φ'(a), (T, B, n); none for a softmax, which has a matrix."""
     if form.function == SOFTMAX.name:
         return None
-    return run.slope(form.name) if form.function else np.ones_like(run.value[form.name])
+    return run.slope(form.name, steps) if form.function else np.ones_like(run.value[form.name][steps])
 
 
 def _value(run: Run, name: str, t: int, sample: int) -> Array:
@@ -186,7 +186,7 @@ def _links(run: Run, form: Form, steps: range, sample: int, merged: bool) -> Ite
     if form.source is None or form.expression is None:
         return
     if merged and form.name in run.cell.equations and run.cell.logits(form.name) is not None:
-        weights = run.joint_slope(form.name)[steps[0] - 1 : steps[-1], sample][:, None]
+        weights = run.joint_slope(form.name, slice(steps[0] - 1, steps[-1]))[:, sample][:, None]
         yield _Link(run.cell.reads[form.name][0], weights, np.ones(weights.shape[1:], bool), True)
         return
     inside = form.function is not None and form.argument is None
@@ -206,14 +206,12 @@ def local_jacobians(
     ones = np.broadcast_to(np.eye(n), (span.stop - span.start, n, n))  # a unit vector for each pseudo-sample
 
     def look(name: str, lag: int) -> Array:
-        array = run.at(name, lag)
-        if name in run.parameters:
-            return array
-        return np.repeat(array[span, sample : sample + 1], n, axis=1)
+        array = run.at(name, lag, span)
+        return array if name in run.parameters else np.repeat(array[:, sample : sample + 1], n, axis=1)
 
+    read = {read.name for read in run.cell.reads[target]} - set(run.parameters)
     with np.errstate(all="ignore"):
-        pulled = interpreter.pull(run.cell, target, ones, look, inside=inside)
-    return [(read, jacobian) for read, jacobian in pulled if read.name not in run.parameters]
+        return interpreter.pull(run.cell, target, ones, look, inside=inside, names=read)
 
 
 def _mixes(expression: Expression, read: Read) -> bool:
@@ -295,16 +293,30 @@ def explained(run: Run, neuron: Neuron, sample: int = 0) -> Explanation:
 
     Raises ValueError for one that there is not.
     """
-    kinds = forms(run.cell)
     name, t, i = neuron
+    return explainer(run, name, t, sample)(i)
+
+
+def explainer(run: Run, name: str, t: int, sample: int = 0) -> Callable[[int], Explanation]:
+    """A function that explains the neurons of a node at a step, each by its unit; what they share is computed once.
+
+    Raises ValueError as `explained` does.
+    """
+    kinds = forms(run.cell)
     name = neuron_of(run.cell, name)
     if name not in kinds:
         raise ValueError(f"{name!r} is no node of {run.cell.name}; neurons: {', '.join(kinds)}")
-    n = run.sizes[name]
     t, sample = step_of(t, run.T, 1 - run.cell.lags.get(name, 0), name), sample_of(sample, run.B)
-    i = whole("unit", i, 0, n - 1, f"those of {name} are counted from 0 to {n - 1}")
     with np.errstate(all="ignore"):
-        return _explained(run, kinds, (name, t, i), sample)
+        around = _around(run, kinds, name, t, sample)
+
+    def explain(i: int) -> Explanation:
+        n = run.sizes[name]
+        i = whole("unit", i, 0, n - 1, f"those of {name} are counted from 0 to {n - 1}")
+        with np.errstate(all="ignore"):
+            return _explained(run, around, (name, t, i), sample)
+
+    return explain
 
 
 def neuron_of(cell: Cell, name: str) -> str:
@@ -312,34 +324,67 @@ def neuron_of(cell: Cell, name: str) -> str:
     return next((form.name for form in forms(cell).values() if form.argument == name), name)
 
 
-def _explained(run: Run, kinds: dict[str, Form], neuron: Neuron, sample: int) -> Explanation:
-    name, t, i = neuron
-    cell, write = run.cell, _Writer(run, t, sample)
-    form = kinds[name] if t > 0 else Form(name, None, None, None, None)
-    index = str(i + 1) if run.sizes[name] > 1 else ""
-    value = _value(run, name, t, sample)
-    a = value if t < 1 else _argument(run, form)[t - 1, sample]
-    slopes = np.ones_like(value) if t < 1 else _slope(run, form)
-    slope = None if slopes is None else float(slopes[i] if t < 1 else slopes[t - 1, sample, i])
-    softmax = np.diag(value) - np.outer(value, value) if slope is None else None
+@dataclass(frozen=True)
+class _Around:
+    """The neurons of a node at a step: their form, numbers (n,), and every edge that leaves them, with what its heads have.
 
-    inner, direct = list[str](), list[str]()
-    numbers, terms = list[str](), list[Term]()
+    slopes   φ'(a); None for a softmax, whose matrix is `softmax` (n, n)
+    out      of each reading: the form of the heads, the edges, their step, the weights (m, n), and ∂L/∂a of the heads (m,)
+    """
+
+    form: Form
+    value: Array
+    a: Array
+    slopes: Array | None
+    softmax: Array | None
+    delta: Array
+    out: list[tuple[Form, _Link, int, Array, Array]]
+    write: _Writer
+
+
+def _around(run: Run, kinds: dict[str, Form], name: str, t: int, sample: int) -> _Around:
+    form = kinds[name] if t > 0 else Form(name, None, None, None, None)
+    value = _value(run, name, t, sample)
+    slopes: Array | None
+    if t < 1:
+        a, slopes, delta = value, np.ones_like(value), np.asarray(run.initial_grad[name][t - 1, sample])
+    else:
+        here = slice(t - 1, t)
+        a, delta = _argument(run, form, here)[0, sample], _delta(run, form, here)[0, sample]
+        slope = _slope(run, form, here)
+        slopes = None if slope is None else slope[0, sample]
+    softmax = np.diag(value) - np.outer(value, value) if slopes is None else None
+    out = []
     for other in kinds.values():
         for link, step in _out(run, other, name, t, sample):
             weights = link.weights[0] if softmax is None or link.direct else link.weights[0] @ softmax
-            deltas = _delta(run, other)[step - 1, sample]
-            found = [
-                Term((other.name, step, k), float(weights[k, i]), float(deltas[k]), float(weights[k, i] * deltas[k]),
-                     link.direct)
-                for k in range(len(deltas))
-                if link.joined[k].any() and (link.joined[k, i] or softmax is not None)
-            ]  # fmt: skip
-            terms += found
-            (direct if link.direct else inner).append(
-                write.flow(other, link, step, "i" if softmax is not None and not link.direct else index)
+            out.append((other, link, step, weights, _delta(run, other, slice(step - 1, step))[0, sample]))
+    return _Around(form, value, a, slopes, softmax, delta, out, _Writer(run, t, sample))
+
+
+def _explained(run: Run, around: _Around, neuron: Neuron, sample: int) -> Explanation:
+    name, t, i = neuron
+    cell, write, form, value, a, softmax = run.cell, around.write, around.form, around.value, around.a, around.softmax
+    index = str(i + 1) if run.sizes[name] > 1 else ""
+    slope = None if around.slopes is None else float(around.slopes[i])
+
+    inner, direct = list[str](), list[str]()
+    numbers, terms = list[str](), list[Term]()
+    for other, link, step, weights, deltas in around.out:
+        joined = link.joined.any(axis=1) if softmax is not None else link.joined[:, i]
+        column = weights[:, i]
+        found = [
+            Term((other.name, step, k), weight, delta, product, link.direct)
+            for k, weight, delta, product in zip(
+                np.flatnonzero(joined).tolist(), *(part[joined].tolist() for part in (column, deltas, column * deltas)),
+                strict=True,
             )
-            numbers += [] if link.direct else [write.sum([(term.weight, term.delta) for term in found])]
+        ]  # fmt: skip
+        terms += found
+        (direct if link.direct else inner).append(
+            write.flow(other, link, step, "i" if softmax is not None and not link.direct else index)
+        )
+        numbers += [] if link.direct else [write.sum([(term.weight, term.delta) for term in found])]
 
     seed = None
     products = [term.product for term in terms if not term.direct]
@@ -350,7 +395,7 @@ def _explained(run: Run, kinds: dict[str, Form], neuron: Neuron, sample: int) ->
         numbers.append(notation.number(seed))
     total = (1.0 if slope is None else slope) * sum(products) if products else 0.0
     total += sum(term.product for term in terms if term.direct)
-    delta = float(run.initial_grad[name][t - 1, sample, i] if t < 1 else _delta(run, form)[t - 1, sample, i])
+    delta = float(around.delta[i])
 
     own = write.entry(name, index, t)
     argument = _argument_symbol(form, index, t, own, write)
@@ -453,6 +498,7 @@ class _Writer:
 
     def __init__(self, run: Run, t: int, sample: int) -> None:
         self.run, self.t, self.sample = run, t, sample
+        self._known: dict[Expression, list[float]] = {}
 
     def entry(self, name: str, index: str, t: int) -> str:
         """An entry of a vector at a step; a vector of one unit has no index."""
@@ -521,7 +567,7 @@ class _Writer:
             matrix = arguments[0]
             assert isinstance(matrix, Name)
             row = self.run.parameters[matrix.name][i].tolist()
-            return self.sum([(w, self.at(arguments[1], j)) for j, w in enumerate(row)])
+            return self.sum(list(zip(row, self.values(arguments[1], len(row)), strict=True)))
         if operation == "neg":
             return rf"\left(-{self.numbers(arguments[0], i)}\right)"
         parts = [self.numbers(argument, i) for argument in arguments]
@@ -529,22 +575,30 @@ class _Writer:
 
     def sum(self, products: list[tuple[float, float]]) -> str:
         """A sum of products, abridged where it is long."""
-        written = [_product(weight, other) for weight, other in products]
-        if len(written) > notation.WIDE:
-            written = [*written[: notation.WIDE - 2], r"\dots", written[-1]]
+        long = len(products) > notation.WIDE
+        shown = [*products[: notation.WIDE - 2], products[-1]] if long else products
+        written = [_product(weight, other) for weight, other in shown]
+        if long:
+            written.insert(-1, r"\dots")
         return " + ".join(written) or "0"
 
     def at(self, expression: Expression, i: int) -> float:
         """Entry i of an expression at the step, from the run."""
-        place = slice(self.sample, self.sample + 1)
+        return self.values(expression, i + 1)[i]
 
-        def look(name: str, lag: int) -> Array:
-            array = self.run.at(name, lag)
-            return array if name in self.run.parameters else array[self.t - 1, place]
+    def values(self, expression: Expression, n: int) -> list[float]:
+        """The entries of an expression at the step, from the run; of a single number n times the same."""
+        if expression not in self._known:
+            steps, place = slice(self.t - 1, self.t), slice(self.sample, self.sample + 1)
 
-        value = interpreter.value(self.run.cell, expression, look)
-        flat = np.asarray(value, float).reshape(-1)
-        return float(flat[i if flat.size > 1 else 0])
+            def look(name: str, lag: int) -> Array:
+                array = self.run.at(name, lag, steps)
+                return array if name in self.run.parameters else array[0, place]
+
+            value = interpreter.value(self.run.cell, expression, look)
+            self._known[expression] = np.asarray(value, float).reshape(-1).tolist()
+        known = self._known[expression]
+        return known if len(known) > 1 else known * n
 
     def flow(self, target: Form, link: _Link, step: int, index: str) -> str:
         """What arrives at an entry along one reading, in symbols: Σ_k W_{k,3} δ_{h,k}."""

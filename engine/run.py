@@ -163,30 +163,37 @@ class Run:
         logs = row.logs(np.broadcast_to(p, (self.T, self.B, self.sizes["y"]))[t], self.y[t])
         return "log of a negative number" if (logs < 0).any() else "log of zero" if (logs == 0).any() else "range"
 
-    def at(self, name: str, lag: int = 0) -> Array:
+    def at(self, name: str, lag: int = 0, steps: slice = slice(None)) -> Array:
         """What an equation at each step reads for a name `lag` steps back: (T, B, n), initial values in the first rows.
 
-        For a parameter its own shape, for y the target.
+        For a parameter its own shape, for y the target. `steps` takes some of the T rows, here and below: nothing is computed
+        for the others. **Holds:** some_steps_are_rows_of_all_steps.
         """
         if name in self.parameters:
             return self.parameters[name]
         if name == "y":
-            return self.y
+            return self.y[steps]
         value = self.value[name]
         if not lag:
-            return value
+            return value[steps]
+        if steps.step not in (None, 1):
+            return self.at(name, lag)[steps]
+        start, stop, _ = steps.indices(self.T)
+        if start >= lag or stop <= start:
+            return value[start - lag : max(stop, start) - lag] if start >= lag else value[:0]
         early = self.initial[name]
-        return np.concatenate([early, value])[len(early) - lag : len(early) - lag + self.T]
+        first = len(early) + start - lag
+        return np.concatenate([early[first : first + stop - start], value[: max(stop - lag, 0)]])
 
-    def slope(self, name: str) -> Array:
+    def slope(self, name: str, steps: slice = slice(None)) -> Array:
         """φ'(a(t)), (T, B, n), for a node h = φ(a) whose equation is one call of an elementwise function."""
         expression = self.cell.equations[name].expression if name in self.cell.equations else None
         if not isinstance(expression, Apply) or expression.operation not in FUNCTIONS:
             raise ValueError(f"{name!r} is no elementwise function of its argument; it has no local derivative φ'(a)")
         with np.errstate(all="ignore"):
-            return operations.slope(FUNCTIONS[expression.operation], self.argument(name))
+            return operations.slope(FUNCTIONS[expression.operation], self.argument(name, steps))
 
-    def joint_slope(self, loss: str) -> Array:
+    def joint_slope(self, loss: str, steps: slice = slice(None)) -> Array:
         """∂L(t)/∂a(t), (T, B, n), for a loss that is computed from the argument a of its softmax or sigmoid: ŷ Σy − y, say.
 
         Raises ValueError for any other node.
@@ -195,15 +202,15 @@ class Run:
         if row is None or row.joint is None or self.cell.logits(loss) is None:
             raise ValueError(f"{loss!r} is not computed from the argument of a softmax or a sigmoid")
         (p, *_) = self.cell.reads[loss]
-        a = self.argument(p.name)
+        a = self.argument(p.name, steps)
         rows = np.array(a, self.dtype, order="C").reshape(-1, a.shape[-1])  # contiguous, as `joint` wants it
-        y = self.y.reshape(len(rows), *self.y.shape[2:])
+        y = self.y[steps].reshape(len(rows), *self.y.shape[2:])
         pulled = np.empty_like(rows)
         with np.errstate(all="ignore"):
             row.joint(rows, y, np.empty_like(rows), np.empty(len(rows), self.dtype), pulled)
         return pulled.reshape(a.shape)
 
-    def argument_grad(self, name: str) -> Array:
+    def argument_grad(self, name: str, steps: slice = slice(None)) -> Array:
         """∂(total loss)/∂a(t), (T, B, n), for a node φ(a) whose equation is one call of an elementwise function or softmax.
 
         **Holds:** what_a_function_passes_on_is_the_gradient_of_its_argument. Raises ValueError for any other node.
@@ -213,9 +220,13 @@ class Run:
             raise ValueError(f"{name!r} is no function of an argument")
         joint = self._joint(name)
         with np.errstate(all="ignore"):
-            grad = self._results.sent.get(name, np.zeros_like(self.grad[name])) if joint else self.grad[name]
-            own = self.slope(name) * grad if operation in FUNCTIONS else SOFTMAX.pull(grad, self.value[name])
-            direct = [self.joint_slope(loss) * self.grad[loss] for loss in joint]
+            grad = self._sent(name, steps) if joint else self.grad[name][steps]
+            own = (
+                self.slope(name, steps) * grad
+                if operation in FUNCTIONS
+                else SOFTMAX.pull(grad, self.value[name][steps])
+            )
+            direct = [self.joint_slope(loss, steps) * self.grad[loss][steps] for loss in joint]
             return np.asarray(np.sum([own, *direct], axis=0))
 
     def portions(self, first: int = 1, last: int | None = None) -> Iterator[slice]:
@@ -234,13 +245,20 @@ class Run:
         cell = self.cell
         return [loss for loss in cell.nodes if cell.logits(loss) is not None and cell.reads[loss][0].name == name]
 
-    def argument(self, name: str) -> Array:
+    def _sent(self, name: str, steps: slice) -> Array:
+        """What reaches a node by the edges of the graph alone, not by a loss that is computed from its argument."""
+        sent = self._results.sent.get(name)
+        return np.zeros_like(self.grad[name][steps]) if sent is None else sent[steps]
+
+    def argument(self, name: str, steps: slice = slice(None)) -> Array:
         """The a(t) of a node φ(a) whose equation is one call, (T, B, n)."""
         expression = self.cell.equations[name].expression
         assert isinstance(expression, Apply)
         with np.errstate(all="ignore"):
-            argument = interpreter.value(self.cell, expression.arguments[0], self.at)
-        return np.array(np.broadcast_to(argument, self.value[name].shape))
+            argument = interpreter.value(
+                self.cell, expression.arguments[0], lambda read, lag: self.at(read, lag, steps)
+            )
+        return np.array(np.broadcast_to(argument, self.value[name][steps].shape))
 
     def messages(
         self, target: str, steps: slice = slice(None), names: Collection[str] | None = None
@@ -250,7 +268,7 @@ class Run:
         A node's or x's message is (T, B, n), in row t what goes from target(t) to name(t − lag); a parameter's is
         (T, *shape). Where nll(softmax(a)) is computed from a, the message from ŷ to a is the cancelled
         one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite. `steps` takes some of the T rows,
-        `names` the edges from some names.
+        `names` the edges from some names: a message to a matrix is as large as the matrix at each step.
         Raises ValueError for more than `budget.MAX_BYTES`, with the number of steps that would fit.
         """
         cell = self.cell
@@ -260,20 +278,16 @@ class Run:
         budget.fits(f"what {target} sends back", lambda T: 2 * T * width * self.dtype.itemsize, count, self.B, _FEWER)
 
         def look(name: str, lag: int) -> Array:
-            array = self.at(name, lag)
-            return array if name in self.parameters else array[steps]
+            return self.at(name, lag, steps)
 
         with np.errstate(all="ignore"):
             grad = self.grad[target][steps]
             joint = self._joint(target)
             if not joint:
                 return interpreter.pull(cell, target, grad, look, names=names)
-            sent = self._results.sent.get(target)
-            found = interpreter.pull(
-                cell, target, np.zeros_like(grad) if sent is None else sent[steps], look, names=names
-            )
+            found = interpreter.pull(cell, target, self._sent(target, steps), look, names=names)
             # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
-            total = np.sum([self.joint_slope(name)[steps] * self.grad[name][steps] for name in joint], axis=0)
+            total = np.sum([self.joint_slope(name, steps) * self.grad[name][steps] for name in joint], axis=0)
             through = interpreter.pull(cell, target, total, look, inside=True, names=names)
             return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
 
@@ -322,7 +336,7 @@ class Run:
         total = {name: np.zeros((count, *self.parameters[name].shape), self.dtype) for name in names}
         for target in self.cell.nodes:
             if any(read.name in total for read in self.cell.reads[target]):
-                for read, message in self.messages(target, steps, names):
+                for read, message in self.messages(target, steps, total):
                     with np.errstate(all="ignore"):
                         total[read.name] += message
         return {name: _locked(array) for name, array in total.items()}

@@ -80,7 +80,7 @@ def network(run: Run) -> nx.MultiDiGraph:
     messages = {
         (target, read.argument): magnitudes(message)
         for target in run.cell.nodes
-        for read, message in run.messages(target)
+        for read, message in run.messages(target, names=(*run.cell.nodes, "x"))
     }
     norms = {name: (magnitudes(run.value[name]), magnitudes(run.grad[name])) for name in run.value}
     early = {name: (magnitudes(run.initial[name]), magnitudes(run.initial_grad[name])) for name in run.initial}

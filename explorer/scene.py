@@ -461,7 +461,8 @@ def _messages(run: Run, view: View, place: Grid, first: int, last: int) -> Array
     for steps in run.portions(first, last):
         here = slice(steps.start + 1 - first, steps.stop + 1 - first)
         for target in run.cell.nodes:
-            for read, message in run.messages(target, steps):
+            wanted = {w.source for w in place.wires if w.target == target}
+            for read, message in run.messages(target, steps, wanted):
                 if (i := row.get((read.name, target, read.lag, read.argument))) is not None:
                     parameter = read.name in run.parameters
                     norms[i, here] = magnitudes(message if parameter else message[:, samples.span(run, view.sample)])

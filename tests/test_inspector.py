@@ -12,7 +12,7 @@ from test_scene import CELLS, run_of
 
 import engine
 from engine import explain
-from engine.checks import measured
+from engine.checks import measured, measured_together
 from explorer import cache, figures, theme
 from explorer import model as models
 from explorer.model import Model
@@ -122,13 +122,43 @@ def test_each_sample_is_measured_by_itself() -> None:
 def test_what_cannot_be_measured_is_refused() -> None:
     run = run_of(engine.CATALOGUE["rnn"])
     for name, t in (("h", -1), ("h", 5), ("W", 1), ("zz", 1), ("a", 0), ("h", None)):
-        with pytest.raises(ValueError, match="no gradient"):
+        with pytest.raises(ValueError, match="no gradient|has steps"):
             measured(run, name, t)
     relu = models.run(models.changed(Model(), activation="relu"))
     assert not measured(relu, "a", 2).exact
     assert measured(relu, "o", 2).exact
     large = models.changed(Model(), task="noise", sizes=(("h", 64),), settings=(("steps", 1000), ("inputs", 20)))
     assert measured(models.run(large), "h", 1) is None
+
+
+def test_the_work_is_bounded_and_shared() -> None:
+    """Of several names each has its share of the entries, and what is measured is the run's gradient."""
+    run = models.run(models.changed(Model(), activation="relu", task="noise", settings=(("steps", 20),)))
+    for t in (None, 0, 7):
+        names = list(run.parameters if t is None else run.initial if t < 1 else run.grad)
+        whole = measured_together(run, names, t, work=1e12)
+        some = measured_together(run, names, t, work=1e6)
+        nothing = measured_together(run, names, t, work=1.0)
+        assert list(whole) == list(some) == list(nothing) == names
+        assert set(nothing.values()) == {None}
+        for name in names:
+            grad = run.param_grad[name] if t is None else (run.grad if t > 0 else run.initial_grad)[name][t - 1, 0]
+            assert whole[name].entries == grad.size
+            alone = measured(run, name, t)
+            np.testing.assert_allclose(
+                whole[name].gradient, alone.gradient, rtol=0, atol=1e-6 * max(1, np.abs(grad).max())
+            )
+            for found in (whole[name], *[some[name]] * (some[name] is not None)):
+                seen = ~np.isnan(found.gradient)
+                np.testing.assert_allclose(
+                    found.gradient[seen], grad[seen], rtol=0, atol=1e-6 * max(1, np.abs(grad).max())
+                )
+        if t is None:
+            assert (
+                0
+                < sum(found.entries for found in some.values() if found)
+                < sum(g.size for g in run.param_grad.values())
+            )
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------

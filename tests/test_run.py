@@ -708,3 +708,32 @@ def test_arguments_are_not_copied_before_the_run_is_known_to_fit():
     finally:
         tracemalloc.stop()
     assert peak < 1e6
+
+
+@pytest.mark.parametrize("name", ["lstm", "rnn_skip", "feedforward", "rnn"])
+def test_some_steps_are_rows_of_all_steps(name: str) -> None:
+    """What a run gives for a slice of the steps is what it gives for all of them, cut."""
+    cell = engine.CATALOGUE[name]
+    rng = np.random.default_rng(3)
+    sizes = {"x": 3, "y": 3, **{members[0]: 4 for members in cell.hidden}}
+    x, y = rng.normal(size=(7, 2, 3)), rng.integers(0, 3, (7, 2))
+    run = engine.run(cell, engine.initialise(cell, sizes, seed=1), x, y)
+    lags = {(read.name, read.lag) for reads in cell.reads.values() for read in reads}
+    for steps in (slice(None), slice(0, 2), slice(2, 5), slice(6, 7), slice(1, 7, 2), slice(3, 3), slice(5, 90)):
+        for read, lag in lags:
+            whole = run.at(read, lag)
+            np.testing.assert_array_equal(run.at(read, lag, steps), whole if read in run.parameters else whole[steps])
+        for node in cell.nodes:
+            if (operation := cell.operation(node)) in FUNCTIONS or operation == "softmax":
+                for of in (run.argument, run.argument_grad, *[run.slope] * (operation in FUNCTIONS)):
+                    np.testing.assert_array_equal(of(node, steps), of(node)[steps])
+            if cell.logits(node) is not None:
+                np.testing.assert_array_equal(run.joint_slope(node, steps), run.joint_slope(node)[steps])
+            for (read, some), (other, message) in zip(run.messages(node, steps), run.messages(node), strict=True):
+                assert read == other
+                np.testing.assert_array_equal(some, message[steps])
+                ((only, alone),) = [
+                    found for found in run.messages(node, steps, (read.name,)) if found[0].argument == read.argument
+                ]
+                assert only == read
+                np.testing.assert_array_equal(alone, some)
