@@ -122,7 +122,7 @@ def test_each_sample_is_measured_by_itself() -> None:
 def test_what_cannot_be_measured_is_refused() -> None:
     run = run_of(engine.CATALOGUE["rnn"])
     for name, t in (("h", -1), ("h", 5), ("W", 1), ("zz", 1), ("a", 0), ("h", None)):
-        with pytest.raises(ValueError, match="no gradient|has steps"):
+        with pytest.raises(ValueError, match=r"no gradient|has steps"):
             measured(run, name, t)
     relu = models.run(models.changed(Model(), activation="relu"))
     assert not measured(relu, "a", 2).exact
