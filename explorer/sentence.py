@@ -756,10 +756,7 @@ def _undefined(found: Facts) -> Iterable[str]:
         return
     what = "not a number" if np.isnan(found.overflow.value) else "infinite"
     node = f"{names.written(found.overflow.name)}({found.overflow.t})"
-    if found.overflow.cause == "log of a negative number":
-        text = f"{node} is the logarithm of a negative number, so it is not a number, and neither is the gradient"
-    else:
-        text = f"The values leave the range of floating point, {node} being the first that is {what}, and the gradient with them"
+    text = f"The values leave the range of floating point, {node} being the first that is {what}, and the gradient with them"
     if found.growth is not None and found.growth > 1:
         text += f": before that each step multiplies the largest entry of {names.written(found.name)} by {_short(found.growth)}"
     yield f"{text}."

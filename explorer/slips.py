@@ -362,7 +362,7 @@ def left_side(run: Run, asked: Asked) -> str:
 
 
 def _parsed(template: str, form: Form, run: Run, t: int, sample: int) -> Formula | None:
-    loss = run.cell.losses[0]
+    loss = next(name for name in run.cell.nodes if run.cell.loss(name) is not None)
     plain = bool((run.weights == 1).all()) and run.grad[loss][t - 1, sample, 0] == 1
     factor = "" if plain else f"g_{loss} * "
     text = template.replace("{phi}", run.cell.operation(form.function) or "").replace("{g}", factor)

@@ -384,6 +384,14 @@ def test_a_note_stands_at_the_head_of_every_page(name) -> None:
     assert "`h_prev` has no equation" in warnings(fine(app.run()))[0]
 
 
+def test_the_page_says_that_a_logarithm_is_that_of_a_negative_number() -> None:
+    app = opened(eq=packed("h = tanh(W @ h[t-1] + U @ x)\np = tanh(V @ h) - 1\nL = nll(p, y)"))
+    noted, said = warnings(app)
+    assert "`y_hat = softmax(p)`" in noted
+    assert re.match(r"L at step \d takes the logarithm of a negative number, so it is not a number", said)
+    assert "range of floating point" not in said
+
+
 def test_a_column_of_the_comparison_has_the_notes_of_its_own_cell() -> None:
     app = AppTest.from_function(_page, default_timeout=60, args=("compare",))
     app.query_params["compare"] = f"|eq={packed(_SLIP)}"

@@ -31,6 +31,9 @@ MODELS = {
     "layers": models.changed(Model(), cell="feedforward", overrides=LAYERS),
     "lstm": models.changed(Model(), cell="lstm"),
     "adding": models.changed(Model(), task="adding"),
+    "half the loss": models.with_text(
+        Model(overrides=BIASED), CATALOGUE["rnn"].text.replace("L = nll", "J = nll") + "L = 0.5 * J"
+    ),
 }
 SHAPES = ("E5", "E10", "E12")
 
@@ -72,6 +75,7 @@ def test_each_slip_is_tested_on_the_users_own_network_where_it_can_be(runs) -> N
     assert not case("E6", runs["lstm"]).own
     for key in SLIPS:
         assert case(key, runs["the last loss"]).own
+        assert case(key, runs["half the loss"]).own
 
 
 def test_without_its_biases_a_network_does_not_feel_that_they_are_missing() -> None:
