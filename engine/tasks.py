@@ -636,13 +636,13 @@ def table(
     targets: Annotated[
         str,
         Setting(
-            "Targets are",
+            "Targets",
             "choice",
             choices=(
-                ("auto", "what they look like"),
-                ("classes", "classes"),
-                ("real", "real numbers"),
-                ("shares", "shares that sum to 1"),
+                ("auto", "Taken by their look"),
+                ("classes", "Classes"),
+                ("real", "Real numbers"),
+                ("shares", "Shares that sum to 1"),
             ),
             help="Classes and shares are compared with a softmax by its log-likelihood, real numbers by their squared error.",
         ),

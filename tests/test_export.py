@@ -29,6 +29,8 @@ STATES = {
     "quotes": State(models.with_setting(Model(), "text", "\"'\\n\\''''{x}\n</script>\u2028#")),
     "overflow": State(models.with_edits(Model(activation="identity"), {("W", (0, 0)): 1e200, ("b", (0,)): 1e200})),
     "layers": State(Model(cell="feedforward")),
+    "shares": State(Model(task="table", settings=(("text", "x,y1,y2\n1,0.25,0.75\n2,1,0"),))),
+    "words": State(Model(task="table", settings=(("text", "x;y\n0,5;sun\n2;rain"),))),
 }
 each = pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 

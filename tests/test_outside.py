@@ -149,6 +149,7 @@ TYPED = (
     ("task.text", "{}"),
     ("task.text", "x1,{},y\n1,2,3"),
     ("task.text", "x1,y1\n1,{}"),
+    ("task.text", "x1;y\n1;{}\n2;evil"),
     ("cell.text", "{}"),
     ("cell.text", "h = tanh(W @ h[t-1] + U @ x)\n{} = 3"),
     ("cell.text", "h = {}"),
@@ -156,11 +157,12 @@ TYPED = (
 
 
 def test_nothing_typed_or_brought_is_live() -> None:
-    app = with_open(opened(task="table"), "cell.open", "edit.open", "home")
+    app = with_open(opened(task="table", node="y,1"), "cell.open", "edit.open", "home")
     for i, text in enumerate(HOSTILE):
-        for key, typed in TYPED[i % 2 :: 2]:
+        for key, typed in TYPED[i % 3 :: 3]:
             fine(app.text_area(key=key).set_value(typed.replace("{}", text)).run())
             assert live(app) == []
+            assert not re.search(r"<(a|img)\b", json.dumps([chart.proto.spec for chart in app.get("plotly_chart")]))
         files = (text, {text: 1}, {"unrolled": 1, "state": {"cell": text, text: text}}, {"unrolled": 1, "equations": text},
                  {"unrolled": 1, "arrays": {text: []}})  # fmt: skip
         app.session_state["faults"] = {"session.file": " ".join(map(fault, files))}

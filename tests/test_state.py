@@ -49,12 +49,26 @@ FACTORS = st.floats(-1e3, 1e3).filter(lambda factor: abs(factor) > 1e-3)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=2, max_size=30)
 
 
+TABLES = [
+    {},
+    {"text": "x,y1,y2\n1,0.25,0.75\n2,1,0"},
+    {"text": "x,y1,y2\n1,0.25,0.75\n2,1,0", "targets": "real"},
+    {"text": "x,y1,y2\n1,0,1\n2,1,0", "targets": "classes"},
+    {"text": "x;y\n0,5;sun\n2;<b>rain</b>"},
+    {"text": "x,y\n1,118\n2,132"},
+    {"text": "x,y\n1,118\n2,132", "targets": "classes"},
+    {"targets": "real"},
+]
+
+
 @st.composite
 def settings(draw, task):
     """Some settings of a task, small enough to be quick."""
+    if task == "table":
+        return dict(draw(st.sampled_from(TABLES)))
     values = {}
     for setting in models.entry(Model(task=task)).settings:
-        if task == "table" or draw(st.booleans()):
+        if draw(st.booleans()):
             continue
         if setting.kind == "choice":
             values[setting.name] = draw(st.sampled_from([value for value, _ in setting.choices]))
@@ -85,8 +99,9 @@ def changes(draw, model):
     for name in draw(st.lists(st.sampled_from(list(given)), max_size=4)):
         index = tuple(draw(st.integers(0, n - 1)) for n in given[name].shape)
         classes = len(models.task(model).classes) if name == "y" else 0
-        number = st.integers(0, classes - 1) if classes else st.floats(allow_nan=False, allow_infinity=False)
-        values[name, index] = draw(number)
+        shares = name == "y" and models.task(model).shares
+        number = st.floats(0, 1) if shares else st.floats(allow_nan=False, allow_infinity=False)
+        values[name, index] = draw(st.integers(0, classes - 1) if classes else number)
     return values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import streamlit as st
@@ -119,7 +119,8 @@ def _table(model: Model, name: str, sample: int, array: Array) -> None:
     classes = models.task(model).classes if name == "y" else ()
     heads, titles = _rows(model, name, len(base)), _columns(model, name, base.shape[1])
     table = {"row": heads, **{str(j): [_text(value, classes) for value in base[:, j]] for j in range(base.shape[1])}}
-    columns = {str(j): st.column_config.TextColumn(head, width=_WIDTH) for j, head in enumerate(titles)}
+    side: Literal["left", "right"] = "left" if classes else "right"
+    columns = {str(j): st.column_config.TextColumn(head, width=_WIDTH, alignment=side) for j, head in enumerate(titles)}
     st.data_editor(
         table, key=key, on_change=_typed, args=(key, mounted, places, classes), hide_index=True, disabled=["row"],
         column_config={"row": st.column_config.TextColumn("", pinned=True), **columns},
