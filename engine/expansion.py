@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import notation
 from engine.cell import Read
-from engine.flow import each_row, known, of_losses, within_step
+from engine.flow import each_row, known, of_losses, started, within_step
 from engine.given import sample_of, step_of
 from engine.links import system
 from engine.operations import Array
@@ -132,13 +132,14 @@ def routes(run: Run, name: str) -> tuple[Route, ...]:
             found.append(Route(target, read, vector, np.linalg.norm(vector, axis=-1), share))
 
     with np.errstate(all="ignore"):
-        _, own = within_step(system(run, run.cell.losses, name), of_losses(run))
+        _, own = within_step(system(run, run.cell.losses, name, start=started(of_losses(run))), of_losses(run))
         add(None, None, None if own is None else own[:, :, 0])
         for target in run.cell.nodes:
             for read in run.cell.reads[target]:
                 if read.lag and read.name in run.cell.states:
                     message = np.asarray(run.message(read.name, target, read.lag, read.argument), np.float64)
-                    _, here = within_step(system(run, [read.name], name), {read.name: message[:, :, None]})
+                    given = {read.name: message[:, :, None]}
+                    _, here = within_step(system(run, [read.name], name, start=started(given)), given)
                     add(target, read, None if here is None else here[:, :, 0])
     return tuple(found)
 

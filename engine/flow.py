@@ -30,7 +30,7 @@ def by_loss(run: Run, name: str) -> Array:
 
     Zero where the node comes after the loss. The loss of step t is its weight in the total times L(t).
     **Holds:** by_loss_sums_to_the_gradient: over the first axis, to run.grad[name] wherever that is finite. Where it is not
-    (∇ŷ = −y/ŷ at ŷ = 0, which the weight 0 turns into nan) the sum is not finite either.
+    (∇ŷ = −y/ŷ at ŷ = 0) the sum is not finite either.
     Raises ValueError for an unknown name, or for more than `budget.MAX_BYTES`, with the T that would fit.
     """
     known(run, name)
@@ -45,6 +45,7 @@ def by_loss(run: Run, name: str) -> Array:
         own = each_row(run, of_losses(run), name, visit)
     steps = np.arange(run.T)
     result[steps, steps] = own[:, :, 0]
+    result.swapaxes(1, 2)[run.weights == 0] = 0  # whatever such a loss is: 0 times infinity is not asked for
     return _locked(result)
 
 
@@ -158,6 +159,11 @@ def of_losses(run: Run) -> dict[str, Array]:
     """One row a step: the weights at the losses."""
     seed = run.weights.astype(np.float64) / (run.B if run.reduction == "mean" else 1)
     return {name: seed[:, :, None, None] for name in run.cell.losses}
+
+
+def started(given: Mapping[str, Array]) -> dict[str, Array]:
+    """Where the gradients (T, B, m, n) that start at each step are not all 0: (T, B) each."""
+    return {name: (rows != 0).any(axis=(2, 3)) for name, rows in given.items()}
 
 
 def _of_units(run: Run, of: str) -> dict[str, Array]:
@@ -403,7 +409,7 @@ def each_row(
     exponents  (T, B) integers, if rows may be rescaled: a row's numbers are 2^exponent times what is given to `visit`;
                `look` is called with the first and last step (exclusive) of what was visited before they change
     """
-    links = system(run, given, name)
+    links = system(run, given, name, start=started(given))
     m = next(iter(given.values())).shape[2]
     left, own = within_step(links, given)
     carrier = _Carrier(links, run.T, run.B, m, run.T)
@@ -527,6 +533,7 @@ def _norms(
         found[steps, steps] = spectral_norm(own)
     else:
         found[steps, steps] = unit * np.sqrt(_squares(own / unit[:, :, None, None])).reshape(unit.shape)
+    found[:, ~np.logical_or.reduce(list(started(given).values()))] = 0
     return _locked(np.swapaxes(_locked(found.astype(run.dtype, copy=False)), 0, 1))
 
 

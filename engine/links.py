@@ -7,9 +7,9 @@ what they get times a factor, are eliminated: the factors of all steps are multi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from engine import operations, wide
 from engine.operations import FUNCTIONS, SOFTMAX, Array
 from engine.run import Run
-from engine.schedule import Affine, Cost, Elementwise, Instruction, Normalise, Operand, Schedule, schedule
+from engine.schedule import Affine, Cost, Elementwise, Instruction, Normalise, Operand, Schedule, counted, schedule
 from engine.wide import Wide
 
 FAR = 2.0**-150  # a slope below it is no longer a matter for floats alone
@@ -85,11 +85,21 @@ class System:
         return tuple(link for head, own in self.links.items() if head in reached for link in own)
 
 
-def system(run: Run, sources: Iterable[str], wanted: str, *, far: bool = False, flat: bool = False) -> System:
+def system(
+    run: Run,
+    sources: Iterable[str],
+    wanted: str,
+    *,
+    far: bool = False,
+    flat: bool = False,
+    start: Mapping[str, Array] | None = None,
+) -> System:
     """What leads from the gradients at `sources` to the gradient at `wanted`, which receives under the name WANTED.
 
-    far   the coefficients as Wide, right however small they are
-    flat  every slope φ' taken as 1: what is left is the part of the weights (and of the gates' values)
+    far      the coefficients as Wide, right however small they are
+    flat     every slope φ' taken as 1: what is left is the part of the weights (and of the gates' values)
+    start    source -> (T, B), where its gradient is not 0. Where nothing of that comes, an infinite coefficient is 0, so
+             that it makes no nan of a zero. None: everywhere
     """
     plan = schedule(run.cell)
     maker = _Far(run, plan) if far else _Coefficients(run, plan, flat)
@@ -103,9 +113,20 @@ def system(run: Run, sources: Iterable[str], wanted: str, *, far: bool = False, 
     ]
     edges.append(_Edge(wanted, WANTED, 0, partial(float, 1)))
     edges = _between(edges, set(sources), WANTED)
+    reached = lru_cache(lambda: counted(plan, start or dict.fromkeys(sources, np.ones((run.T, run.B), bool))))
+
+    def kept(scale: Any, head: str) -> Any:
+        if isinstance(scale, float) or np.isfinite(scale.m if isinstance(scale, Wide) else scale).all():
+            return scale
+        return _where(reached()[head], scale)
+
     links = [
-        Link(e.head, e.tail, e.lag, e.scale(), e.matrix, None if e.softmax is None else e.softmax()) for e in edges
-    ]
+        Link(
+            e.head, e.tail, e.lag, kept(e.scale(), e.head), e.matrix,
+            None if e.softmax is None else kept(e.softmax(), e.head),
+        )
+        for e in edges
+    ]  # fmt: skip
     lags: dict[str, int] = {}
     for link in links:
         if link.lag:
@@ -116,6 +137,14 @@ def system(run: Run, sources: Iterable[str], wanted: str, *, far: bool = False, 
     names = {name for link in links for name in (link.head, link.tail)} | {*sources, wanted}
     units = {name: maker.units(wanted if name == WANTED else name) for name in names | {WANTED}}
     return System({name: own for name, own in by_head.items() if own}, lags, units, maker.far)
+
+
+def _where(reached: Array, scale: Any) -> Any:
+    """A coefficient, and 0 where nothing that is not 0 can come along."""
+    if isinstance(scale, Wide):
+        zero = wide.wide(0.0)
+        return Wide(np.where(reached[..., None], scale.m, zero.m), np.where(reached[..., None], scale.e, zero.e))
+    return np.where(reached[..., None], scale, 0)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine import wide
-from engine.flow import blocks, known, of_losses, scaled
+from engine.flow import blocks, known, of_losses, scaled, started
 from engine.links import WANTED, Link, System, system
 from engine.memory import Buffer, Call, Loop, Product, Slot, Space, Steps
 from engine.operations import SOFTMAX, Array
@@ -64,7 +64,7 @@ def log_argument_grad_norm(run: Run, name: str) -> Array:
 def _log10_norm(run: Run, name: str, grad: Array) -> Array:
     """log10 of the norm of a gradient, which as floats is `grad`; of any name of the schedule."""
     with np.errstate(all="ignore"):
-        links = system(run, run.cell.losses, name)
+        links = system(run, run.cell.losses, name, start=started(of_losses(run)))
         if not links.far.any() and all(_in_range(own) for own in (grad, *(run.grad[other] for other in links.lags))):
             return _locked(np.asarray(np.log10(np.linalg.norm(np.asarray(grad, np.float64), axis=-1))))
         return _locked(_Sweep(run, links, name).log10_norm())
@@ -291,7 +291,7 @@ class _Sweep:
     def _far_steps(self, start: int, stop: int) -> int:
         """Steps stop − 1 … start with an exponent for each number; what waits stays in `window`. Gives `start`."""
         if self.far is None:
-            self.far = system(self.run, self.run.cell.losses, self.name, far=True)
+            self.far = system(self.run, self.run.cell.losses, self.name, far=True, start=started(of_losses(self.run)))
             self.far_here = joined(self.run, self.far)
         if self.window is None:
             self.window = {

@@ -126,9 +126,14 @@ def neurons(
                     head, weight = (form.name, t, k), float(weights[k, i])
                     graph.add_edge(
                         (read.name, t - read.lag, i), head, key=read.argument, argument=read.argument, lag=read.lag,
-                        weight=weight, message=weight * graph.nodes[head]["delta"], **direct,
+                        weight=weight, message=_sent(weight, graph.nodes[head]["delta"]), **direct,
                     )  # fmt: skip
     return graph
+
+
+def _sent(weight: float, delta: float) -> float:
+    """What goes back along an edge: nothing from a unit without a gradient, whatever the weight."""
+    return weight * delta if delta else 0.0
 
 
 def count(run: Run, first: int, last: int, merged: bool = False) -> int:
@@ -373,10 +378,11 @@ def _explained(run: Run, around: _Around, neuron: Neuron, sample: int) -> Explan
     for other, link, step, weights, deltas in around.out:
         joined = link.joined.any(axis=1) if softmax is not None else link.joined[:, i]
         column = weights[:, i]
+        sent = np.where(deltas == 0, 0.0, column * deltas)  # as `_sent`
         found = [
             Term((other.name, step, k), weight, delta, product, link.direct)
             for k, weight, delta, product in zip(
-                np.flatnonzero(joined).tolist(), *(part[joined].tolist() for part in (column, deltas, column * deltas)),
+                np.flatnonzero(joined).tolist(), *(part[joined].tolist() for part in (column, deltas, sent)),
                 strict=True,
             )
         ]  # fmt: skip

@@ -231,7 +231,7 @@ class Loss:
 
     y is (...,) integers, the classes counted from 0 (if `classes`), or (..., n) floats.
 
-    value, pull   L(p, y), and ∇p = ∂L/∂p · ∇L, as pull(p, y, ∇L) with ∇L (..., 1)
+    value, pull   L(p, y), and ∇p = ∂L/∂p · ∇L, as pull(p, y, ∇L) with ∇L (..., 1); 0 where ∇L is 0, whatever ∂L/∂p
     after, joint  the operation whose result is best not looked at: nll(softmax(a)) and bce(sigmoid(a)) are computed
                   from a, where nothing overflows and the factor −y/ŷ has cancelled. joint(a, y, p, L, pull), on
                   tables (rows, n) with L (rows,), writes the value to L, ∂L/∂a to pull, and may write after(a) to p; p and
@@ -302,9 +302,12 @@ def _nll_pull(p: Array, y: Array, grad: Array) -> Array:
     if _are_classes(y):
         result = np.zeros(p.shape, p.dtype)
         at = _rows(p) + y
-        result.reshape(-1).put(at, np.divide(grad[..., 0], np.negative(p.reshape(-1).take(at))))
+        g = grad[..., 0]
+        pulled = np.divide(g, np.negative(p.reshape(-1).take(at)))
+        result.reshape(-1).put(at, pulled if g.all() else np.where(g == 0, 0, pulled))
         return result
-    return np.where(y == 0, 0, grad * -y / np.where(y == 0, 1, p)).astype(p.dtype, copy=False)  # y = 0 is not looked at
+    unseen = (y == 0) | (grad == 0)
+    return np.where(unseen, 0, grad * -y / np.where(unseen, 1, p)).astype(p.dtype, copy=False)
 
 
 def _softmax_nll(a: Array, y: Array, p: Array, L: Array, pull: Array) -> None:
@@ -351,7 +354,7 @@ def _bce(p: Array, y: Array) -> Array:
 def _bce_pull(p: Array, y: Array, grad: Array) -> Array:
     hit = np.where(y == 0, 0, y / np.where(y == 0, 1, p))
     miss = np.where(y == 1, 0, (1 - y) / np.where(y == 1, 1, 1 - p))
-    return np.asarray(grad * (miss - hit) / p.shape[-1])
+    return np.asarray(np.where(grad == 0, 0, grad * (miss - hit) / p.shape[-1]))
 
 
 def _bce_of_logits(a: Array, y: Array) -> Array:
@@ -385,7 +388,7 @@ _LOSSES = (
         latex_pull=r"\tfrac{{2}}{{n}}\left({p} - {y}\right)",
         classes=False,
         value=_mse,
-        pull=lambda p, y, grad: np.asarray(grad * (p - y) * (2 / p.shape[-1])),
+        pull=lambda p, y, grad: np.asarray(np.where(grad == 0, 0, grad * (p - y) * (2 / p.shape[-1]))),
         definition=_mse,
     ),
     Loss(

@@ -608,6 +608,7 @@ class Augmented:
         self.back = back.T
         for slot, column in zip(self.column_slots, self.columns, strict=True):
             w.forward.append(partial(np.copyto, w.space.over(slot.back(lag)), w.space.over(w.value_at(column))))
+            w.copies.append((slot.back(lag), tuple(name for name, _ in self.members)))
         w.space.over(self.one.back(lag))[...] = 1
 
     def product(self) -> Call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from engine.cell import Cell, Read
 from engine.data import Data, checked
 from engine.equations import Apply
 from engine.operations import FUNCTIONS, SOFTMAX, Array
+from engine.schedule import counted, schedule
 from engine.tape import Results, played
 
 Reduction: TypeAlias = Literal["mean", "sum"]
@@ -226,8 +228,10 @@ class Run:
                 if operation in FUNCTIONS
                 else SOFTMAX.pull(grad, self.value[name][steps])
             )
-            direct = [self.joint_slope(loss, steps) * self.grad[loss][steps] for loss in joint]
-            return np.asarray(np.sum([own, *direct], axis=0))
+            total = np.sum([own, *(self._joint_pull(loss, steps) for loss in joint)], axis=0)
+            if np.isfinite(total).all():
+                return np.asarray(total)
+            return np.asarray(np.where(self.counted[name][steps][..., None], total, 0))
 
     def portions(self, first: int = 1, last: int | None = None) -> Iterator[slice]:
         """The steps from first to last (from 1) in slices whose copies of all parameters take little memory."""
@@ -239,6 +243,16 @@ class Run:
     def _width(self, name: str) -> int:
         """Numbers of a step of x, y or a node, of all samples."""
         return self.B * self.sizes[name]
+
+    @cached_property
+    def counted(self) -> Mapping[str, Array]:
+        """Node -> (T, B), whether a loss whose weight is not 0 depends on it: where it does not, its gradient is 0."""
+        return counted(schedule(self.cell), dict.fromkeys(self.cell.losses, self._data.seed != 0))
+
+    def _joint_pull(self, loss: str, steps: slice = slice(None)) -> Array:
+        """What a loss sends to the argument of its softmax or sigmoid, (T, B, n); 0 where its own gradient is 0."""
+        grad = self.grad[loss][steps]
+        return np.where(grad == 0, 0, self.joint_slope(loss, steps) * grad)
 
     def _joint(self, name: str) -> list[str]:
         """The losses that are computed from the argument of this node."""
@@ -278,7 +292,11 @@ class Run:
         budget.fits(f"what {target} sends back", lambda T: 2 * T * width * self.dtype.itemsize, count, self.B, _FEWER)
 
         def look(name: str, lag: int) -> Array:
-            return self.at(name, lag, steps)
+            array = self.at(name, lag, steps)
+            if name in self.parameters or name == "y" or math.isfinite(np.add.reduce(array, None)):
+                return array
+            # what does not count sends 0 back, and not 0 times an infinite value
+            return np.where(self.counted[target][steps][..., None], array, array.dtype.type(0))
 
         with np.errstate(all="ignore"):
             grad = self.grad[target][steps]
@@ -287,7 +305,7 @@ class Run:
                 return interpreter.pull(cell, target, grad, look, names=names)
             found = interpreter.pull(cell, target, self._sent(target, steps), look, names=names)
             # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
-            total = np.sum([self.joint_slope(name, steps) * self.grad[name][steps] for name in joint], axis=0)
+            total = np.sum([self._joint_pull(name, steps) for name in joint], axis=0)
             through = interpreter.pull(cell, target, total, look, inside=True, names=names)
             return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
 

@@ -8,16 +8,17 @@ step, everything else for all steps at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 import networkx as nx
+import numpy as np
 
 from engine.cell import Cell
 from engine.equations import Apply, Expression, Name, Number
-from engine.operations import FUNCTIONS, LOSSES, SOFTMAX, Function, Loss
+from engine.operations import FUNCTIONS, LOSSES, SOFTMAX, Array, Function, Loss
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,26 @@ def schedule(cell: Cell) -> Schedule:
         for operand in operands(instruction):
             lags[operand.name] = max(lags.get(operand.name, 0), operand.lag)
     return Schedule(cell, tuple(_stages(instructions)), lags, lowering.size_of)
+
+
+def counted(plan: Schedule, start: Mapping[str, Array]) -> dict[str, Array]:
+    """Value -> (T, B), whether it matters to anything in `start`, name -> (T, B): the losses whose weight is not 0, say.
+
+    What does not matter has the gradient 0, whatever its value: 0 times an infinite slope is not asked for.
+    """
+    T, B = next(iter(start.values())).shape
+    found = {i.out: np.zeros((T, B), bool) for stage in plan.stages for i in stage.instructions}
+    for name, where in start.items():
+        if name in found:
+            found[name] |= where
+    for stage in reversed(plan.stages):
+        for step in [slice(t, t + 1) for t in range(T - 1, -1, -1)] if stage.recurrent else [slice(0, T)]:
+            for i in reversed(stage.instructions):
+                for operand in operands(i):
+                    if operand.name in found:
+                        first, last = max(0, step.start - operand.lag), max(0, step.stop - operand.lag)
+                        found[operand.name][first:last] |= found[i.out][first + operand.lag : last + operand.lag]
+    return found
 
 
 def _stages(instructions: list[Instruction]) -> Iterator[Stage]:

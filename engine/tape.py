@@ -16,6 +16,7 @@ back to the pool, exactly when the run and all its arrays, and slices of them, a
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import OrderedDict, deque
@@ -27,7 +28,7 @@ import numpy as np
 from engine.data import Data, Shape
 from engine.operations import Array
 from engine.recurrence import Recurrence
-from engine.schedule import schedule
+from engine.schedule import counted, schedule
 from engine.writer import Writer
 
 _KEEP_BYTES = 1 << 30  # memory of kept tapes
@@ -57,6 +58,10 @@ class Tape:
         writer = _written(data)
         self._fill, self._load = writer.fills, writer.load
         self._forward, self._backward = writer.forward, writer.backward
+        self._read_back = writer.read_back()
+        plan = schedule(data.shape.cell)
+        within = counted(plan, dict.fromkeys(plan.cell.losses, np.ones((1, 1), bool)))
+        self._all_count = all(map(np.all, within.values()))  # whether each value matters to a loss of its own step
         self.shape = data.shape
         self.nbytes = sum(slab.nbytes for slab in writer.space.slabs)
         self.blocks: list[Array] = []
@@ -84,8 +89,28 @@ class Tape:
             copy(place, give(data))
         for call in self._forward:
             call()
+        aside = () if self._all_count and data.seed.all() else self._put_aside(data)
         for call in self._backward:
             call()
+        for place, array in aside:
+            copy(place, array)
+
+    def _put_aside(self, data: Data) -> list[tuple[Array, Array]]:
+        """What no counted loss depends on, replaced by 0 for the way back if any of it is not finite; and what it was.
+
+        Its gradient is 0, and so is all that it sends back; but 0 times infinity would be no number.
+        """
+        if all(math.isfinite(np.add.reduce(array, None)) for array, _ in self._read_back):
+            return []
+        plan = schedule(data.shape.cell)
+        reached = counted(plan, dict.fromkeys(plan.cell.losses, data.seed != 0))
+        found = []
+        for array, names in self._read_back:
+            idle = ~np.logical_or.reduce([reached[name] for name in names])
+            if idle.any():
+                found.append((array, array.copy()))
+                array[idle] = 0
+        return found
 
 
 def _written(data: Data) -> Writer:

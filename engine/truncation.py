@@ -17,6 +17,7 @@ from engine.operations import Array
 from engine.run import Run
 from engine.run import run as run_cell
 
+ROUNDINGS = 4096  # units in the last place, up to which two sums of the same numbers differ
 _BATCH = 1 << 24  # numbers of a run of pieces, at most
 
 
@@ -25,7 +26,8 @@ class Truncated:
     """Gradients of a run whose recurrence is cut, and how far they are from the whole.
 
     grad, param_grad, initial_grad  as a run's
-    error    name of the parameter -> ‖truncated − whole‖ / ‖whole‖ (0 where both are 0)
+    error    name of the parameter -> ‖truncated − whole‖ / ‖whole‖ (0 where both are 0), and 0 where that is no more than
+             rounding: `ROUNDINGS` units in the last place
     cosine   name of the parameter -> the cosine of the angle between the two (nan where one is 0)
     """
 
@@ -123,8 +125,11 @@ def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
         whole = run.param_grad[name]
         size, other = float(np.linalg.norm(whole)), float(np.linalg.norm(found))
         difference = float(np.linalg.norm(found - whole))
-        error[name] = difference / size if size else (0.0 if not difference else np.inf)
+        same = difference <= ROUNDINGS * np.finfo(run.dtype).eps * size
+        error[name] = 0.0 if same else difference / size if size else np.inf
         cosine[name] = float(np.sum(found * whole) / (size * other)) if size and other else np.nan
+        if same and size:
+            cosine[name] = 1.0
     return Truncated(_locked(grad), _locked(param_grad), _locked(initial_grad), error, cosine)
 
 

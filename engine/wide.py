@@ -19,6 +19,7 @@ _LN2 = (
     0.693147180369123816490,
     1.90821492927058770002e-10,
 )  # ln 2 in two parts: the first times a whole number is exact
+_END = 1e16  # arguments of e^z, beyond which a float has no digit left for its remainder
 LOG10_2 = 0.301029995663981195213738894724493
 _ZERO = np.int64(-(1 << 60))  # the exponent of 0
 
@@ -86,9 +87,10 @@ def _shift(e: Array) -> Array:
 
 
 def exp(z: Array) -> Wide:
-    """e^z for any finite z, right to a few units in the last place of the mantissa."""
-    k = np.round(z / _LN2[0])
-    return _normal(np.exp((z - k * _LN2[0]) - k * _LN2[1]), k.astype(np.int64))
+    """e^z for z ≤ 1e16, right to a few units in the last place of the mantissa; 0 for z < −1e16, the exponents' end."""
+    k = np.round(np.clip(z, -_END, _END) / _LN2[0])
+    m = np.exp((z - k * _LN2[0]) - k * _LN2[1])
+    return _normal(np.where(z < -_END, 0, m), k.astype(np.int64))
 
 
 def _sigmoid(a: Array) -> Wide:

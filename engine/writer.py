@@ -24,6 +24,7 @@ class Writer:
     fills, load          what each run copies in: parameters, and everything else
     forward, backward    the two lists of calls
     sent                 of values that a loss is computed jointly with, the part of the gradient that they send on
+    copies               what else the way back reads: columns, and the values at whose gradients it reads them
     """
 
     def __init__(self, plan: Schedule, data: Data) -> None:
@@ -38,6 +39,7 @@ class Writer:
         self.kept: dict[tuple[str, str], Slot] = {}  # (value, register of its recipe)
         self.started: set[str] = set()  # adjoints that have something in them already
         self.sent: dict[str, Array] = {}
+        self.copies: list[tuple[Slot, tuple[str, ...]]] = []
         self.sent_with_the_recurrence: set[tuple[str, str]] = (
             set()
         )  # (sum, state): its way back is the recurrence's product
@@ -292,6 +294,13 @@ class Writer:
             self.fill(matrix[top : top + shape[0]], term.matrix or "", term.coefficient)
             top += shape[0]
         return matrix
+
+    def read_back(self) -> list[tuple[Array, tuple[str, ...]]]:
+        """What the forward pass leaves for the way back, (T, B, n), and the values at whose gradients it is read."""
+        own = [(self.value[name], (name,)) for name in self.by_name]
+        own += [(slot, (name,)) for (name, _), slot in self.kept.items()]
+        own += [(slot, (name,)) for name, slot in self.pull.items()]
+        return [(self.space.over(slot), names) for slot, names in own + self.copies]
 
     # Backward, all steps at once -----------------------------------------------------------------------------------
 

@@ -279,6 +279,18 @@ def test_windowed_gradients_are_partial_sums_of_by_loss(name, steps, monkeypatch
         assert found.error["V"] < 1e-12 or name == "rnn_output"  # the output's weights need no later step
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_difference_that_is_rounding_is_no_error_of_truncation(dtype) -> None:
+    """V and c feed no later step: their gradient is the same sum in another order."""
+    for T, name in ((60, "rnn"), (300, "lstm")):
+        base = made(name, T=T, B=3)
+        run = engine.run(base.cell, base.parameters, base.x, base.y, dtype=dtype)
+        for found in (engine.cut(run, 7), engine.window(run, 7)):
+            assert (found.error["V"], found.error["c"], found.cosine["V"]) == (0, 0, 1)
+            assert found.error["W"] > 1e-3
+        assert set(engine.cut(run, T).error.values()) == {0}
+
+
 def pieces_by_hand(run: Run, every: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Gradients of nodes and of parameters, from a run of its own for each piece."""
     grads = {name: np.zeros_like(grad) for name, grad in run.grad.items()}

@@ -35,7 +35,6 @@ from explorer.views.network import of_range, of_view, said, windowed
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _COLUMN: Final = 260  # pixels from which a column has room beside others
-_ROUNDING: Final = 1e-12  # a share of a gradient below which there is no difference but rounding
 _STEP: Final = 12  # pixels that a step of the graph needs, at least
 
 
@@ -376,7 +375,7 @@ def measures(found: Sequence[Measured]) -> list[tuple[str, list[str]]]:
          [f"{100 * one.saturated:.3g} %" * (one.saturated == one.saturated) for one in found]),
         ("Steps back that float32 holds of that", [_held(one.reach, one.alone) for one in found]),
         ("What the cut leaves out of the gradients, as a share",
-         [listed((name, share) for name, share in one.error.items() if not share < _ROUNDING)
+         [listed((name, share) for name, share in one.error.items() if share != 0)
           or "nothing" * bool(one.error) for one in found]),
     ]  # fmt: skip
 

@@ -628,7 +628,7 @@ def _truncation(state: State, run: Run) -> None:
     st.caption(
         "The error is ‖truncated − whole‖ / ‖whole‖, the cosine that of the angle between the two. **Cut**: the sequence is "
         "cut into pieces, and no gradient crosses a cut. **Back k steps**: the gradient of each loss stops after k steps, its "
-        "own included. The values are those of the whole run in both."
+        "own included. The values are those of the whole run in both. An error of 0: no difference, or none but rounding."
     )
     if "window" not in found:
         st.info(f"Going back {k} steps from each loss takes too long here, about {seconds:.0f} s; take fewer steps k.")
