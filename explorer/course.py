@@ -28,6 +28,7 @@ Verdict: TypeAlias = Literal[
 KEEPS: Final = (0.95, 1.05)  # what a step leaves, on average, of a gradient that keeps its size
 WHOLE: Final = 1.0  # powers of ten by which the whole curve may move meanwhile
 STRAIGHT: Final = 0.99  # R² of the line through log‖∇‖ from which on it counts as straight
+OFF: Final = 0.1  # of what the line covers, the most by which the curve may leave it meanwhile
 LONG_ENOUGH: Final = 10  # steps back that a line is laid through, at least
 _NUMBERS: Final = 400_000  # values of a run; of one with more, fewer samples are looked at
 _TRIES: Final = 8  # losses that are tried, from the last: one whose output is exactly right has no gradient
@@ -64,11 +65,18 @@ class Line:
 
     slope, r2   of the line, and the share of the variance that it explains
     off         the most by which the curve leaves it, in powers of ten
+    covers      powers of ten from one end of the line to the other
     """
 
     slope: float
     r2: float
     off: float
+    covers: float
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether the curve is straight enough for a look beyond its end."""
+        return self.r2 >= STRAIGHT and self.off <= OFF * self.covers
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +210,7 @@ def line(steps: NDArray[Any], logs: Array) -> Line:
     rest = logs - (slope * steps + height)
     spread = float(np.square(logs - logs.mean()).sum())
     r2 = 1 - float(np.square(rest).sum()) / spread if spread > 0 else 1.0
-    return Line(float(slope), r2, float(np.abs(rest).max()))
+    return Line(float(slope), r2, float(np.abs(rest).max()), abs(float(slope)) * float(steps[-1] - steps[0]))
 
 
 def course(run: Run, name: str, sample: int = 0, cut: int = 0) -> Course | None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import engine
-from explorer import answers, comparison, sentence, vanishing
+from explorer import answers, comparison, vanishing
 from explorer import model as models
 from explorer.course import KEEPS, course, line, verdict
+from explorer.facts import facts
 from explorer.model import Model
 from explorer.scene import earliest
 from explorer.state import PRESETS
@@ -39,12 +40,12 @@ def test_the_table_says_what_the_sentence_says(cell, count) -> None:
         60, cell=cell, **(dict(count="hand", weights=(1.0, *[0.0] * 59)) if count == "first" else dict(count=count))
     )
     name = earliest(run.cell)
-    found, table = sentence.facts(run, name=name), comparison.measured(run)
+    found, table = facts(run, name=name), comparison.measured(run)
     if count == "first":
         assert table.alone.steps == 0
         return
     assert table.state == name
-    assert table.alone.rate == found.rate == answers.amount(f'rate("{name}")', run)
+    assert table.alone.rate == found.left.rate == answers.amount(f'rate("{name}")', run)
 
 
 def test_a_cut_column_has_nothing_of_the_loss_before_the_cut() -> None:

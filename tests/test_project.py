@@ -67,7 +67,9 @@ LAYERS = {
         scene session vanishing
         course
         neurons comparison
+        facts
         figures live export
+        wording
         sentence answers
         lesson
         handout
