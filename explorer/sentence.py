@@ -39,12 +39,11 @@ def written(found: Facts) -> tuple[str, ...]:
 def _alone(found: Facts) -> Iterator[str]:
     """What is said of a run that has no curve."""
     scope = found.scope
-    every = f"{scope.steps:,} steps" if scope.steps > 1 else "only step"
     match found.verdict:
         case "no loss":
             whose = f" for sample {scope.sample}" if scope.sample and scope.of > 1 else ""
-            all_ = "all " * (scope.steps > 1)
-            yield f"No loss counts{whose}: the weights of {all_}the {every} are zero, so every gradient is exactly zero."
+            weights = f"the weights of all {scope.steps:,} steps are" if scope.steps > 1 else "the weight of step 1 is"
+            yield f"No loss counts{whose}: {weights} zero, so every gradient is exactly zero."
         case "one step":
             if scope.steps == 1:
                 yield f"There is one step only: the gradient at {at(found.name, 1)} has no way back through time."
@@ -74,14 +73,14 @@ def _zeros(found: Facts, zeros: say.Zeros) -> Iterator[str]:
     name, why = names.written(zeros.name), _because(zeros.causes)
     steps = f"{zeros.count:,} steps" if zeros.count > 1 else "step"
     if found.verdict == "no path":
-        every = f"all {steps}" if zeros.count > 1 else "the only step"
+        every = f"all {steps}" if zeros.count > 1 else "step 1"
         yield (
             f"The loss does not depend on {name} in any way: no path leads there, so at {every} its gradient is exactly zero."
         )
         return
     match zeros.place:
         case "all":
-            every = f"all {steps}" if zeros.count > 1 else "the only step"
+            every = f"all {steps}" if zeros.count > 1 else "step 1"
             why = why or ": what leads from there to the loss is zero, or shut"
             yield f"At {every} the gradient at {name} is exactly zero{why}."
         case "before":
@@ -204,8 +203,8 @@ def _left(found: Facts, left: say.Left) -> Iterator[str]:
     own = found.one(say.Range)
     if own is not None:
         least, largest = (
-            f"{size(log, 3)} (back to {at(left.name, at)})"
-            for log, at in ((own.least, own.at_least), (own.largest, own.at_largest))
+            f"{size(log, 3)} (back to {at(left.name, t)})"
+            for log, t in ((own.least, own.at_least), (own.largest, own.at_largest))
         )
         text += f", single ones by {least} up to {largest}"
     yield f"{text}{_shares(found)}{_ways(found)}."
@@ -394,9 +393,10 @@ def _beyond(found: Facts, beyond: say.Beyond) -> Iterator[str]:
 
 
 def _dependent(found: Facts, own: say.Dependent) -> Iterator[str]:
-    steps = f"of the {own.steps:,} steps no one reads" if own.steps > 1 else "the only step does not read"
-    layers = "no layer" if not own.layers else "one layer"
-    yield f"There is no way back through time, for {steps} another; and with {layers} there is none in depth either."
+    layers = f"{own.layers} layer{'s' * (own.layers != 1)}"
+    yield (
+        f"No step reads another, so there is no way back through time; and with {layers} there is none in depth either."
+    )
 
 
 _SAID: Final[dict[type[Claim], Callable[[Facts, Any], Iterator[str]]]] = {

@@ -21,10 +21,10 @@ def ordinal(number: int) -> str:
 
 def compared_to(log_ratio: float, place: str) -> str:
     """A size in units of the one at a place, from its log10."""
-    size = size(log_ratio)
-    if size == "1":
+    text = size(log_ratio)
+    if text == "1":
         return f"as large as at {place}"
-    return f"{size} {'of' if log_ratio < 0 else 'times'} the one at {place}"
+    return f"{text} {'of' if log_ratio < 0 else 'times'} the one at {place}"
 
 
 def listed(parts: list[str], most: int = 9) -> str:

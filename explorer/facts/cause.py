@@ -27,11 +27,9 @@ def causes(course: Course, name: str, step: int, log: float) -> tuple[Cause, ...
     """
     run = course.run
     if log < -_SCALE:
-        if log < -_FARTHEST:
+        if log < -_FARTHEST or run.dtype != np.float64:
             return ()
         run = part(run, range(run.B), None, 2.0 ** np.floor(-log / np.log10(2)))
-    if not all(np.isfinite(run.grad[node]).all() for node in run.cell.nodes):
-        return ()
     found = dict.fromkeys(_climb(run, name, step))
     return tuple(found)[:_MOST]
 
@@ -52,9 +50,11 @@ def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
             else:
                 seen.add(place)
                 left.append(place)
-        messages = [run.message(node, reader, lag)[t - 1].any() for reader, lag in blocked]
+        messages = [run.message(node, reader, lag)[t - 1] for reader, lag in blocked]
         any_block |= bool(blocked)
-        if any(messages):
+        if not all(np.isfinite(message).all() for message in messages):
+            continue
+        if any(message.any() for message in messages):
             yield Cause("cancels", node=node, step=t)
             continue
         for reader, lag in blocked:
