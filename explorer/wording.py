@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine import names
-from explorer.figures.text import power
+from explorer.numbers import power
 
 
 def at(name: str, step: int) -> str:

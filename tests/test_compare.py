@@ -131,7 +131,7 @@ def test_the_others_follow_the_side_bar_and_a_kept_network_does_not() -> None:
     fine(app.button(key="compare.keep").click().run())
     assert app.button(key="compare.keep").disabled
     fine(app.number_input(key="task.steps").set_value(14).run())
-    assert table(app)[-1][1:] == ["all 14", "all 14", "all 30"]
+    assert table(app)[-1][1:] == ["all 13", "all 13", "all 29"]
     assert "compare.2.differs" not in [box.key for box in app.multiselect]
     assert app.number_input(key="compare.2.length").value == 30
     fine(app.number_input(key="compare.2.length").set_value(20).run())

@@ -76,8 +76,8 @@ def _reaching(run: Run) -> set[str]:
 def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Cause]:
     """What of a reader passes nothing on."""
     operation = run.cell.operation(reader)
-    if run.cell.loss(reader) is not None or any(run.cell.logits(loss) is not None and run.cell.reads[loss][0].name == reader
-                                                for loss in run.cell.losses):  # fmt: skip
+    joint = (loss for loss in run.cell.nodes if run.cell.logits(loss) is not None)
+    if run.cell.loss(reader) is not None or reader in {run.cell.reads[loss][0].name for loss in joint}:
         yield Cause("right", node=reader, step=t)
         return
     if operation == SOFTMAX.name:

@@ -19,7 +19,7 @@ from explorer.vanishing import Array, together
 
 def in_depth(run: Run, scope: Scope) -> Facts:
     """What happens along the layers: nodes that are functions of a sum, on a way to the loss."""
-    ends = {run.cell.reads[loss][0].name for loss in run.cell.losses if _has_logits(run, loss)}
+    ends = {run.cell.reads[loss][0].name for loss in run.cell.nodes if _has_logits(run, loss)}
     above = to_loss(run) - ends
     layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above]
     logs = np.array([_whole(engine.log_grad_norm(run, name)) for name in layers])

@@ -11,6 +11,7 @@ import engine
 from engine import Run
 from engine.operations import FUNCTIONS
 from engine.schedule import Affine
+from explorer import samples
 from explorer.course import WHOLE, Course, course, part, samples_of
 from explorer.facts import claims as say
 from explorer.facts.cause import causes, instruction
@@ -38,7 +39,7 @@ def facts(run: Run, sample: int = 0, name: str | None = None) -> Facts:
     if name is not None and name not in run.cell.states:
         raise ValueError(f"{name!r} is no state of {run.cell.name}; states: {', '.join(run.cell.states) or 'none'}")
     chosen = samples_of(run, sample)
-    only = sample if 1 <= sample <= run.B else 0
+    only = samples.shown(run, sample)
     counting = int((run.weights[:, chosen] != 0).any(axis=1).sum())
     scope = Scope(None, counting, run.T, only, len(chosen), run.B)
     if not counting:
@@ -153,7 +154,7 @@ def _path(found: Course) -> list[tuple[str, int]]:
     """From the last state up to what the loss is computed from, along the edge that brings most at each node."""
     run, above = found.run, to_loss(found.run)
     heads = set()
-    for loss in run.cell.losses:
+    for loss in filter(run.cell.loss, run.cell.nodes):
         p = run.cell.reads[loss][0].name
         joint = run.cell.logits(loss) is not None and p in run.cell.reads and run.cell.reads[p]
         heads.add(run.cell.reads[p][0].name if joint else p)
