@@ -10,6 +10,7 @@ from engine import Cell
 from engine.cell import Sizes
 from engine.equations import Name
 from engine.notation import symbol
+from explorer.course import DEFINITIONS
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,10 @@ LETTERS: Final[Mapping[str, tuple[Letter, ...]]] = {
         ("m^{(t)}", "product of $W$ with the past, before the reset gate", "PyTorch nn.GRU"),
         ("k^{(t)}", "candidate for the new state", "(10.45)"),
         ("d", "bias of $m$", "PyTorch nn.GRU"),
+    ),
+    "What becomes of a gradient": _of(
+        *((rf"\text{{{word}}}", f"{words[0].lower()}{words[1:]}", "") for word, words in DEFINITIONS.items()),
+        (r"\text{a step leaves}", "the geometric mean of what the steps leave, of the last loss that counts alone", ""),
     ),
     "Descent": _of(
         (r"\eta", "learning rate: the step is $-\\eta \\nabla L$; the book's $\\epsilon$", "(4.5)"),

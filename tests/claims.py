@@ -142,7 +142,7 @@ def scope(route: Route, found: say.Facts, claim: say.Scope) -> None:
     weights = route.run.weights[:, route.chosen]
     counting = [t + 1 for t in range(route.run.T) if weights[t].any()]
     assert (claim.losses, claim.steps, claim.of) == (len(counting), route.run.T, route.run.B)
-    if claim.loss:  # the last that gives anything at all to the state
+    if claim.loss and found.verdict != "undefined":  # the last that gives anything at all to the state
         assert claim.loss in counting
         for later in counting[counting.index(claim.loss) + 1 :]:
             assert not engine.by_loss(route.run, found.name)[later - 1][:, route.chosen].any()
@@ -413,9 +413,11 @@ def other(route: Route, found: say.Facts, claim: say.Other) -> None:
 
 def beyond(route: Route, found: say.Facts, claim: say.Beyond) -> None:
     if claim.node:
-        value = route.run.value[claim.node][claim.t - 1]
+        value = route.run.value[claim.node][claim.t - 1, route.chosen]
         assert not np.isfinite(value).all()
-        assert all(np.isfinite(route.run.value[name][: claim.t - 1]).all() for name in route.run.cell.nodes)
+        assert all(
+            np.isfinite(route.run.value[name][: claim.t - 1, route.chosen]).all() for name in route.run.cell.nodes
+        )
 
 
 def dependent(route: Route, found: say.Facts, claim: say.Dependent) -> None:

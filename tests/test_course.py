@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import engine
-from explorer import answers, comparison, vanishing
+from explorer import answers, comparison, glossary, vanishing
 from explorer import model as models
-from explorer.course import KEEPS, course, line, verdict
+from explorer.course import DEFINITIONS, KEEPS, course, line, verdict
 from explorer.facts import facts
 from explorer.model import Model
 from explorer.scene import earliest
@@ -90,6 +90,17 @@ def test_floats_end_where_they_lose_digits(kind) -> None:
 )
 def test_a_word_is_said_by_the_rate_and_the_whole_curve(back, word) -> None:
     assert verdict(np.asarray(back, float), len(back) - 1) == word
+
+
+def test_the_words_are_explained_where_they_stand() -> None:
+    explained = {letter.latex for letter in glossary.LETTERS["What becomes of a gradient"]}
+    assert {f"\\text{{{word}}}" for word in DEFINITIONS} <= explained
+    for word, numbers in (
+        ("vanishes", ("0.95", "tenth")),
+        ("grows", ("1.05", "ten")),
+        ("keeps its size", ("0.95", "1.05")),
+    ):
+        assert all(number in DEFINITIONS[word] for number in numbers)
 
 
 def test_how_straight_a_curve_is() -> None:

@@ -60,12 +60,14 @@ LAYERS = {
     """,
     "explorer": """
         __init__ cache
-        model theme grid glossary mathml markdown numbers samples
+        numbers samples
+        vanishing
+        course
+        model theme grid glossary mathml markdown
         knob
         cliff slips
         state
-        scene session vanishing
-        course
+        scene session
         neurons comparison
         facts
         figures live export

@@ -29,7 +29,7 @@ from explorer.model import Model
 from explorer.scene import LONG, Scene, earliest, overview, scene
 from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.chart import chart, large
-from explorer.views.frame import begin, computed, overflow, sentences
+from explorer.views.frame import begin, computed, meanings, overflow, sentences
 from explorer.views.inspector import pick
 from explorer.views.network import of_range, of_view, said, windowed
 
@@ -340,7 +340,7 @@ def along_time(found: Sequence[tuple[str, Measured]], palette: str) -> None:
 
 def table(found: Sequence[tuple[str, Measured]]) -> None:
     """The numbers of all columns."""
-    st.markdown("##### In numbers")
+    st.markdown("##### In numbers", help=meanings())
     rows = [(label, cells) for label, cells in measures([one for _, one in found]) if any(cells)]
     st.markdown(
         "\n".join(

@@ -15,7 +15,7 @@ from explorer import model as models
 from explorer import samples, sentence
 from explorer.cache import RESULTS
 from explorer.controls import controls, current, tell_notes, tell_problems
-from explorer.course import Course, course
+from explorer.course import DEFINITIONS, Course, course
 from explorer.figures.text import number
 from explorer.markdown import plain
 from explorer.model import Model
@@ -106,6 +106,14 @@ def sentences(model: Model, sample: int = 0, name: str = "") -> tuple[str, ...]:
 def followed(model: Model, sample: int, name: str) -> Course | None:
     """How the gradient of the last loss that counts goes back by itself."""
     return course(computed(model), name, sample)
+
+
+def meanings() -> str:
+    """What the words of the sentences mean, for a help text."""
+    rows = [f"**{word}**: {meaning}." for word, meaning in DEFINITIONS.items()]
+    return "\n\n".join(
+        [*rows, "*A step leaves*: the geometric mean over the steps, of the last loss that counts alone."]
+    )
 
 
 def overflow(run: Run) -> None:

@@ -29,7 +29,7 @@ from explorer.scene import LONG, USUAL, Array, earliest, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views import network
 from explorer.views.chart import chart
-from explorer.views.frame import begin, computed, followed, overflow, sentences
+from explorer.views.frame import begin, computed, followed, meanings, overflow, sentences
 from explorer.views.inspector import clicked, columns, select
 from explorer.views.network import of_view
 
@@ -50,8 +50,8 @@ def page() -> None:
     )
     overflow(run)
     name = looked_at(state, run)
-    for said in sentences(state.model, samples.shown(run, state.view.sample), name):
-        st.markdown(plain(said))
+    for i, said in enumerate(sentences(state.model, samples.shown(run, state.view.sample), name)):
+        st.markdown(plain(said), help=None if i else meanings())
     _choices(state, run, name)
     _curve(state, run, palette, name)
     write_link(state)  # before what may take long
