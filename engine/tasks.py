@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from engine.budget import fits
 from engine.given import shown
 from engine.initial import MAX_SEED, Setting, stream
-from engine.numbers import is_number, is_word, read_cells
+from engine.numbers import Point, is_number, is_word, read_cells
 
 Array: TypeAlias = NDArray[np.float64]
 Classes: TypeAlias = NDArray[np.int64]
@@ -672,7 +672,7 @@ def table(
     wanted = [[row[place] for place in places] for row in cells]
     words = targets in ("auto", "classes") and len(ys) == 1 and _are_words(wanted, targets == "classes")
     read = [i for i in range(len(columns)) if not (words and i in places)]
-    numbers, remarks = _numbers(cells, lines, columns, read, _separator(text))
+    numbers, remarks = _numbers(cells, lines, columns, read, _usual(text))
     values = dict(zip((columns[i] for i in read), numbers.T, strict=True))
     y, more = _targets(ys, wanted, lines, None if words else np.stack([values[name] for name in ys], axis=-1), targets)
     names, n = more.get("classes", ()), len(ys)
@@ -700,14 +700,24 @@ def _are_words(wanted: Sequence[Sequence[str]], asked: bool) -> bool:
     return any(found) if asked else all(found)
 
 
+def _usual(text: str) -> Point | None:
+    """The decimal sign that goes with the separator, for numbers that do not tell: a comma within cells apart by semicolons."""
+    usual: dict[str, Point | None] = {";": "," if "," in text else ".", ",": "."}
+    return usual.get(_separator(text))
+
+
 def _numbers(
-    cells: Sequence[Sequence[str]], lines: Sequence[int], columns: Sequence[str], read: Sequence[int], separator: str
+    cells: Sequence[Sequence[str]],
+    lines: Sequence[int],
+    columns: Sequence[str],
+    read: Sequence[int],
+    usual: Point | None,
 ) -> tuple[Array, tuple[str, ...]]:
     """The numbers of those columns that are read as such, (T, columns), and how doubtful ones were read.
 
     Raises ValueError for the first that is none.
     """
-    found = read_cells([[row[i] for i in read] for row in cells], "," if separator == ";" else ".")
+    found = read_cells([[row[i] for i in read] for row in cells], usual)
     if found.complaints:
         first = found.complaints[0]
         name = columns[read[first.column]]

@@ -276,7 +276,8 @@ def test_what_is_typed_into_a_table_has_its_place() -> None:
     x = models.task(Model(task="noise", settings=(("samples", 2),))).x
     table, places = edit.rows("x", x, 1, False)
     assert table.shape == (10, 4)
-    assert edit.typed_cells({"edited_rows": {3: {"2": "0.5", "row": "no"}}}) == {(3, 2): "0.5"}
+    typed = {"edited_rows": {3: {"2": "0.5", "row": "no", "9": "1"}, 99: {"0": "1"}, -1: {"0": "1"}}}
+    assert edit.typed_cells(typed, table.shape) == {(3, 2): "0.5"}
     assert all(table.ravel()[i] == x[index] for i, (_, index) in enumerate(places))
     assert edit.rows("b", np.arange(3.0), 0, False)[0].shape == (3, 1)
 

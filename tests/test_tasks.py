@@ -554,7 +554,15 @@ def test_how_a_doubtful_number_was_read_is_said() -> None:
     task = table("x;y1\n1.234;0,5\n")
     assert (task.x.item(), task.y.item()) == (1234, 0.5)
     assert "Read '1.234' as 1234" in task.notes[1]
-    assert table('x,y1\n"1,234",0.5\n').x.item() == 1234
+    for text, x in (
+        ('x,y1\n"1,234",0.5', 1234),
+        ('x,y1\n"1,234",7', 1234),
+        ("x;y1\n1,234;7", 1.234),
+        ("x\ty1\n1,234\t2,345", 1.234),
+    ):
+        assert table(text).x.item() == x
+        assert "Read '1,234' as" in table(text).notes[1]
+    assert table("x;y1\n1.234;7").x.item() == 1.234
 
 
 def wide(n: int, name: str = "x") -> str:

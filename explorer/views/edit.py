@@ -277,7 +277,7 @@ def _class(entry: str, classes: Sequence[str]) -> int:
 def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[str]) -> None:
     """What is done when a table was typed in: of what is new in it each entry is read, or told."""
     session, across = st.session_state, mounted.base.shape[1]
-    now = typed_cells(session[key])
+    now = typed_cells(session[key], mounted.base.shape)
     gone = {cell: _text(mounted.base[cell], classes) for cell in mounted.texts if cell not in now}
     new = {cell: text for cell, text in now.items() if mounted.texts.get(cell, ...) != text} | gone
     found = read(new, mounted.base.shape, classes)
@@ -292,13 +292,13 @@ def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[st
     session["edit.told"] = mounted
 
 
-def typed_cells(typed: Mapping[str, Any]) -> dict[Cell, str | None]:
-    """What was typed into a table, by cell; an emptied cell is None."""
+def typed_cells(typed: Mapping[str, Any], shape: tuple[int, ...]) -> dict[Cell, str | None]:
+    """What was typed into the cells of a table; an emptied cell is None."""
     return {
         (int(row), int(column)): None if text is None else str(text)
         for row, cells in typed.get("edited_rows", {}).items()
         for column, text in cells.items()
-        if column.isdigit()
+        if str(column).isdecimal() and 0 <= int(row) < shape[0] and int(column) < shape[1]
     }
 
 
