@@ -92,6 +92,7 @@ def test_every_entry_that_is_not_read_is_named() -> None:
         ("1,234\t987", (1234, 987), "Read '1,234' as 1234: the point was taken"),
         ("1,234\t1,234,567", (1234, 1234567), "Read '1,234' as 1234: the point is"),
         ("1.234\t7", (1.234, 7), ""),
+        ("0,123\t7", (0.123, 7), ""),
         ("1.234\t2,345", (None, None), ""),
         ("0.5\t0,5\t1,234", (0.5, 0.5, None), ""),
         ("1,2\n3,4", (1.2, 3.4), "The comma in '1,2' was read as a decimal sign"),

@@ -126,6 +126,9 @@ def _table(model: Model, name: str, sample: int, array: Array) -> None:
         column_config={"row": st.column_config.TextColumn("", pinned=True), **columns},
         height=min(38 + 35 * len(base), 400), width="content",
     )  # fmt: skip
+    st.caption(
+        "What is pasted beyond the edge of the table is left out; Paste, below, takes all its numbers and checks their count."
+    )
     _told(model, mounted, heads)
 
 
