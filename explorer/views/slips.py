@@ -121,11 +121,10 @@ def slip(state: State, found: Case, wide: bool) -> None:
     network = (
         f"your network, {plain(found.run.cell.title)}"
         if found.own
-        else f"a small network, {plain(found.run.cell.title)}, since its right form does not hold for yours"
+        else f"a small network, {plain(found.run.cell.title)}, {found.why_not}"
     )
     sample = f", sample {found.sample + 1}" if found.run.B > 1 else ""
     st.caption(f"Tested on {network}, at $t = {found.asked.t}${sample}.")
-    left = slips.left_side(found.run, found.asked)
     stated, right = found.stated_verdict, found.right_verdict
     beside = wide and max(len(found.text), len(found.right_text)) <= _SHORT
     places = st.columns(2) if beside else [st.container(), st.container()]
@@ -136,13 +135,9 @@ def slip(state: State, found: Case, wide: bool) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"**{title}**", width="content")
                 badge(verdict.kind)
-            equation(left, latex, wide)
-    between = (
-        ("numerical derivative", stated.measured)
-        if found.asked.kind != "value"
-        else ("the network's value", right.truth)
-    )
-    arrays({"stated": stated.value, between[0]: between[1], "what holds gives": right.value})
+            equation(found.left, latex, wide)
+    true = right.truth if found.asked.kind == "value" else stated.measured
+    arrays({"stated": stated.value, found.route: true, "what holds gives": right.value})
     unmeasured(found.run, found.asked, stated)
     outcome(stated)
     st.markdown(shown.why)
