@@ -42,7 +42,7 @@ def cut(run: Run, every: int) -> Truncated:
     """The gradients with the recurrence cut after each `every` steps: none goes from step every + 1 to step every, and so on.
 
     **Holds:** cut_gradients_are_those_of_cut_networks; every ≥ T gives the whole gradient.
-    Raises ValueError for `every` that is no whole number from 1.
+    Raises ValueError for `every` that is no whole number from 1, and for a run whose states are not all finite.
     """
     every = _steps("every", every)
     starts = range(0, run.T, every)
@@ -54,7 +54,7 @@ def window(run: Run, steps: int) -> Truncated:
     """The gradients with each loss going back `steps` steps at most, its own included.
 
     **Holds:** windowed_gradients_are_partial_sums_of_by_loss; steps ≥ T gives the whole gradient.
-    Raises ValueError for `steps` that is no whole number from 1.
+    Raises ValueError for `steps` that is no whole number from 1, and for a run whose states are not all finite.
     """
     steps = min(_steps("steps", steps), run.T)
     pieces = [(0, steps, run.weights)]
@@ -103,6 +103,12 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, A
 
 def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
     """The sum of the gradients of pieces (first step index, steps, weights of all steps)."""
+    if any(not np.isfinite(run.value[name]).all() for name in run.cell.states):
+        assert run.overflow is not None
+        raise ValueError(
+            f"the values leave the range of floating point, {run.overflow.name!r} at step {run.overflow.t} first, so there are no"
+            " gradients to truncate; take smaller weights or fewer steps"
+        )
     grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.grad.items()}
     param_grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.param_grad.items()}
     initial_grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.initial_grad.items()}

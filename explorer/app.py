@@ -11,6 +11,7 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
+from explorer.received import guard  # noqa: E402
 from explorer.views import cliff, compare, derive, lessons, network, slips, vanish  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
@@ -33,6 +34,7 @@ def main() -> None:
     st.set_page_config(page_title="Unrolled", page_icon="🔁", layout="wide")
     st.html(_STYLE)
     load_tables()
+    guard()
     pages = [
         st.Page(network.page, title="Network", url_path="network", default=True),
         st.Page(vanish.page, title="Why gradients vanish", url_path="vanish"),

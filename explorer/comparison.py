@@ -23,6 +23,7 @@ from engine.given import shown
 from engine.initial import SCHEMES, Scheme, Setting
 from engine.names import written
 from engine.spectra import Matrix
+from engine.tasks import TASKS
 from engine.truncation import Truncated
 from explorer import model as models
 from explorer import samples
@@ -385,8 +386,12 @@ _STEPS: Final = 30  # else
 
 
 def _noise(model: Model, steps: int) -> Model:
-    """The network on random numbers, with the loss at the end."""
-    return models.with_setting(models.changed(model, task="noise", settings=(), count="last"), "steps", steps)
+    """The network on random numbers of the sizes and the kind that it has, with the loss at the end."""
+    given = models.task(model)
+    values = {"steps": steps, "inputs": given.sizes["x"], "outputs": given.sizes["y"], "targets": given.kind}
+    bounds = {setting.name: setting.upper for setting in TASKS["noise"].settings if setting.kind == "int"}
+    fitting = {name: min(value, bounds[name]) if isinstance(value, int) else value for name, value in values.items()}
+    return models.changed(model, task="noise", settings=models.chosen_settings("noise", fitting), count="last")
 
 
 def _lasting(model: Model, steps: int) -> Model:
@@ -458,8 +463,14 @@ READY: Final[Mapping[str, Ready]] = {
 
 @INPUTS.keeps(key=tuple)
 def ready(name: str, model: Model) -> tuple[Model, tuple[str, ...]]:
-    """The network of the side bar and the columns of a ready comparison, from the present network: what can stay stays."""
-    return READY[name].make(model)
+    """The network of the side bar and the columns of a ready comparison, from the present network: what can stay stays.
+
+    A cell of the user's own that cannot have what is compared gives way to the book's network.
+    """
+    try:
+        return READY[name].make(model)
+    except ValueError:
+        return READY[name].make(models.changed(model, cell="rnn"))
 
 
 # --- what differs ------------------------------------------------------------------------------------------------

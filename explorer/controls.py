@@ -20,8 +20,9 @@ from engine.initial import SCHEMES, Scheme, Setting
 from engine.names import latex
 from engine.tasks import MAX_TABLE_BYTES, TASKS
 from explorer import model as models
-from explorer.markdown import plain
+from explorer.markdown import code, plain
 from explorer.model import Model
+from explorer.received import refused
 from explorer.state import PRESETS, State, from_query, left_out, to_query
 
 #: From a state and a widget's new value to the next state; raises ValueError if that is not allowed.
@@ -62,6 +63,10 @@ def write_link(state: State) -> None:
 
 def tell_problems() -> None:
     """What was wrong with the link, and what the last change had to drop, until the next change."""
+    if key := refused():
+        st.warning(
+            f"The browser sent a value that the field {code(key)} cannot have. It was passed over, and nothing was changed."
+        )
     if notice := st.session_state.get("notice"):
         st.info(plain(notice))
     if problems := st.session_state.get("problems"):
@@ -81,8 +86,9 @@ def tell_notes(notes: Sequence[Note]) -> None:
 
 
 def apply(key: str, change: Change) -> None:
-    """What a widget does when it is changed."""
-    put(key, change, st.session_state[key])
+    """What a widget does when it is changed. A message about one that is no longer on the page changes nothing."""
+    if key in st.session_state:
+        put(key, change, st.session_state[key])
 
 
 def put(key: str, change: Change, value: Any = None) -> None:
@@ -335,10 +341,18 @@ def table(text: str) -> None:
     _fault("file")
 
 
-def _uploaded(state: State, file: Any) -> State:
+def content_of(file: Any) -> bytes | None:
+    """The bytes of an uploaded file; None without one. Raises ValueError for one that has not arrived, or is gone by now."""
     if file is None:
+        return None
+    if not hasattr(file, "getvalue"):
+        raise ValueError("the file has not arrived, or is no longer there; choose it again")
+    return bytes(file.getvalue())
+
+
+def _uploaded(state: State, file: Any) -> State:
+    if (content := content_of(file)) is None:
         return state
-    content = file.getvalue()
     if len(content) > MAX_TABLE_BYTES:
         raise ValueError(f"the file has {len(content):,} bytes; at most {MAX_TABLE_BYTES:,} are read")
     try:

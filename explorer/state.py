@@ -228,6 +228,8 @@ class View:
             )
         if self.selected is not None and not (self.selected[0].isidentifier() and len(self.selected[0]) <= 60):
             raise ValueError(f"{shown(self.selected[0])} is no name of a node")
+        if self.selected is not None and abs(self.selected[1]) > models.MAX_STEPS:
+            raise ValueError(f"there is no step {self.selected[1]:,}; at most {models.MAX_STEPS:,} are computed here")
         if self.path is not None and not (0 <= self.path[0] <= models.MAX_STEPS and 1 <= self.path[1] <= MAX_PATH):
             raise ValueError(f"edge {self.path[1]} of the path from the loss at step {self.path[0]}; both count from 1")
         if len(set(self.hidden)) < len(self.hidden):

@@ -75,6 +75,7 @@ LAYERS = {
         sentence answers
         lesson
         handout
+        received
         controls
         views
         app
@@ -83,7 +84,7 @@ LAYERS = {
     """,
 }
 PACKAGES = {"engine": {"numpy", "networkx"}, "explorer": {"numpy", "networkx", "plotly", "engine"}}
-KNOW_STREAMLIT = {"explorer": {"app", "controls", "live", "views", "server", "__main__"}}
+KNOW_STREAMLIT = {"explorer": {"app", "controls", "live", "received", "views", "server", "__main__"}}
 
 
 def imported(source: str, package: tuple[str, ...]):

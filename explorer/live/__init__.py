@@ -9,7 +9,7 @@ in its own state and hands it in again with the scene, which is the only truth.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -83,14 +83,14 @@ def live(
     seen, heard = f"{key}.event", f"{key}.turned"
 
     def picked() -> None:
-        pick = _picked(st.session_state[key].get("selected"), scene)
+        pick = _picked(_sent(key, "selected"), scene)
         if pick is not None:
             st.session_state[seen] = pick[1]
             if on_pick is not None:
                 on_pick(pick[0].node)
 
     def turned() -> None:
-        turn = _turned(st.session_state[key].get("knob"), knob)
+        turn = _turned(_sent(key, "knob"), knob)
         if turn is not None:
             st.session_state[heard] = turn[1]
             if on_turn is not None:
@@ -115,7 +115,7 @@ def strip(
     seen = f"{key}.event"
 
     def moved() -> None:
-        move = _moved(st.session_state[key].get("window"), scene)
+        move = _moved(_sent(key, "window"), scene)
         if move is not None:
             st.session_state[seen] = move[1]
             if on_window is not None:
@@ -127,28 +127,44 @@ def strip(
 
 # What comes from a browser may be anything.
 
+_LATEST: Final = (
+    2**53
+)  # of events, whose numbers are milliseconds: the last whole number that JavaScript tells from the next
+
+
+def _sent(key: str, name: str) -> object:
+    """What the component with a key has sent under a name; None if it has not, or is no longer there."""
+    match st.session_state.get(key):
+        case Mapping() as found:
+            return found.get(name)
+    return None
+
 
 def _picked(value: object, scene: Scene) -> tuple[Picked, int] | None:
     """A selection and its number, if it is one: {"node": [name, t] or None, "event": number}."""
     match value:
-        case {"node": None, "event": int(event)}:
+        case {"node": None, "event": int(event)} if 0 <= event <= _LATEST:
             return Picked(None), event
-        case {"node": [str(name), int(t)], "event": int(event)} if name in scene.names:
-            return Picked((name, t)), event
+        case {"node": [str(name), int(t)], "event": int(event)} if name in scene.names and 0 <= event <= _LATEST:
+            return Picked((name, int(t))), event
     return None
 
 
 def _moved(value: object, scene: Scene) -> tuple[tuple[int, int], int] | None:
     """A window and its number, if it is one: {"first": step, "last": step, "event": number}."""
     match value:
-        case {"first": int(first), "last": int(last), "event": int(event)} if 1 <= first <= last <= scene.T:
-            return (first, last), event
+        case {"first": int(first), "last": int(last), "event": int(event)} if (
+            1 <= first <= last <= scene.T and 0 <= event <= _LATEST
+        ):
+            return (int(first), int(last)), event
     return None
 
 
 def _turned(value: object, knob: Knob | None) -> tuple[Turned, int] | None:
     """A turn of the knob and its number, if it is one: {"at": place, "event": number}."""
     match value:
-        case {"at": int(at), "event": int(event)} if knob is not None and 0 <= at < len(knob.labels):
-            return Turned(at), event
+        case {"at": int(at), "event": int(event)} if (
+            knob is not None and 0 <= at < len(knob.labels) and 0 <= event <= _LATEST
+        ):
+            return Turned(int(at)), event
     return None

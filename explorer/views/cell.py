@@ -101,7 +101,7 @@ def _preview(model: Model, palette: str, pixels: int) -> None:
 
 
 def _typed() -> None:
-    st.session_state.draft = st.session_state[_KEY] or ""
+    st.session_state.draft = st.session_state.get(_KEY) or ""
 
 
 def _copy() -> None:
@@ -113,7 +113,7 @@ def _apply() -> None:
     put(
         _KEY,
         lambda state, text: replace(state, model=models.with_text(state.model, text)),
-        st.session_state[_KEY] or "",
+        st.session_state.get(_KEY) or "",
     )
     if _KEY not in st.session_state.faults:
         st.session_state.draft = None

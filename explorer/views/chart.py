@@ -19,6 +19,14 @@ def large() -> float:
     return theme.enlargement(known()) if current().view.present else 1.0
 
 
+def clicked_data(key: str) -> object:
+    """What the first point that was clicked in a figure carries; None if none was, or the selection is no such thing."""
+    match st.session_state.get(key):
+        case {"selection": {"points": [{"customdata": data}, *_]}}:
+            return data
+    return None
+
+
 def chart(figure: go.Figure, place: DeltaGenerator | None = None, **options: Any) -> None:
     """The figure in its place, with the options of `st.plotly_chart`."""
     show = st.plotly_chart if place is None else place.plotly_chart

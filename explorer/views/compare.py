@@ -66,7 +66,7 @@ def page() -> None:
         with place:
             words(state, columns[i], runs[i])
     together = [
-        (_titled(i, headings[i], len(columns)), numbers(column.model, column.cut, state.view.sample))
+        (_titled(i, headings[i], len(columns)), numbers(column.model, every(column), state.view.sample))
         for i, column in enumerate(columns)
         if column.model is not None and runs[i] is not None
     ]
@@ -102,7 +102,12 @@ def ran(column: Column) -> Run | None:
     if column.model is None:
         return None
     run = computed(column.model)
-    return compare.truncated(run, cut(column.model, column.cut)) if column.cut else run
+    return compare.truncated(run, cut(column.model, every(column))) if every(column) else run
+
+
+def every(column: Column) -> int:
+    """After how many steps the recurrence of a column is cut; 0 is never, as where there are no gradients to be cut."""
+    return column.cut if column.model is not None and computed(column.model).overflow is None else 0
 
 
 # --- what is compared --------------------------------------------------------------------------------------------
@@ -300,17 +305,18 @@ def picture(state: State, i: int, column: Column, title: str, run: Run | None, p
 
 def cuts(column: Column, run: Run, drawn: Scene) -> list[int]:
     """The drawn steps after which the recurrence is cut."""
-    return [t for t in range(column.cut, run.T, column.cut) if drawn.first <= t < drawn.last] if column.cut else []
+    k = every(column)
+    return [t for t in range(k, run.T, k) if drawn.first <= t < drawn.last] if k else []
 
 
 def words(state: State, column: Column, run: Run | None) -> None:
     """What happens to the gradient of a column, in sentences."""
     if column.model is None or run is None:
         return
-    if column.cut:
-        cuts = (run.T - 1) // column.cut
+    if k := every(column):
+        cuts = (run.T - 1) // k
         parts: tuple[str, ...] = (
-            f"The recurrence is cut after each {column.cut} steps, {cuts} times in all: no gradient goes past a cut."
+            f"The recurrence is cut after each {k} steps, {cuts} times in all: no gradient goes past a cut."
             if cuts
             else f"All {run.T} steps lie before the first cut: the gradient is whole.",
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import streamlit as st
@@ -113,7 +115,7 @@ def _table(model: Model, name: str, sample: int, array: Array) -> None:
     session = st.session_state
     now, places = rows(name, array, sample, name in models.structure(model).states)
     mounted: Mounted | None = session.get("edit.mounted")
-    if mounted is None or not mounted.still_shows(name, sample, now):
+    if mounted is None or not mounted.still_shows(name, sample, now) or not _fits(mounted, now.shape):
         mounted = session["edit.mounted"] = Mounted(name, sample, now, mounted.count + 1 if mounted else 0)
     base, key = mounted.base, f"{_KEY}.{mounted.count}"
     classes = models.task(model).classes if name == "y" else ()
@@ -165,6 +167,15 @@ class Mounted:
                 return False
             result[cell] = value
         return np.array_equal(result, shown)
+
+
+def _fits(mounted: Mounted, shape: tuple[int, ...]) -> bool:
+    """Whether what the browser says of a table is of a table of this shape."""
+    try:
+        typed_cells(st.session_state.get(f"{_KEY}.{mounted.count}"), shape)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(value: float, classes: Sequence[str]) -> str:
@@ -280,7 +291,11 @@ def _class(entry: str, classes: Sequence[str]) -> int:
 def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[str]) -> None:
     """What is done when a table was typed in: of what is new in it each entry is read, or told."""
     session, across = st.session_state, mounted.base.shape[1]
-    now = typed_cells(session[key], mounted.base.shape)
+    try:
+        now = typed_cells(session.get(key), mounted.base.shape)
+    except ValueError as error:
+        session.faults[_KEY] = str(error)
+        return
     gone = {cell: _text(mounted.base[cell], classes) for cell in mounted.texts if cell not in now}
     new = {cell: text for cell, text in now.items() if mounted.texts.get(cell, ...) != text} | gone
     found = read(new, mounted.base.shape, classes)
@@ -295,14 +310,40 @@ def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[st
     session["edit.told"] = mounted
 
 
-def typed_cells(typed: Mapping[str, Any], shape: tuple[int, ...]) -> dict[Cell, str | None]:
-    """What was typed into the cells of a table; an emptied cell is None."""
-    return {
-        (int(row), int(column)): None if text is None else str(text)
-        for row, cells in typed.get("edited_rows", {}).items()
-        for column, text in cells.items()
-        if str(column).isdecimal() and 0 <= int(row) < shape[0] and int(column) < shape[1]
-    }
+def typed_cells(typed: object, shape: tuple[int, ...]) -> dict[Cell, str | None]:
+    """What was typed into a table of some rows and columns, by cell; an emptied cell is None.
+
+    Raises ValueError for what no such table sends: it is from a browser, and may be anything.
+    """
+    found: dict[Cell, str | None] = {}
+    match typed:
+        case None:
+            return found
+        case {"edited_rows": dict(edited)} if all(isinstance(cells, dict) for cells in edited.values()):
+            for row, cells in edited.items():
+                for column, text in cells.items():
+                    if column != "row":  # which says what stands in the row
+                        found[_cell(row, column, shape)] = _entry(text)
+            return found
+    raise ValueError("the browser sent something else than cells of this table")
+
+
+def _cell(row: object, column: object, shape: tuple[int, ...]) -> Cell:
+    match row, column:
+        case int(i), str(digits) if (
+            re.fullmatch(r"\d{1,6}", digits, re.ASCII) and 0 <= i < shape[0] and int(digits) < shape[1]
+        ):
+            return i, int(digits)
+    raise ValueError("the browser sent a cell that this table does not have")
+
+
+def _entry(text: object) -> str | None:
+    match text:
+        case None | str():
+            return text
+        case int() | float() if abs(text) <= sys.float_info.max:
+            return str(text)
+    raise ValueError("the browser sent something else than a text for a cell of this table")
 
 
 def _pasted(model: Model, name: str, sample: int, array: Array) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from engine import Run
 from explorer import export, handout, session
-from explorer.controls import apply, whole_page_if_changed
+from explorer.controls import apply, content_of, whole_page_if_changed
 from explorer.figures import graph
 from explorer.markdown import plain
 from explorer.scene import Scene
@@ -47,7 +47,7 @@ def _session(state: State) -> None:
 
 def loaded(state: State, file: Any) -> State:
     """The state of an uploaded file."""
-    return state if file is None else session.load(file.getvalue())
+    return state if (content := content_of(file)) is None else session.load(content)
 
 
 def _exports(state: State, run: Run, picture: Scene, palette: str) -> None:

@@ -25,7 +25,7 @@ from explorer.markdown import code, plain
 from explorer.model import Model
 from explorer.scene import path
 from explorer.state import LENSES, State, View
-from explorer.views.chart import chart
+from explorer.views.chart import chart, clicked_data
 
 Node: TypeAlias = tuple[str, int]
 
@@ -89,10 +89,9 @@ def pick(run: Run, node: Node | None) -> Change:
 
 def clicked(key: str, run: Run) -> None:
     """What a click in a plotly figure does: it selects the node; beside the nodes it does nothing."""
-    for point in st.session_state[key].selection.points[:1]:
-        match point.get("customdata"):
-            case [str(name), int(t)]:
-                put(key, pick(run, (name, t)))
+    match clicked_data(key):
+        case [str(name), int(t)]:
+            put(key, pick(run, (name, int(t))))
 
 
 # --- the view ----------------------------------------------------------------------------------------------------

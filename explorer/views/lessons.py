@@ -109,7 +109,7 @@ def _go(own: Lesson, place: int) -> None:
 
 
 def _picked(own: Lesson) -> None:
-    if (place := st.session_state["lesson.step"]) is not None:
+    if (place := st.session_state.get("lesson.step")) is not None:
         _go(own, place)
 
 
@@ -223,8 +223,8 @@ def _prose(step: Step, run: Run) -> None:
     st.markdown(rendered(step.prose, run, lambda link: f"[{link.text}](#show-{next(numbers)})"))
 
     def followed() -> None:
-        match st.session_state["lesson.links"].get("followed"):
-            case int(at) if 0 <= at < len(step.links):
+        match st.session_state.get("lesson.links"):
+            case {"followed": int(at)} if 0 <= at < len(step.links):
                 _follow(step.links[at])
 
     _links(key="lesson.links", on_followed_change=followed)

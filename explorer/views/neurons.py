@@ -19,7 +19,7 @@ from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
 from explorer.markdown import plain
 from explorer.state import State
-from explorer.views.chart import chart
+from explorer.views.chart import chart, clicked_data
 from explorer.views.frame import FIGURE
 
 _TERMS: Final = 12  # rows of a sum, each with its button; the smaller ones stand together in one more
@@ -69,10 +69,9 @@ def rows(state: State, run: Run, pixels: int) -> dict[str, list[Any]]:
 
 def clicked() -> None:
     """What a click does: it selects the neuron; beside the neurons it does nothing."""
-    for point in st.session_state.neurons.selection.points[:1]:
-        match point.get("customdata"):
-            case [str(name), int(t), int(unit)]:
-                put("neurons", select((name, t, unit - 1)))
+    match clicked_data("neurons"):
+        case [str(name), int(t), int(unit)]:
+            put("neurons", select((name, int(t), int(unit) - 1)))
 
 
 def select(neuron: Neuron) -> Change:

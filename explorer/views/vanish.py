@@ -28,7 +28,7 @@ from explorer.model import Model
 from explorer.scene import LONG, USUAL, Array, earliest, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views import network
-from explorer.views.chart import chart
+from explorer.views.chart import chart, clicked_data
 from explorer.views.frame import begin, computed, followed, meanings, overflow, sentences
 from explorer.views.inspector import clicked, columns, select
 from explorer.views.network import of_view
@@ -59,7 +59,10 @@ def page() -> None:
     show(key, TABS[state.view.tab])
     titles = {title: tab for tab, title in TABS.items()}
     places = st.tabs(
-        list(titles), key=key, on_change=apply, args=(key, lambda state, title: of_view(state, tab=titles[title]))
+        list(titles),
+        key=key,
+        on_change=apply,
+        args=(key, lambda state, title: of_view(state, tab=titles.get(title, title))),
     )
     for place, part in zip(places, _parts().values(), strict=True):
         if place.open:
@@ -301,10 +304,9 @@ def to_pair(run: Run, name: str, loss: int, t: int) -> Change:
 
 def _cell(key: str, change: Callable[[int, int], Change]) -> None:
     """What a click in a triangle does."""
-    for point in st.session_state[key].selection.points[:1]:
-        match point.get("customdata"):
-            case [int(later), int(earlier)]:
-                put(key, change(later, earlier))
+    match clicked_data(key):
+        case [int(later), int(earlier)]:
+            put(key, change(int(later), int(earlier)))
 
 
 def _step(row: Any, label: str, key: str, value: int, most: int, change: Callable[[int], Change]) -> None:

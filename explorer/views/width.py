@@ -37,12 +37,19 @@ _component = st.components.v2.component("unrolled.width", html="<div></div>", js
 
 def width() -> int:
     """Pixels across the main column, rounded down; `USUAL` until the browser has answered."""
-    pixels = (st.session_state.get("width") or {}).get("pixels") or USUAL
+    pixels = _told()
     _component(key="width", data=str(pixels).encode(), default={"pixels": pixels}, on_pixels_change=lambda: None)
     return known()
 
 
 def known() -> int:
     """The same, without asking again."""
-    pixels = (st.session_state.get("width") or {}).get("pixels") or USUAL
-    return int(min(max(pixels, 320), 4000))
+    return int(min(max(_told(), 320), 4000))
+
+
+def _told() -> float:
+    """What the browser has said, if it is a number of pixels."""
+    match st.session_state.get("width"):
+        case {"pixels": int(pixels) | float(pixels)} if 0 < pixels <= 10**6:
+            return pixels
+    return USUAL
