@@ -73,9 +73,7 @@ def test_a_session_that_begins_with_forged_values_works(server) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    [5, [], {"edited_rows": 5}, {"edited_rows": {0: 5}}, {"edited_rows": {99: {"0": 1}}}, {"edited_rows": {0: {"9": 1}}},
-     {"edited_rows": {-1: {"0": 1}}}, {"edited_rows": {0: {"0": []}}},
-     {"edited_rows": {0: {"0": 10**400}}}, {"edited_rows": {0: {"x": 1}}}, {"edited_rows": {0: {"٣": 1}}}],
+    [5, [], {"edited_rows": 5}, {"edited_rows": {0: 5}}, {"edited_rows": {0: {"0": []}}}, {"edited_rows": {0: {"0": 10**400}}}],
 )  # fmt: skip
 def test_only_cells_of_the_table_are_typed(typed) -> None:
     with pytest.raises(ValueError, match="the browser sent"):
@@ -83,7 +81,8 @@ def test_only_cells_of_the_table_are_typed(typed) -> None:
 
 
 def test_cells_of_the_table_are_typed() -> None:
-    typed = {"edited_rows": {0: {"1": 0.5, "row": "t"}, 3: {"0": None}}, "added_rows": [], "deleted_rows": []}
+    others = {99: {"0": 1}, -1: {"0": 1}, 1: {"9": 1, "x": 1, "٣": 1}}
+    typed = {"edited_rows": {0: {"1": 0.5, "row": "t"}, 3: {"0": None}} | others, "added_rows": [], "deleted_rows": []}
     assert edit.typed_cells(typed, (4, 4)) == {(0, 1): "0.5", (3, 0): None}
     assert edit.typed_cells(None, (4, 4)) == {}
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import streamlit as st
@@ -170,12 +170,17 @@ class Mounted:
 
 
 def _fits(mounted: Mounted, shape: tuple[int, ...]) -> bool:
-    """Whether what the browser says of a table is of a table of this shape."""
+    """Whether what the browser says of a table is of a table of this shape; another would be refused by Streamlit itself."""
+    typed = st.session_state.get(f"{_KEY}.{mounted.count}")
     try:
-        typed_cells(st.session_state.get(f"{_KEY}.{mounted.count}"), shape)
+        return len(typed_cells(typed, shape)) == _counted(typed)
     except ValueError:
         return False
-    return True
+
+
+def _counted(typed: Any) -> int:
+    """How many cells a browser speaks of, whether the table has them or not."""
+    return sum(column != "row" for cells in (typed or {}).get("edited_rows", {}).values() for column in cells)
 
 
 def _text(value: float, classes: Sequence[str]) -> str:
@@ -311,9 +316,10 @@ def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[st
 
 
 def typed_cells(typed: object, shape: tuple[int, ...]) -> dict[Cell, str | None]:
-    """What was typed into a table of some rows and columns, by cell; an emptied cell is None.
+    """What was typed into the cells of a table of some rows and columns; an emptied cell is None.
 
-    Raises ValueError for what no such table sends: it is from a browser, and may be anything.
+    What is said of other cells is passed over. Raises ValueError for what no table sends: it is from a browser, and may be
+    anything.
     """
     found: dict[Cell, str | None] = {}
     match typed:
@@ -322,19 +328,17 @@ def typed_cells(typed: object, shape: tuple[int, ...]) -> dict[Cell, str | None]
         case {"edited_rows": dict(edited)} if all(isinstance(cells, dict) for cells in edited.values()):
             for row, cells in edited.items():
                 for column, text in cells.items():
-                    if column != "row":  # which says what stands in the row
-                        found[_cell(row, column, shape)] = _entry(text)
+                    if (cell := _cell(row, column, shape)) is not None:
+                        found[cell] = _entry(text)
             return found
     raise ValueError("the browser sent something else than cells of this table")
 
 
-def _cell(row: object, column: object, shape: tuple[int, ...]) -> Cell:
+def _cell(row: object, column: object, shape: tuple[int, ...]) -> Cell | None:
     match row, column:
-        case int(i), str(digits) if (
-            re.fullmatch(r"\d{1,6}", digits, re.ASCII) and 0 <= i < shape[0] and int(digits) < shape[1]
-        ):
-            return i, int(digits)
-    raise ValueError("the browser sent a cell that this table does not have")
+        case int(i), str(digits) if re.fullmatch(r"\d{1,6}", digits, re.ASCII):
+            return (i, int(digits)) if 0 <= i < shape[0] and int(digits) < shape[1] else None
+    return None
 
 
 def _entry(text: object) -> str | None:
@@ -383,7 +387,7 @@ def fitted(entries: Sequence[Sequence[str]], shape: tuple[int, int]) -> dict[Cel
 
 def _paste(name: str, sample: int, base: Array, places: list[Place], classes: Sequence[str]) -> None:
     session = st.session_state
-    text = session["edit.paste"] or ""
+    text = session.get("edit.paste") or ""
 
     def change(state: State, text: str) -> State:
         entries = [line.split("\t") for line in text.splitlines()] if classes else numbers.entries(text)
