@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from engine import wide
 from engine.budget import fits
 from engine.given import step_of
 from engine.links import WANTED, Link, System, system
@@ -184,7 +185,7 @@ def scaled(g: Any, link: Link, steps: Any = slice(None)) -> Any:
     if link.softmax is not None:
         S = link.softmax[steps][..., None, :]
         if isinstance(g, Wide):
-            return S * (g + (S * g).sum(axis=-1) * -1.0)
+            return S * (g * wide.others(S) + wide.others(S * g) * -1.0)  # S_i Σ_j S_j (g_i − g_j), with 1 − S_i in full
         return SOFTMAX.pull(g, S)
     return g if link.matrix is None else g @ link.matrix
 

@@ -259,7 +259,7 @@ class _Coefficients:
     def factor(self, operand: Operand) -> Any:
         """A value as a factor of others' gradients."""
         value, made = self.value(operand), self.by_name.get(operand.name)
-        if isinstance(made, Elementwise) and made.function.name in wide.VALUES:
+        if isinstance(made, Normalise) or (isinstance(made, Elementwise) and made.function.name in wide.VALUES):
             self.far |= (value < FAR).any(axis=(1, 2))
         return np.broadcast_to(value, (self.run.T, self.run.B, value.shape[-1]))
 
@@ -284,14 +284,25 @@ class _Coefficients:
         """∂L(t)/∂p(t), or ∂L(t)/∂a(t) where p is computed from a."""
         run, y = self.run, self.run.y if self.run.y.dtype.kind in "iu" else np.asarray(self.run.y, np.float64)
         if not joint:
-            return np.asarray(i.loss.pull(self.value(i.p), y, np.ones((run.T, run.B, 1))), np.float64)
+            p = self.value(i.p)
+            pulled = np.asarray(i.loss.pull(p, y, np.ones((run.T, run.B, 1))), np.float64)
+            if self.is_small(i.p):  # what a small p leaves of p − y, or of 1/p
+                self.far |= ((p < FAR) | ~np.isfinite(pulled)).any(axis=(1, 2))
+            return pulled
         assert i.logits is not None
         assert i.loss.joint is not None
         a = np.ascontiguousarray(self.value(i.logits))
         rows = a.reshape(-1, a.shape[-1])
         pull = np.empty_like(rows)
         i.loss.joint(rows, y.reshape(len(rows), *y.shape[2:]), np.empty_like(rows), np.empty(len(rows)), pull)
-        return pull.reshape(a.shape)
+        pulled = pull.reshape(a.shape)
+        self.far |= (np.abs(pulled) < FAR).any(axis=(1, 2))
+        return pulled
+
+    def is_small(self, operand: Operand) -> bool:
+        """Whether a value is a softmax or a function that falls below every float."""
+        made = self.by_name.get(operand.name)
+        return isinstance(made, Normalise) or (isinstance(made, Elementwise) and made.function.name in wide.VALUES)
 
 
 class _Far(_Coefficients):
@@ -299,11 +310,26 @@ class _Far(_Coefficients):
 
     def factor(self, operand: Operand) -> Any:
         made, whole = self.by_name.get(operand.name), wide.wide(super().factor(operand))
-        if not isinstance(made, Elementwise) or made.function.name not in wide.VALUES:
+        if not self.is_small(operand):
             return whole
-        T, lag = self.run.T, min(operand.lag, self.run.T)
-        own = wide.VALUES[made.function.name](self.value(made.argument))
-        return Wide(*(np.concatenate([a[:lag], b[: T - lag]]) for a, b in ((whole.m, own.m), (whole.e, own.e))))
+        if isinstance(made, Normalise):
+            return self.late(whole, wide.softmax(self.value(made.argument)), operand.lag)
+        assert isinstance(made, Elementwise)
+        return self.late(whole, wide.VALUES[made.function.name](self.value(made.argument)), operand.lag)
+
+    def rest(self, operand: Operand) -> Wide:
+        """1 − p for a value p of a softmax, of a sigmoid, or any other."""
+        made, whole = self.by_name.get(operand.name), wide.wide(1 - super().factor(operand))
+        if isinstance(made, Normalise):
+            return self.late(whole, wide.others(wide.softmax(self.value(made.argument))), operand.lag)
+        if isinstance(made, Elementwise):
+            return self.late(whole, wide.complement(made.function, self.value(made.argument)), operand.lag)
+        return whole
+
+    def late(self, early: Wide, own: Wide, lag: int) -> Wide:
+        """What is read `lag` steps later; the first rows are of the initial values."""
+        T, lag = self.run.T, min(lag, self.run.T)
+        return Wide(*(np.concatenate([a[:lag], b[: T - lag]]) for a, b in ((early.m, own.m), (early.e, own.e))))
 
     def slope(self, i: Elementwise) -> Any:
         return wide.slope(FUNCTIONS[i.function.name], self.value(i.argument))
@@ -312,4 +338,24 @@ class _Far(_Coefficients):
         return wide.softmax(self.value(i.argument))
 
     def pull(self, i: Cost, joint: bool) -> Any:
-        return wide.wide(super().pull(i, joint))
+        name, n = i.loss.name, self.units(i.p.name)
+        y = operations.one_hot(self.run.y, n).astype(np.float64)
+        if joint:
+            assert i.logits is not None
+            a = self.value(i.logits)
+            p = wide.softmax(a) if name == "nll" else wide.VALUES["sigmoid"](a)
+            if name == "nll":  # p_i Σ_j y_j − y_i, with Σ_j p_j = 1 put in for the 1 of y_i
+                return p * wide.others(wide.wide(y)) + wide.others(p) * -y
+            return (p * (1 - y) + wide.VALUES["sigmoid"](-a) * -y) * (1 / n)
+        if not self.is_small(i.p):
+            return wide.wide(super().pull(i, joint))
+        p = self.factor(i.p)
+        if name == "nll":
+            return wide.over(-y, p)
+        if name == "bce":
+            return (wide.over(1 - y, self.rest(i.p)) + wide.over(-y, p)) * (1 / n)
+        near = wide.wide(1 - y) + self.rest(i.p) * -1.0  # p − y, from the side where less cancels
+        below = p + wide.wide(-y)
+        return Wide(*(np.where(y >= 0.5, one, other) for one, other in ((near.m, below.m), (near.e, below.e)))) * (
+            2 / n
+        )

@@ -229,6 +229,10 @@ class _Sweep:
             there = self.joins[WANTED]
             carried = _lifted(sent[there], self.exponent[self.lead :][there])
             result[there] = (carried + self.here[WANTED][there]).log10_norm()
+        if not self.links.lags and self.links.far.any():  # no step is carried to another
+            self._go_far()
+            norms_here = wide.wide(self.far_here[WANTED]).log10_norm() if WANTED in self.far_here else -np.inf
+            result = np.where(self.links.far[:, None], norms_here, result)
         for t, norms in self.far_norms.items():
             result[t] = norms
         return np.asarray(result)
@@ -290,9 +294,7 @@ class _Sweep:
 
     def _far_steps(self, start: int, stop: int) -> int:
         """Steps stop − 1 … start with an exponent for each number; what waits stays in `window`. Gives `start`."""
-        if self.far is None:
-            self.far = system(self.run, self.run.cell.losses, self.name, far=True, start=started(of_losses(self.run)))
-            self.far_here = joined(self.run, self.far)
+        far = self._go_far()
         if self.window is None:
             self.window = {
                 name: [self._lifted_row(name, stop - 1 - k) for k in range(lag)]
@@ -305,7 +307,7 @@ class _Sweep:
             for name in (*self.inner, WANTED):
                 if name in self.far_here:
                     here[name] = self._joining(name, t)
-            for head, own in self.far.links.items():
+            for head, own in far.links.items():
                 if head not in here or (head not in self.window and head not in self.inner):
                     continue
                 for link in own:
@@ -320,6 +322,13 @@ class _Sweep:
             for waiting in self.window.values():
                 waiting.pop(0)
         return start
+
+    def _go_far(self) -> System:
+        """The system with an exponent for each coefficient, and what joins in it."""
+        if self.far is None:
+            self.far = system(self.run, self.run.cell.losses, self.name, far=True, start=started(of_losses(self.run)))
+            self.far_here = joined(self.run, self.far)
+        return self.far
 
     def _joining(self, name: str, t: int) -> Wide:
         """What a name gets without a later step's help."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.operations import Array, Function
 from engine.operations import slope as plain_slope
+from engine.operations import value as plain_value
 
 _LN2 = (
     0.693147180369123816490,
@@ -113,6 +114,17 @@ def _softplus(a: Array) -> Wide:
     return small + np.maximum(a, 0)
 
 
+def complement(function: Function, a: Array) -> Wide:
+    """1 − φ(a); for the sigmoid however small, σ(−a)."""
+    return _sigmoid(-a) if function.name == "sigmoid" else wide(1 - plain_value(function, np.ascontiguousarray(a)))
+
+
+def over(numerator: Array, value: Wide) -> Wide:
+    """A quotient, 0 where the numerator is 0."""
+    inverse = Wide(1 / np.where(value.m == 0, 1, value.m), -value.e)
+    return inverse * np.where(numerator == 0, 0, np.where(value.m == 0, np.inf, 1) * numerator)
+
+
 #: Functions whose slope or value falls below every float: the others are right as they are.
 SLOPES: Mapping[str, Callable[[Array], Wide]] = MappingProxyType(
     {"tanh": _tanh_slope, "sigmoid": _sigmoid_slope, "softplus": _sigmoid}
@@ -127,6 +139,21 @@ def slope(function: Function, a: Array) -> Wide:
     """
     a = np.asarray(a, np.float64)
     return SLOPES[function.name](a) if function.name in SLOPES else wide(plain_slope(function, a))
+
+
+def others(value: Wide) -> Wide:
+    """For each entry the sum of all others along the last axis, without taking it from the whole: 1 − S_i of a softmax."""
+    n = value.m.shape[-1]
+    zero = wide(np.zeros((*value.m.shape[:-1], 1)))
+    before, after = [zero], [zero]
+    for i in range(n - 1):
+        before.append(before[-1] + value[..., i : i + 1])
+        after.append(after[-1] + value[..., n - 1 - i : n - i])
+    left, right = (
+        Wide(*(np.concatenate([part[k] for part in parts], axis=-1) for k in (0, 1)))
+        for parts in ([(one.m, one.e) for one in before], [(one.m, one.e) for one in reversed(after)])
+    )
+    return left + right
 
 
 def softmax(a: Array) -> Wide:
