@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+import engine
 from engine import Run
 from engine.names import latex
-from explorer import cliff, figures, glossary, knob, samples
+from explorer import cliff, figures, glossary, knob, samples, vanishing
 from explorer import lesson as lessons
 from explorer import model as models
 from explorer.answers import amount
@@ -172,27 +173,22 @@ def _of_step(step: lessons.Step) -> Step:
         question = "\n\n".join([lessons.rendered(asked.text, run), *["\n".join(choices)] * bool(choices)])
         true = choices[asked.right(run)].removeprefix("- ") if choices else number(amount(asked.answer, run))
         answer = f"**{true}**. {lessons.rendered(asked.because, run)}"
-    return Step(step.title, text, figures=(_of_page(step.page, state, run),), question=question, answer=answer)
+    made, tables = _of_page(step.page, state, run, "tab" in step.query)
+    return Step(step.title, text, figures=made, tables=tables, question=question, answer=answer)
 
 
-def _of_page(page: str, state: State, run: Run) -> Figure:
-    """What a page shows of a state, in one figure."""
+def _of_page(page: str, state: State, run: Run, part: bool) -> tuple[tuple[Figure, ...], tuple[Table, ...]]:
+    """What a page shows of a state, in figures and tables; with `part` also the part of a page that the view names."""
     view = state.view
     if page == "vanish" and run.cell.states:
-        alone = course(run, earliest(run.cell), view.sample)
-        return Figure(
-            figures.decay(run, "light", view.sample, state=earliest(run.cell), alone=alone),
-            "What is left of the gradient at each step.",
-        )
+        name = view.state if view.state in run.cell.states else earliest(run.cell)
+        alone = course(run, name, view.sample)
+        words = "What is left of the gradient at each step."
+        curve = Figure(figures.decay(run, "light", view.sample, state=name, alone=alone), words)
+        made, tables = _PARTS[view.tab](run, state, name) if part else ((), ())
+        return (*made, curve), tables
     if page == "cliff":
-        chosen = cliff.settled(state.model, view.cliff)
-        side = list(cliff.CUTS)[::-1].index(chosen.cut)
-        name = knob.title(state.model, cliff.sides(chosen)[side])
-        found = cliff.cut(state.model, chosen, run)
-        return Figure(
-            figures.cut(found, name, cliff.here(state.model, chosen)[side]),
-            f"The loss along {name}, and its derivative.",
-        )
+        return _of_cliff(state, run), ()
     match view.graph:
         case "rolled":
             made = figures.rolled(run, view, "light", _WIDTH)
@@ -200,7 +196,79 @@ def _of_page(page: str, state: State, run: Run) -> Figure:
             made = figures.neurons(neurons(run, view, _WIDTH), "light", _WIDTH)
         case _:
             made = figures.graph(scene(run, view), "light", _WIDTH)
-    return Figure(made, f"Colour shows the {LENSES[view.lens].words}.")
+    return (Figure(made, f"Colour shows the {LENSES[view.lens].words}."),), ()
+
+
+def _of_cliff(state: State, run: Run) -> tuple[Figure, ...]:
+    """The surface with the place and the two steps, and the cut through it."""
+    model = state.model
+    chosen = cliff.settled(model, state.view.cliff)
+    names = tuple(knob.title(model, turn) for turn in cliff.sides(chosen))
+    place, side = cliff.here(model, chosen), list(cliff.CUTS)[::-1].index(chosen.cut)
+    found, plane = cliff.surface(chosen, cliff.FINE if cliff.fits(model) else cliff.COARSE), cliff.span(model, chosen)
+    while found.grow(run, plane, cliff.portion(model)):
+        pass
+    steps = cliff.descent(model, chosen, run)
+    return (
+        Figure(
+            figures.surface(found, (names[0], names[1]), place, steps, "light", state.view.scale),
+            f"The loss over {names[0]} and {names[1]}, where the network stands, and the steps of descent from there.",
+        ),
+        Figure(
+            figures.cut(cliff.cut(model, chosen, run), names[side], place[side]),
+            f"The loss along {names[side]}, and its derivative.",
+        ),
+    )
+
+
+Part: TypeAlias = tuple[tuple[Figure, ...], tuple[Table, ...]]
+
+
+def _triangle(run: Run, state: State, name: str, of: str, words: str) -> Part:
+    view = replace(state.view, lens="gradient")
+    span = (view.low, view.high)
+    drawn = figures.triangle(run, name, of, None, "light", view.sample, span, view.scale, None, _WIDTH)
+    return (Figure(drawn, words),), ()
+
+
+def _losses(run: Run, state: State, name: str) -> Part:
+    words = f"The norm of what the loss of each step, a row, gives to ${latex(name)}$ at each step, a column."
+    return _triangle(run, state, name, "", words)
+
+
+def _jacobians(run: Run, state: State, name: str) -> Part:
+    words = (
+        f"The largest singular value of the Jacobian of ${latex(name)}$ at a step, a row, by an earlier one, a column."
+    )
+    return _triangle(run, state, name, name, words)
+
+
+def _shares(run: Run, state: State, name: str) -> Part:
+    view = state.view
+    t = view.selected[1] if view.selected is not None and 1 <= view.selected[1] <= run.T else 1
+    words = f"What each later loss gives to the gradient of ${latex(name)}$ at step {t}."
+    return (Figure(figures.shares(vanishing.alone(run, view.sample), name, t, "light"), words),), ()
+
+
+def _matrices(run: Run, state: State, name: str) -> Part:
+    if not engine.recurrent_matrices(run):
+        return (), ()
+    words = "The eigenvalues of the recurrent matrices in the complex plane, with the unit circle."
+    return (Figure(figures.eigenvalues(run, "light"), words),), ()
+
+
+def _remedies(run: Run, state: State, name: str) -> Part:
+    rows = tuple(
+        (f"${latex(row.name)}$" if row.name else "**all**", *map(number, (row.whole, row.by_norm, row.by_value)))
+        for row in vanishing.clipped(run, state.view.clip)
+    )
+    return (), (Table(("", "norm of the gradient", "clipped by norm", "clipped by value"), rows),)
+
+
+#: What each part of the page on vanishing gradients shows, by the keys of `TABS`.
+_PARTS: Final[Mapping[str, Callable[[Run, State, str], Part]]] = {
+    "losses": _losses, "jacobians": _jacobians, "shares": _shares, "matrices": _matrices, "remedies": _remedies,
+}  # fmt: skip
 
 
 def _norms(run: Run, sample: int) -> tuple[Table, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 from test_lessons import OPENING, long_of
@@ -13,9 +14,10 @@ from engine import CATALOGUE, explain, notation
 from explorer import glossary
 from explorer import model as models
 from explorer.handout import Figure, Lesson, Step, Table, handout, of_lesson, screen
-from explorer.lesson import lessons
+from explorer.lesson import lessons, parse
 from explorer.mathml import mathml, shown
-from explorer.state import PRESETS, State, from_query
+from explorer.state import PRESETS, TABS, State, from_query
+from explorer.vanishing import clipped
 
 EVIL = "<script>alert(1)</script><img src=x onerror=y> & </title>"
 
@@ -175,3 +177,53 @@ def test_a_lesson_is_a_handout(own) -> None:
         assert bool(part.question) == bool(part.answer) == (step.question is not None)
     assert not re.search(r"(src|href)=.https?:", body(text))
     assert body(text).count('<div class="question">') == sum(step.question is not None for step in own.steps)
+
+
+#: What a step asks to look at -> traces of which kind, or a table with which heading, its handout has.
+ASKED = {
+    "triangle": "heatmap",
+    "map": "heatmap",
+    "eigenvalues": "scatter",
+    "table under clipping": "clipped by norm",
+    "curve": "scatter",
+}
+
+
+@pytest.mark.parametrize("own", lessons(), ids=lambda own: own.name)
+def test_a_handout_has_what_a_step_asks_about(own) -> None:
+    for step, made in zip(own.steps, of_lesson(own).steps, strict=True):
+        kinds = {trace.type for figure in made.figures for trace in figure.figure.data}
+        heads = {head for table in made.tables for head in table.head}
+        for word, needed in ASKED.items():
+            if re.search(rf"\b{word}\b", step.look.lower()):
+                assert needed in kinds | heads, (step.title, word)
+        words = " ".join(figure.caption for figure in made.figures)
+        assert ("eigenvalues" in words) == (step.query.get("tab") == "matrices")
+        assert ("the loss of each step, a row" in words) == (step.query.get("tab") == "losses")
+        assert ("the steps of descent" in words) == (step.page == "cliff")
+
+
+@pytest.mark.parametrize("tab", list(TABS))
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "feedforward"])
+def test_every_part_of_the_page_on_vanishing_gradients_has_its_handout(tab, cell) -> None:
+    query = f"cell={cell}&task=noise&steps=4&tab={tab}"
+    text = parse(
+        "01-one.md", f"---\ntitle: One\nabout: It.\nminutes: 1\n---\n# A\nscreen: {query}\npage: vanish\nlook: b\n\nc"
+    )
+    (made,) = of_lesson(text).steps
+    assert made.figures
+    assert len(made.figures) + len(made.tables) == (1 if cell == "feedforward" else 2)
+
+
+def test_the_clipped_norms_are_those_of_the_clipped_gradients() -> None:
+    run = models.run(models.changed(State().model, task="noise"))
+    rows = clipped(run, 0.5)
+    whole = np.sqrt(sum(np.sum(grad**2) for grad in run.param_grad.values()))
+    assert [row.name for row in rows] == [*run.param_grad, ""]
+    assert (rows[-1].whole, rows[-1].by_norm) == pytest.approx((whole, min(whole, 0.5)))
+    for row in rows[:-1]:
+        grad = run.param_grad[row.name]
+        assert row.by_norm == pytest.approx(row.whole * 0.5 / whole)
+        assert row.by_value == pytest.approx(np.linalg.norm(np.clip(grad, -0.5, 0.5)))
+        assert (row.beyond, row.size) == ((np.abs(grad) > 0.5).sum(), grad.size)
+    assert rows[-1].beyond == sum(row.beyond for row in rows[:-1])

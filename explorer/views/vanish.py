@@ -648,25 +648,17 @@ def _clipping(state: State, run: Run) -> None:
         st.caption("This network has no parameters.")
         return
     try:
-        scaled, factor = engine.clip_by_norm(grads, limit)
+        factor = engine.clip_by_norm(grads, limit)[1]
     except ValueError as error:
         st.info(plain(f"Clipping by norm cannot help here: {error}."))
         return
     bounded, beyond = engine.clip_by_value(grads, limit)
 
-    def norm(*arrays: Array) -> float:
-        return float(vanishing.norm(np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])))
-
     lines = ["| | ‖∇‖ | clipped by norm | clipped by value | entries beyond |", "|---|---|---|---|---|"]
-    for name, grad in grads.items():
-        count = int((np.abs(grad) > limit).sum())
-        lines.append(
-            f"| ${latex(name)}$ | {number(norm(grad))} | {number(norm(scaled[name]))} | {number(norm(bounded[name]))} | "
-            f"{count:,} of {grad.size:,} |"
-        )
-    whole = [norm(*part.values()) for part in (grads, scaled, bounded)]
-    total = sum(grad.size for grad in grads.values())
-    lines.append(f"| **all** | {' | '.join(f'**{number(size)}**' for size in whole)} | {beyond:,} of {total:,} |")
+    for row in vanishing.clipped(run, limit):
+        norms = [number(size) for size in (row.whole, row.by_norm, row.by_value)]
+        cells = [f"${latex(row.name)}$", *norms] if row.name else ["**all**", *(f"**{size}**" for size in norms)]
+        lines.append(f"| {' | '.join(cells)} | {row.beyond:,} of {row.size:,} |")
     st.markdown("\n".join(lines))
     if factor == 1.0:
         by_norm = f"their common norm is within {number(limit)}: nothing is changed"
