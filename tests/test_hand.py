@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from test_page import _nothing_is_left_from_other_tests, errors, fine, opened, query  # noqa: F401
 
 from engine import numbers
+from explorer import entries
 from explorer import model as models
 from explorer.figures.text import number
 from explorer.markdown import plain
@@ -152,7 +153,7 @@ ENTRIES = st.sampled_from(
 )
 def test_every_entry_is_read_or_told(cells, shape) -> None:
     cells = {(i, j if shape[1] > 1 else 0): text for (i, j), text in cells.items()}
-    found = edit.read(cells, shape)
+    found = entries.read(cells, shape)
     assert all(0 <= i < shape[0] and 0 <= j < shape[1] for i, j in found.values)
     for cell, text in cells.items():
         if len(numbers.entries(text)) != 1 or len(numbers.entries(text)[0]) != 1:
@@ -169,29 +170,33 @@ def test_every_entry_is_read_or_told(cells, shape) -> None:
 
 
 def test_what_is_pasted_into_a_cell_spreads_to_those_beside_it() -> None:
-    found = edit.read({(0, 0): "[[ 0.1 -0.2]", (1, 0): " [ 0.3  0.4]]"}, (2, 2))
+    found = entries.read({(0, 0): "[[ 0.1 -0.2]", (1, 0): " [ 0.3  0.4]]"}, (2, 2))
     assert found.values == {(0, 0): 0.1, (0, 1): -0.2, (1, 0): 0.3, (1, 1): 0.4}
     assert not found.messages
-    assert edit.read({(0, 0): "[1. 2. 3.]"}, (3, 1)).values == {(0, 0): 1, (1, 0): 2, (2, 0): 3}
-    beyond = edit.read({(1, 1): "0,5 0,25"}, (2, 2))
+    assert entries.read({(0, 0): "[1. 2. 3.]"}, (3, 1)).values == {(0, 0): 1, (1, 0): 2, (2, 0): 3}
+    beyond = entries.read({(1, 1): "0,5 0,25"}, (2, 2))
     assert beyond.values == {(1, 1): 0.5}
     assert beyond.messages == {(1, 1): ["'0,25' has no place: the table has 2 rows and 2 columns"]}
-    twice = edit.read({(0, 0): "[0.1 0.2", (0, 1): "50%"}, (2, 2))
+    long = entries.read({(0, 0): "1 " * 20_000}, (2, 2))
+    assert long.messages == {
+        (0, 0): ["a text of 40,000 characters is too long: a cell takes at most 20,000 characters"]
+    }
+    twice = entries.read({(0, 0): "[0.1 0.2", (0, 1): "50%"}, (2, 2))
     assert twice.values == {(0, 0): 0.1, (0, 1): 0.5}
     assert twice.messages == {(0, 0): ["'0.2' has no place: the cell where it belongs has an entry of its own"]}
-    assert edit.read({(0, 0): "1.234,5", (0, 1): "1.234"}, (1, 2)).values == {(0, 0): 1234.5, (0, 1): 1234}
+    assert entries.read({(0, 0): "1.234,5", (0, 1): "1.234"}, (1, 2)).values == {(0, 0): 1234.5, (0, 1): 1234}
 
 
 def test_classes_are_read_by_their_names() -> None:
     classes = ("h", "␣", "↵", "10")
     cells = {(0, 0): "h", (1, 0): "␣", (2, 0): "\n", (3, 0): "10", (4, 0): "2"}
-    found = edit.read(cells, (5, 1), classes)
+    found = entries.read(cells, (5, 1), classes)
     assert found.values == {(0, 0): 0, (1, 0): 1, (3, 0): 3, (2, 0): None}
     assert found.messages == {(4, 0): ["'2' is no class: give one of 'h', '␣', '↵', '10'"]}
 
 
 @pytest.mark.parametrize(
-    ("entries", "shape", "message"),
+    ("given", "shape", "message"),
     [
         ([], (2, 2), "there is no number in it; give 2 rows of 2"),
         ([["1", "2"]], (2, 2), "these are 2 numbers, and 2 rows of 2 are needed"),
@@ -202,15 +207,15 @@ def test_classes_are_read_by_their_names() -> None:
         ),
     ],
 )
-def test_a_paste_of_another_shape_is_told(entries, shape, message) -> None:
+def test_a_paste_of_another_shape_is_told(given, shape, message) -> None:
     with pytest.raises(ValueError, match=message):
-        edit.fitted(entries, shape)
+        entries.fitted(given, shape)
 
 
 def test_a_paste_fits_in_its_shape_or_as_one_row() -> None:
-    assert edit.fitted([["1", "2"], ["3", "4"]], (2, 2)) == {(0, 0): "1", (0, 1): "2", (1, 0): "3", (1, 1): "4"}
-    assert edit.fitted([["1", "2", "3", "4"]], (2, 2)) == edit.fitted([["1", "2"], ["3", "4"]], (2, 2))
-    assert edit.fitted([["1", "2"]], (2, 1)) == {(0, 0): "1", (1, 0): "2"}
+    assert entries.fitted([["1", "2"], ["3", "4"]], (2, 2)) == {(0, 0): "1", (0, 1): "2", (1, 0): "3", (1, 1): "4"}
+    assert entries.fitted([["1", "2", "3", "4"]], (2, 2)) == entries.fitted([["1", "2"], ["3", "4"]], (2, 2))
+    assert entries.fitted([["1", "2"]], (2, 1)) == {(0, 0): "1", (1, 0): "2"}
 
 
 def pasted(app: AppTest, text: str) -> AppTest:

@@ -63,7 +63,7 @@ LAYERS = {
         numbers samples
         vanishing
         course
-        model theme grid glossary mathml markdown
+        model theme grid glossary mathml markdown entries
         knob
         cliff slips
         state

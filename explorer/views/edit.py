@@ -6,23 +6,20 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 import numpy as np
 import streamlit as st
 
 from engine import numbers
-from engine.given import shown
 from engine.names import written
-from engine.tasks import visible
+from explorer import entries
 from explorer import model as models
 from explorer.controls import put, undo, whole_page_if_changed
+from explorer.entries import Cell
 from explorer.markdown import code, plain
 from explorer.model import Array, Model, Place
 from explorer.state import State
-
-#: A cell of a table: its row and column, counted from 0.
-Cell: TypeAlias = tuple[int, int]
 
 MAX_PASTE: Final = 500_000  # characters of all numbers of an array as a text
 _KEY: Final = "edit.table"
@@ -222,77 +219,6 @@ def _columns(model: Model, name: str, count: int) -> Sequence[str]:
     return {"x": task.inputs, "y": task.outputs}.get(name) or [str(j) for j in range(1, count + 1)]
 
 
-@dataclass(frozen=True)
-class Entries:
-    """What was read of the cells of a table.
-
-    values    of each cell its new number, None where the cell was emptied; also of cells beside that a paste spreads to
-    messages  of each cell, in words, what in it was not read and why
-    remarks   how doubtful entries were read
-    spread    whether a cell had several entries
-    """
-
-    values: dict[Cell, float | None]
-    messages: dict[Cell, list[str]]
-    remarks: tuple[str, ...]
-    spread: bool
-
-
-def read(cells: Mapping[Cell, str | None], shape: tuple[int, int], classes: Sequence[str] = ()) -> Entries:
-    """What was typed or pasted into the cells of a table, as numbers, or as classes counted from 0.
-
-    A cell with several entries, as of numpy's print, gives those to the right and below too; in a table of one column all
-    go below. **Holds:** every_entry_is_read_or_told.
-    """
-    values: dict[Cell, float | None] = {}
-    messages: dict[Cell, list[str]] = {}
-    entries: list[tuple[Cell, Cell, str]] = []
-    for cell, text in cells.items():
-        if text is None or not text.strip():
-            values[cell] = None
-            continue
-        found = [[text]] if classes or numbers.is_number(text) else numbers.entries(text) or [[text]]
-        if shape[1] == 1:
-            found = [[entry] for row in found for entry in row]
-        for i, row in enumerate(found):
-            entries += [(cell, (cell[0] + i, cell[1] + j), entry) for j, entry in enumerate(row)]
-    inside: list[tuple[Cell, Cell, str]] = []
-    for cell, place, entry in entries:
-        if place[0] >= shape[0] or place[1] >= shape[1]:
-            why = f"the table has {shape[0]:,} rows and {shape[1]:,} columns"
-        elif place != cell and (cells.get(place) or "").strip():
-            why = "the cell where it belongs has an entry of its own"
-        else:
-            inside.append((cell, place, entry))
-            continue
-        messages.setdefault(cell, []).append(f"{shown(entry)} has no place: {why}")
-    remarks: tuple[str, ...] = ()
-    if classes:
-        for cell, place, entry in inside:
-            try:
-                values[place] = _class(entry, classes)
-            except ValueError as error:
-                messages.setdefault(cell, []).append(str(error))
-    elif inside:
-        got = numbers.read_cells([[entry for _, _, entry in inside]])
-        for (_, place, _), number in zip(inside, got.rows[0], strict=True):
-            if number is not None:
-                values[place] = number
-        for complaint in got.complaints:
-            messages.setdefault(inside[complaint.column][0], []).append(str(complaint))
-        remarks = got.remarks
-    return Entries(values, messages, remarks, len(entries) > len({cell for cell, _, _ in entries}))
-
-
-def _class(entry: str, classes: Sequence[str]) -> int:
-    """The class of a name, or of a character that is shown by a sign. Raises ValueError for any other entry."""
-    for name in (entry, entry.strip(), visible(entry) if len(entry) == 1 else entry):
-        if name in classes:
-            return classes.index(name)
-    some = ", ".join(map(repr, classes[:_MOST_TOLD])) + " …" * (len(classes) > _MOST_TOLD)
-    raise ValueError(f"{shown(entry)} is no class: give one of {some}")
-
-
 def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[str]) -> None:
     """What is done when a table was typed in: of what is new in it each entry is read, or told."""
     session, across = st.session_state, mounted.base.shape[1]
@@ -303,7 +229,7 @@ def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[st
         return
     gone = {cell: _text(mounted.base[cell], classes) for cell in mounted.texts if cell not in now}
     new = {cell: text for cell, text in now.items() if mounted.texts.get(cell, ...) != text} | gone
-    found = read(new, mounted.base.shape, classes)
+    found = entries.read(new, mounted.base.shape, classes)
     mounted.texts = now
     mounted.whole = mounted.whole and not found.spread
     kept = {cell: value for cell, value in mounted.read.items() if cell in now and cell not in new}
@@ -356,7 +282,7 @@ def _pasted(model: Model, name: str, sample: int, array: Array) -> None:
     now, places = rows(name, array, sample, name in models.structure(model).states)
     with st.popover("Paste"):
         st.text_area(
-            f"All {_sized(now.shape)}", key="edit.paste", height=160, max_chars=MAX_PASTE, placeholder="0.1  0.2 …",
+            f"All {entries.sized(now.shape)}", key="edit.paste", height=160, max_chars=MAX_PASTE, placeholder="0.1  0.2 …",
             help="From a spreadsheet, of numpy's print, as a list: a row a line, or in brackets; decimal comma or point,"
             " 1/2, 50%.",
         )  # fmt: skip
@@ -365,33 +291,13 @@ def _pasted(model: Model, name: str, sample: int, array: Array) -> None:
             st.error(plain(st.session_state.faults["edit.paste"]))
 
 
-def _sized(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]:,} {'row' if shape[0] == 1 else 'rows'} of {shape[1]:,}"
-
-
-def fitted(entries: Sequence[Sequence[str]], shape: tuple[int, int]) -> dict[Cell, str | None]:
-    """The entries of a paste, by the cells of a whole table. Raises ValueError for a paste of another shape."""
-    flat = [entry for row in entries for entry in row]
-    lengths = {len(row) for row in entries}
-    here = (len(entries), lengths.pop()) if len(lengths) == 1 else (len(entries), 0)
-    if not flat:
-        raise ValueError(f"there is no number in it; give {_sized(shape)}")
-    if len(flat) != shape[0] * shape[1]:
-        raise ValueError(
-            f"these are {len(flat):,} numbers, and {_sized(shape)} are needed; a part is pasted into the table, at its first cell"
-        )
-    if here == shape[::-1] and 1 not in shape and here != shape:
-        raise ValueError(f"these are {_sized(here)}, and {_sized(shape)} are needed; give the transposed matrix")
-    return {(k // shape[1], k % shape[1]): entry for k, entry in enumerate(flat)}
-
-
 def _paste(name: str, sample: int, base: Array, places: list[Place], classes: Sequence[str]) -> None:
     session = st.session_state
     text = session.get("edit.paste") or ""
 
     def change(state: State, text: str) -> State:
-        entries = [line.split("\t") for line in text.splitlines()] if classes else numbers.entries(text)
-        found = read(fitted(entries, base.shape), base.shape, classes)
+        given = [line.split("\t") for line in text.splitlines()] if classes else numbers.entries(text)
+        found = entries.read(entries.fitted(given, base.shape), base.shape, classes)
         told.messages, told.remarks = found.messages, list(found.remarks)
         return edited(state, {places[i * base.shape[1] + j]: value for (i, j), value in found.values.items()})
 
