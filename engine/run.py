@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -35,7 +35,7 @@ class Overflow:
     name: str
     t: int
     value: float
-    cause: Cause = "range"
+    cause: Cause = field(default="range", compare=False)
 
 
 class Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import networkx as nx
@@ -279,7 +280,7 @@ def test_a_copy_has_the_gradient_of_its_step(cell, measure, monkeypatch) -> None
             head = grad.reshape(-1)[:4]
             np.testing.assert_allclose(whole.gradient_head[i][: len(head)], head)
             assert whole.units[i] == value.size
-    monkeypatch.setattr("engine.run._PORTION", 1)  # a step at a time
+    monkeypatch.setattr(sys.modules["engine.run"], "_PORTION", 1)  # a step at a time
     np.testing.assert_allclose(scene(run, whole.view).magnitude, whole.magnitude, rtol=1e-12)
 
 
