@@ -302,6 +302,8 @@ def task(model: Model) -> Task:
     changes = tuple(edit for edit in model.edits if edit[0][0] in ("x", "y"))
     chosen = _suited(model)
     made = _edited_task(model.task, chosen, changes) if changes else _task(model.task, chosen)
+    if chosen != model.settings:
+        made = replace(made, notes=(f"{made.notes[0]} The loss of your cell asks for them.", *made.notes[1:]))
     return replace(made, x=_turned(made.x, model.scaled, "x")) if model.scaled else made
 
 

@@ -256,6 +256,7 @@ def test_zeros_and_ones_suit_a_cell_that_compares_with_numbers(loss) -> None:
     assert problems == []
     run = models.run(state.model)
     assert run.y.tolist() == [[[1.0]], [[1.0]], [[0.0]], [[1.0]]]
+    assert models.task(state.model).notes[0].endswith("real numbers, as asked. The loss of your cell asks for them.")
     words = "x1,x2,y\n1,0,yes\n0,1,no"
     assert "compares with real numbers" in from_query({"task": "table", "text": words, "eq": packed(text)})[1][0]
     nll = packed(text.replace("sigmoid(o)", "softmax(o)").replace(loss, "nll(p, y)"))
