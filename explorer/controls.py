@@ -17,7 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 from engine import CATALOGUE, Note, numbers
 from engine.catalogue import ACTIVATIONS
 from engine.initial import SCHEMES, Scheme, Setting
-from engine.names import latex
+from engine.names import latex, written
 from engine.tasks import MAX_TABLE_BYTES, TASKS
 from explorer import model as models
 from explorer.markdown import code, plain
@@ -426,7 +426,7 @@ def single(model: Model) -> None:
     if st.session_state.get("parameter") not in parameters:
         st.session_state.parameter = next(iter(own), "b_f" if "b_f" in parameters else parameters[0])
     name = st.selectbox(
-        "Parameter", parameters, key="parameter", format_func=lambda p: f"{p} ({own[p].name})" if p in own else p,
+        "Parameter", parameters, key="parameter", format_func=lambda p: written(p) + (f" ({own[p].name})" if p in own else ""),
         help="For instance 3 for the bias b_f of a forget gate: it is then open at first, and the state lasts.",
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import engine
 from engine import Run
 from engine.names import Symbol
+from engine.names import written as name_written
 from engine.neurons import MAX_NEURONS, count, forms, neuron_of
 from explorer import samples
 from explorer.grid import curve, grid
@@ -312,7 +313,7 @@ def table(picture: Neurons) -> dict[str, list[Any]]:
         return [None if np.isnan(value) else value for value in array[order].tolist()]
 
     return {
-        "neuron": [picture.names[k] for k in picture.name[order].tolist()],
+        "neuron": [name_written(picture.names[k]) for k in picture.name[order].tolist()],
         "step": picture.t[order].tolist(),
         "unit": (picture.unit[order] + 1).tolist(),
         "a": numbers(picture.a),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine import Cell, Run, explain
 from engine.explain import Message
 from engine.names import Symbol, symbol
+from engine.names import written as name_written
 from engine.operations import FUNCTIONS
 from explorer import samples
 from explorer.grid import Grid, curve, grid, railed
@@ -433,7 +434,7 @@ def table(picture: Scene) -> dict[str, list[Any]]:
     names = picture.name[order].tolist()
     shared, initial = picture.shared[order].tolist(), picture.initial[order].tolist()
     return {
-        "node": [picture.names[k] for k in names],
+        "node": [name_written(picture.names[k]) for k in names],
         "step": [None if once else t for t, once in zip(picture.t[order].tolist(), shared, strict=True)],
         "role": [("initial value" if early else picture.roles[k]) for k, early in zip(names, initial, strict=True)],
         "units": picture.units[order].tolist(),

@@ -13,6 +13,7 @@ from test_scene import CELLS, run_of
 import engine
 from engine import explain
 from engine.checks import measured, measured_together
+from engine.names import written
 from explorer import cache, figures, theme
 from explorer import model as models
 from explorer.model import Model
@@ -213,7 +214,7 @@ def test_the_table_has_what_the_picture_shows() -> None:
     columns = table(picture)
     assert {len(column) for column in columns.values()} == {len(picture.name)}
     for row, (name, t) in enumerate(zip(columns["node"], columns["step"], strict=True)):
-        i = index(picture, name, t)
+        i = index(picture, {written(name): name for name in picture.names}[name], t)
         assert columns["colour shows"][row] == (None if picture.magnitude[i] < 0 else picture.magnitude[i])
         assert (columns["mark"][row] == "exactly 0") == (picture.mark[i] == Mark.ZERO)
     assert columns["step"] == sorted(columns["step"])
