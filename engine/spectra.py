@@ -12,13 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.budget import fits
-from engine.flow import known, spectral_norm, within_step
-from engine.links import System, system
+from engine.flow import jacobian_at, known, spectral_norm, within_step
+from engine.links import WANTED, System, system
 from engine.operations import Array
 from engine.run import Run
 from engine.schedule import Affine, Elementwise, Instruction, Stage, Term, operands, schedule
 
 _WORK = 1 << 32  # multiplications that a product of Jacobians may cost, about
+_WORK_OF_ONE = 1 << 26  # the same for the product of one Jacobian
+_SURE = 1e-10  # the least singular value of a factor's directions, beside the largest, from which they are told apart
+_SWEEPS = 30  # of the rotations that make rows orthogonal; few are needed
 _CHUNK = 1 << 20  # numbers of the Jacobians that are made at a time
 
 
@@ -38,6 +41,20 @@ class Factors:
     smallest: Array
     weights: Array
     activation: Array
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """The singular values of one Jacobian ∂of(t)/∂wrt(s), the largest first.
+
+    log10  (B, k), their logarithms; −∞ for 0, nan where the Jacobian is not finite
+    told   (B, k), whether a value is known: below `floor` nothing but rounding may be left of it
+    floor  (B,), log10 of k ε σ_max; −∞ where the values come from the factors of the steps, each right however small
+    """
+
+    log10: Array
+    told: Array
+    floor: Array
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,112 @@ def factors(run: Run, name: str) -> Factors:
         smallest = np.linalg.svd(np.where(finite, jacobian, 0), compute_uv=False)[..., -1]
         smallest = np.where(np.asarray(finite)[..., 0, 0], smallest, np.nan)
         return Factors(jacobian, largest, smallest, flat, largest / np.where(flat == 0, np.nan, flat))
+
+
+def stretches(run: Run, of: str, wrt: str, t: int, s: int) -> Stretches:
+    """The singular values of ∂of(t)/∂wrt(s), from the largest to the smallest.
+
+    The smallest values of a long product are lost when it is multiplied out. Where the Jacobian is a product of one factor
+    a step (a cell of one state that is read one step later, and `of` = `wrt` is that state), they are computed from the
+    factors, right however small; elsewhere, and for more work than is done, `told` says which are known.
+    **Holds:** singular_values_of_a_long_product_are_right (against mpmath).
+    Raises ValueError for an unknown name or step.
+    """
+    whole = jacobian_at(run, of, wrt, t, s)
+    t, s = int(t), int(s)
+    k, n = min(whole.shape[1:]), run.sizes[wrt]
+    with np.errstate(all="ignore"):
+        if of == wrt and t > s and (t - s) * run.B * n**3 <= _WORK_OF_ONE:
+            links = system(run, [of], of)
+            if links.lags == {of: 1} and all(link.is_identity for link in links.links[of] if link.tail == WANTED):
+                jacobians = np.concatenate(list(transitions(run, links, n)))[s:t]
+                if np.isfinite(jacobians).all() and _is_sure(jacobians):
+                    found = np.array([graded_logs(jacobians[:, b]) for b in range(run.B)])
+                    return Stretches(found, np.ones(found.shape, bool), np.full(run.B, -np.inf))
+        finite = np.asarray(np.isfinite(whole).all(axis=(1, 2)))
+        values = np.linalg.svd(np.where(finite[:, None, None], whole, 0), compute_uv=False)
+        logs = np.where(finite[:, None], np.log10(values), np.nan)
+        floor = np.log10(k * np.finfo(np.float64).eps) + logs[:, 0]
+        told = ~(logs < floor[:, None]) | (values[:, :1] == 0) | ((of == wrt) & (t == s))
+        return Stretches(logs, told, np.where(finite, floor, -np.inf))
+
+
+def _is_sure(factors: Array) -> bool:
+    """Whether rounding cannot have made a singular factor regular: its rows, whatever their lengths, differ in direction."""
+    length = np.linalg.norm(factors, axis=-1, keepdims=True)
+    values = np.linalg.svd(factors / np.where(length == 0, 1, length), compute_uv=False)
+    count = np.asarray((length[..., 0] > 0).sum(axis=-1, keepdims=True))  # rows of shut units are exactly 0
+    least = np.take_along_axis(values, np.maximum(count - 1, 0), axis=-1)
+    return bool(((least > _SURE * values[..., :1]) | (count == 0)).all())
+
+
+def graded_logs(factors: Array) -> Array:
+    """log10 of the singular values of the product factors[m − 1] … factors[0], (m, n, n), right however far apart they are.
+
+    A sweep of QR from the last factor to the first finds the directions that are stretched, in their order. From them, a
+    sweep the other way leaves a triangle whose rows fall off as the singular values do; its rows, each with an exponent of
+    its own, are made orthogonal by the rotations of Jacobi, whose lengths are the values (Demmel & Veselić, 1992).
+    """
+    n = factors.shape[1]
+    Q = np.eye(n)
+    for A in factors[::-1]:
+        Q, _, _ = _triangular(A.T @ Q)
+    rows, exponents = np.eye(n), np.zeros(n, np.int64)
+    for A in factors:
+        Q, R, scale = _triangular(A @ Q)
+        gaps = np.clip(exponents[None] - exponents[:, None], -2000, 1000)  # row j seen from row i
+        rows = (np.triu(R) * np.ldexp(1.0, gaps)) @ rows
+        shift = np.frexp(np.abs(rows).max(axis=1))[1]
+        rows = np.ldexp(rows, -shift[:, None])
+        exponents = exponents + shift + scale
+    rows, exponents = _orthogonal(rows, exponents)
+    logs = np.log10(np.linalg.norm(rows, axis=1)) + exponents * np.log10(2.0)
+    return np.sort(logs)[::-1]
+
+
+def _triangular(M: Array) -> tuple[Array, Array, int]:
+    """M = 2^e Q R, as (Q, R, e); rows are taken from the longest to the shortest, so that no short one is lost."""
+    exponent = int(np.frexp(np.abs(M).max(initial=0))[1])
+    M = np.ldexp(M, -exponent)
+    order = np.argsort(-np.linalg.norm(M, axis=1))
+    Q = np.empty_like(M)
+    Q[order], R = np.linalg.qr(M[order])
+    return Q, R, exponent
+
+
+def _orthogonal(rows: Array, exponents: Array) -> tuple[Array, Array]:
+    """Rows times 2^exponents, turned by rotations of pairs until they are orthogonal; disjoint pairs are turned at once."""
+    n = len(rows)
+    players = np.arange(n + n % 2)
+    for _ in range(_SWEEPS):
+        worst = 0.0
+        for _ in range(len(players) - 1):
+            half = len(players) // 2
+            i, j = players[:half], players[half:][::-1]
+            real = (i < n) & (j < n)
+            i, j = i[real], j[real]
+            swap = exponents[i] < exponents[j]
+            i, j = np.where(swap, j, i), np.where(swap, i, j)  # row i has the larger exponent
+            g, h = rows[i], rows[j]
+            a, b, c = (g * g).sum(1), (h * h).sum(1), (g * h).sum(1)
+            cosine = np.abs(c) / np.sqrt(np.where(a * b == 0, 1, a * b))
+            worst = max(worst, float(cosine.max(initial=0)))
+            gap = np.ldexp(1.0, np.maximum(exponents[j] - exponents[i], -400))
+            # tan θ over the gap, θ the angle that makes the two orthogonal
+            difference = a - b * gap * gap
+            root = np.abs(difference) + np.sqrt(difference**2 + 4 * (c * gap) ** 2)
+            tangent = np.where(c == 0, 0, 2 * c / np.where(root == 0, 1, root)) * np.where(difference < 0, -1, 1)
+            cos = 1 / np.sqrt(1 + (tangent * gap) ** 2)
+            rows[i] = (g + h * (tangent * gap * gap)[:, None]) * cos[:, None]
+            rows[j] = (h - g * tangent[:, None]) * cos[:, None]
+            for k in (i, j):
+                shift = np.frexp(np.abs(rows[k]).max(axis=1))[1]
+                rows[k] = np.ldexp(rows[k], -shift[:, None])
+                exponents[k] += shift
+            players = np.concatenate([players[:1], players[-1:], players[1:-1]])
+        if worst < 1e-14:
+            break
+    return rows, exponents
 
 
 def step_jacobian(run: Run, of: str, wrt: str, flat: bool = False) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import mpmath
 import numpy as np
 import pytest
 from cells import FEATURES, HARD, Case, agree, cases, hard, largest
@@ -13,7 +14,7 @@ import engine
 from engine import CATALOGUE, interpreter, truncation
 from engine.links import system
 from engine.run import Run
-from engine.spectra import _WORK, transitions
+from engine.spectra import _WORK, graded_logs, stretches, transitions
 
 
 def made(name: str, T: int = 7, B: int = 2, n: int = 3, scale: float = 1.0, **options) -> Run:
@@ -227,6 +228,78 @@ def test_an_lstm_s_cell_is_reached_directly_and_through_each_gate() -> None:
 
 
 # --- truncation and clipping ------------------------------------------------------------------------------------------------
+
+
+def exact_singular_values(factors: np.ndarray) -> list[float]:
+    """log10 of those of factors[m − 1] … factors[0], in 400 digits."""
+    with mpmath.workdps(400):
+        product = mpmath.eye(factors.shape[1])
+        for A in factors:
+            product = mpmath.matrix(A.tolist()) * product
+        return [float(mpmath.log10(value)) for value in sorted(mpmath.svd_r(product, compute_uv=False), reverse=True)]
+
+
+NOISE = np.random.default_rng(5)
+PRODUCTS = {
+    "random": NOISE.normal(size=(60, 5, 5)) / 2,
+    "shrinking": 1e-4 * NOISE.normal(size=(30, 4, 4)),
+    "growing": 1e6 * NOISE.normal(size=(40, 4, 4)),
+    "rows of all sizes": 10.0 ** NOISE.uniform(-30, 0, (12, 5, 1)) * NOISE.normal(size=(12, 5, 5)),
+    "orthogonal": np.linalg.qr(NOISE.normal(size=(30, 5, 5)))[0],
+    "of equal values in pairs": np.linalg.qr(NOISE.normal(size=(9, 4, 4)))[0] @ np.diag([3.0, 3.0, 0.1, 0.1]),
+    "one factor": NOISE.normal(size=(1, 4, 4)),
+    "one unit": NOISE.normal(size=(30, 1, 1)),
+    "the smallest first": np.tile(np.diag([1e-3, 1.0, 10.0]), (20, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("factors", PRODUCTS.values(), ids=PRODUCTS)
+def test_singular_values_of_a_long_product_are_right(factors) -> None:
+    np.testing.assert_allclose(graded_logs(factors), exact_singular_values(factors), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "rnn_leaky"])
+def test_singular_values_of_a_long_jacobian_are_those_of_its_factors(name) -> None:
+    run = made(name, T=40, n=4)
+    found = stretches(run, "h", "h", 40, 1)
+    assert found.told.all()
+    for sample in range(run.B):
+        expected = exact_singular_values(engine.factors(run, "h").jacobian[:, sample])
+        np.testing.assert_allclose(found.log10[sample], expected, rtol=0, atol=1e-9)
+    assert found.log10.min() < found.log10.max() - 18  # a plain decomposition would show rounding
+    near = stretches(run, "h", "h", 3, 2)
+    plain = np.linalg.svd(engine.jacobian_at(run, "h", "h", 3, 2), compute_uv=False)
+    np.testing.assert_allclose(10**near.log10, plain, rtol=1e-9)
+
+
+def test_singular_values_that_rounding_hides_are_not_told() -> None:
+    lstm = made("lstm", T=60, n=6)  # two states: no product of factors of h alone
+    equal = np.random.default_rng(0).normal(size=(4, 4))
+    equal[1] = 0.1 * equal[0] + 0.7 * equal[2]  # singular, but for rounding
+    singular = engine.run(CATALOGUE["rnn"], dict(made("rnn", n=4).parameters) | {"W": equal}, *_data(30))
+    for run in (lstm, singular):
+        found = stretches(run, "h", "h", run.T, 1)
+        plain = np.linalg.svd(engine.jacobian_at(run, "h", "h", run.T, 1), compute_uv=False)
+        assert not found.told.all()
+        assert found.told[:, 0].all()
+        hidden = plain < plain[:, :1] * plain.shape[1] * np.finfo(float).eps
+        np.testing.assert_array_equal(found.told, ~hidden)
+        np.testing.assert_allclose(10 ** found.log10[found.told], plain[found.told], rtol=1e-9)
+
+
+def test_units_that_are_shut_have_the_singular_value_zero() -> None:
+    cell = engine.parse("h = relu(b + W @ h[t-1] + U @ x)\nL = mse(V @ h, y)")
+    params = engine.initialise(cell, {"x": 2, "h": 4, "y": 2}, seed=1)
+    params["b"] = np.array([5.0, 5.0, -50.0, 5.0])
+    x = np.random.default_rng(0).normal(size=(12, 1, 2))
+    found = stretches(engine.run(cell, params, x, x), "h", "h", 12, 1)
+    assert found.told.all()
+    assert np.isneginf(found.log10[0, -1])
+
+
+def _data(T: int):
+    random = np.random.default_rng(2)
+    return random.normal(size=(T, 1, 2)), random.integers(0, 3, (T, 1))
 
 
 @pytest.mark.parametrize("name", RECURRENT)

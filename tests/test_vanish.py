@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from test_figures import points, run_of, traces
 
 import engine
 from engine import CATALOGUE
+from engine.spectra import stretches
 from explorer import cache, figures, sentence, theme, vanishing
 from explorer import model as models
 from explorer.model import Model
@@ -236,6 +238,20 @@ def test_singular_values_are_those_of_the_jacobian() -> None:
     (bars, *_) = figures.singular(run, "h", "h", 5, 2, sample=3).data
     expected = np.linalg.svd(engine.jacobian(run, "h", "h")[4, 1, 2], compute_uv=False)
     np.testing.assert_allclose(10 ** (np.asarray(bars.y) + bars.base), expected, rtol=1e-8)
+
+
+def test_of_a_long_product_the_page_shows_no_rounding() -> None:
+    app = opened(task="noise", steps="60", tab="jacobians", **{"n.h": "16"})
+    assert "= **3.56·10⁻¹⁰⁵**" in "\n".join(row.value for row in app.markdown)
+    app = opened(task="noise", steps="60", tab="jacobians", cell="lstm", **{"n.h": "16"})
+    said = "\n".join(row.value for row in app.markdown)
+    assert re.search(r"The \d+ smallest values cannot be told: nothing but rounding", said)
+    run = run_of("lstm", steps=60)
+    shown = figures.singular(run, "h", "h", 60, 1)
+    told = stretches(run, "h", "h", 60, 1).told[0]
+    assert len(shown.data[0].x) == told.sum()
+    if not told.all():
+        assert "cannot be told" in shown.data[1].hovertext
 
 
 @pytest.mark.parametrize("cell", CATALOGUE)

@@ -5,37 +5,44 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-import engine
 from engine import Run
 from engine.names import symbol
+from engine.spectra import stretches
 from explorer import theme
 from explorer.figures import sheet, text
-from explorer.vanishing import Array, alone
+from explorer.vanishing import alone
+from explorer.wording import size
 
 
 @np.errstate(all="ignore")
 def singular(run: Run, of: str, wrt: str, t: int, s: int, palette: str = "light", sample: int = 0) -> go.Figure:
     """Its singular values, the largest first, on a logarithmic scale with 1 drawn in: above it a direction has grown.
 
+    A value that rounding hides stands as a stroke at the foot.
+
     sample   counted from 1; 0 is the first
     """
     colours = theme.PALETTES[palette]
-    values = singular_values(engine.jacobian_at(alone(run, sample), of, wrt, t, s)[0])
-    usable = (values > 0) & np.isfinite(values)
-    logs = np.log10(np.where(usable, values, 1))
+    found = stretches(alone(run, sample), of, wrt, t, s)
+    logs, told, floor = found.log10[0], found.told[0], float(found.floor[0])
+    usable = told & np.isfinite(logs)
     low = min(np.floor(logs[usable].min()) if usable.any() else -1.0, -1.0) - 0.5
     high = max(np.ceil(logs[usable].max()) if usable.any() else 0.0, 0.0) + 0.5
-    places = np.arange(1, len(values) + 1)
+    places = np.arange(1, len(logs) + 1)
     figure = go.Figure(
         go.Bar(
             x=places[usable], y=logs[usable] - low, base=low, marker={"color": colours.series[0]}, showlegend=False,
-            hovertext=[f"σ<sub>{i}</sub> = {text.number(values[i - 1])}" for i in places[usable].tolist()],
+            hovertext=[f"σ<sub>{i}</sub> = {size(float(logs[i - 1]), 3)}" for i in places[usable].tolist()],
             hoverinfo="text",
         )
     )  # fmt: skip
+    below = (
+        f"cannot be told: rounding hides what is below n ε σ<sub>max</sub> = {size(floor, 3)}" if not told.all() else ""
+    )
     for chosen, sign, at, words, ink in (
-        (values == 0, "circle-open", low, "0, or too small for a float", colours.series[0]),
-        (~np.isfinite(values), "x-thin-open", high, "not finite", theme.ALARM),
+        (~told, "line-ew-open", low, below, colours.muted),
+        (told & (logs == -np.inf), "circle-open", low, "0, or too small for a float", colours.series[0]),
+        (np.isnan(logs) | (logs == np.inf), "x-thin-open", high, "not finite", theme.ALARM),
     ):
         if chosen.any():
             figure.add_scatter(
@@ -46,13 +53,6 @@ def singular(run: Run, of: str, wrt: str, t: int, s: int, palette: str = "light"
     sign = f"∂{text.at(text.symbol(symbol(of)), t)} / ∂{text.at(text.symbol(symbol(wrt)), s)}"
     return sheet.lay_out(
         figure, colours, 260, bargap=0.3,
-        xaxis=sheet.axis(colours, f"singular values of {sign}", showgrid=False, dtick=1 if len(values) <= 20 else None),
+        xaxis=sheet.axis(colours, f"singular values of {sign}", showgrid=False, dtick=1 if len(logs) <= 20 else None),
         yaxis=sheet.powers(colours, low, high),
     )  # fmt: skip
-
-
-def singular_values(matrix: Array) -> Array:
-    """The singular values of a matrix, the largest first; nan where it has numbers that are not finite."""
-    if not np.isfinite(matrix).all():
-        return np.full(min(matrix.shape), np.nan)
-    return np.asarray(np.linalg.svd(matrix, compute_uv=False), np.float64)

@@ -15,12 +15,12 @@ import engine
 from engine import Run, notation
 from engine.expansion import Expansion
 from engine.names import latex, written
+from engine.spectra import Stretches, stretches
 from engine.truncation import Truncated
 from explorer import figures, samples, vanishing
 from explorer.cache import RESULTS
 from explorer.controls import Change, apply, choice, entered, put, show, write_link
 from explorer.figures.routes import drawn
-from explorer.figures.singular import singular_values
 from explorer.figures.text import number
 from explorer.figures.triangle import jacobian_norms
 from explorer.markdown import plain
@@ -32,6 +32,7 @@ from explorer.views.chart import chart, clicked_data
 from explorer.views.frame import begin, computed, followed, meanings, overflow, sentences
 from explorer.views.inspector import clicked, columns, select
 from explorer.views.network import of_view
+from explorer.wording import size
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
@@ -385,12 +386,9 @@ def _jacobians(state: State, run: Run, palette: str, name: str, pixels: int) -> 
     here = st.container()
     one = _alone(state.model, sample)
     matrix = engine.jacobian_at(one, name, name, t, s)[0]
-    values = singular_values(matrix)
-    least = " (0 may also be a number too small for a float)" * bool((values == 0).any())
+    found = stretches(one, name, name, t, s)
     st.markdown(
-        rf"$\partial {at}^{{({t})}} / \partial {at}^{{({s})}}$ stretches no direction by more than "
-        rf"$\sigma_{{\max}}$ = **{number(float(values[0]))}** and none by less than $\sigma_{{\min}}$ = "
-        f"**{number(float(values[-1]))}**{least}"
+        rf"$\partial {at}^{{({t})}} / \partial {at}^{{({s})}}$ stretches no direction by more than {_ends(found)}"
     )
     chart(
         figures.singular(one, name, name, t, s, palette), theme=None, key="vanish.singular", config=_CONFIG,
@@ -402,6 +400,25 @@ def _jacobians(state: State, run: Run, palette: str, name: str, pixels: int) -> 
         st.dataframe(matrix, height=260, column_config=columns(matrix))
     with here:
         _jacobian_triangle(state, one, palette, name, (t, s), pixels, run.B)
+
+
+def _ends(found: Stretches) -> str:
+    """The largest and the smallest singular value of a Jacobian, or what is known of the smallest."""
+    logs, told = found.log10[0], found.told[0]
+
+    def written_out(log: float) -> str:
+        return "not a number" if np.isnan(log) else "0" if log == -np.inf else "∞" if log == np.inf else size(log, 3)
+
+    largest = rf"$\sigma_{{\max}}$ = **{written_out(float(logs[0]))}**"
+    if told[-1]:
+        least = " (0 may also be a number too small for a float)" * bool(logs[-1] == -np.inf)
+        return rf"{largest} and none by less than $\sigma_{{\min}}$ = **{written_out(float(logs[-1]))}**{least}"
+    hidden = int((~told).sum())
+    count = "The smallest value" if hidden == 1 else f"The {hidden} smallest values"
+    return (
+        rf"{largest}. {count} cannot be told: nothing but rounding may be left of what is below "
+        rf"$n\,\varepsilon\,\sigma_{{\max}}$ = {size(float(found.floor[0]), 2)}"
+    )
 
 
 def apart(t: int, s: int) -> Change:
