@@ -217,6 +217,7 @@ def entry(route: Route, found: say.Facts, claim: say.Entry) -> None:
     same(claim.log_head, high, claim.tolerance)
     same(claim.log_name, low, claim.tolerance)
     assert abs(claim.log_head - claim.log_name) > 1
+    assert (claim.log_edge < 0) == (claim.log_name < claim.log_head)  # what is named is what does it
     steps = range(claim.step, claim.at + 1)
     nodes = [route.logs(claim.node)[t - 1] for t in steps]
     below = [route.logs(claim.below)[t - 1] for t in steps]
