@@ -54,7 +54,7 @@ class Trial:
 class Form:
     """A slip for one kind of cell.
 
-    kind, name, of   what the formulas are for, as `verdict.Asked` has them
+    kind, name, of   what the formulas are for, as `verdict.Asked` has them; {loss} stands for the node that calls a loss
     stated, right    formulas; {phi} stands for the function of the node `function`, {g} for ∂L/∂L(t)· where that is not 1
     back             how many steps before the last one it is tested; there are more steps than that
     tried            in place of `stated`, where that is no formula: its LaTeX and what came of it, or None where it has none
@@ -216,7 +216,7 @@ def _back(k: int, inner: str) -> str:
     return f"W.T @ (slope({{phi}}, a[t+{k}]) * ({inner}))"
 
 
-_INNER: Final = _back(2, f"V.T @ g_o[t+2] + {_back(3, 'g_h[t+3]')}")
+_INNER: Final = _back(2, "g_h[t+2]")
 
 
 def _cut_short(run: Run, asked: Asked, sample: int) -> tuple[str, Verdict]:
@@ -433,7 +433,8 @@ SLIPS: Final[Mapping[str, Slip]] = MappingProxyType({
         r"Two brackets are opened and one is closed. The text's own (19) shows where the other belongs: before"
         r" $\partial h^{(\tau-2)} / \partial h^{(\tau-3)}$, so that all that arrives at $h^{(\tau-2)}$ goes"
         r" through this Jacobian. As the line stands, only the inner bracket is multiplied by it, and the output"
-        r" term of $\tau - 2$ reaches $h^{(\tau-3)}$ without a Jacobian.",
+        r" term of $\tau - 2$ reaches $h^{(\tau-3)}$ without a Jacobian. The inner bracket is"
+        r" $\nabla_{h^{(\tau-1)}} C$, and stands as that in the formulas above.",
         (
             Form("gradient", "h", f"V.T @ g_o + V.T @ g_o[t+1] + {_back(1, _INNER)}",
                  f"V.T @ g_o + {_back(1, f'V.T @ g_o[t+1] + {_INNER}')}", back=3),
@@ -447,7 +448,7 @@ SLIPS: Final[Mapping[str, Slip]] = MappingProxyType({
         r" the probability that the network gives to this class, and the loss of a step is $-\log \hat"
         r" y_{y^{(t)}}$, (10.14). With $y^{(t)}$ itself in its place, counted from 1, the loss would be $-\log"
         r" y^{(t)}$: 0 or negative, and the same whatever the network computes.",
-        (Form("value", "L", "", "-log(sum(y * y_hat))", tried=_class_for_probability),),
+        (Form("value", "{loss}", "", "-log(sum(y * y_hat))", tried=_class_for_probability),),
         remark=_of_the_class,
     ),
     "E16": Slip(
@@ -518,10 +519,11 @@ def _tried(slip: Slip, run: Run, sample: int, why_not: str) -> Case | None:
 def _tested(slip: Slip, form: Form, run: Run, sample: int, why_not: str) -> Case | None:
     """The slip in one of its forms, or None where its right form cannot be read or does not hold."""
     cell, t = run.cell, run.T - form.back
-    known = {form.name, form.of or form.name} <= set(cell.nodes)
+    name = form.name.replace("{loss}", _loss(run))
+    known = {name, form.of or name} <= set(cell.nodes)
     if t < 1 or not known or ("{phi}" in form.stated + form.right and cell.operation(form.function) is None):
         return None
-    asked = Asked(form.kind, form.name, t, form.of)
+    asked = Asked(form.kind, name, t, form.of)
     right = _parsed(form.right, form, run, t, sample)
     stated = _parsed(form.stated, form, run, t, sample) if form.tried is None else None
     if right is None or (form.tried is None and stated is None):
@@ -586,8 +588,13 @@ def left_side(run: Run, asked: Asked) -> str:
     return rf"\nabla_{{{name}}} L"
 
 
+def _loss(run: Run) -> str:
+    """The first node that calls a loss."""
+    return next(name for name in run.cell.nodes if run.cell.loss(name) is not None)
+
+
 def _parsed(template: str, form: Form, run: Run, t: int, sample: int) -> Formula | None:
-    loss = next(name for name in run.cell.nodes if run.cell.loss(name) is not None)
+    loss = _loss(run)
     plain = bool((run.weights == 1).all()) and run.grad[loss][t - 1, sample, 0] == 1
     factor = "" if plain else f"g_{loss} * "
     text = template.replace("{phi}", run.cell.operation(form.function) or "").replace("{g}", factor)
