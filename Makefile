@@ -13,7 +13,7 @@ $(shell test -x $(PY) || rm -f $(VENV)/.stamp-*)
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12     makes the environment with another Python"
-	@echo "  PORT=8502 ARGS='...'  run: the port; run, test, bench: arguments passed on"
+	@echo "  PORT=8502 ARGS='...'  run: the port; run, test, bench, mutants: arguments passed on"
 	@echo "  TORCH='torch --index-url https://download.pytorch.org/whl/cpu'  bench: the small build, without CUDA"
 
 run: $(VENV)/.stamp-run  ## start the explorer and open it in the browser
@@ -41,6 +41,9 @@ bench: $(VENV)/.stamp-bench  ## time the engine against PyTorch, which it instal
 bench-flow: $(VENV)/.stamp-bench  ## time gradients by loss and Jacobians against PyTorch
 	$(PY) bench/flow.py $(ARGS)
 
+mutants: $(VENV)/.stamp-mutation $(VENV)/.stamp-test  ## put small faults into the engine: do the tests notice?
+	$(PY) bench/mutants.py $(ARGS)
+
 clean:  ## remove the environment and all that was generated
 	rm -rf $(VENV) $(LOWEST) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -66,7 +69,7 @@ $(VENV)/.stamp-run: requirements.txt | $(PY)
 	$(PIP) -r requirements.txt
 	@touch $@
 
-# The extra `test`, `lint` or `bench`, without the project itself: an installed copy would hide a wrong path.
+# The extra `test`, `lint`, `bench` or `mutation`, without the project itself: an installed copy would hide a wrong path.
 .PRECIOUS: $(VENV)/.stamp-%
 $(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-run
 	$(if $(and $(TORCH),$(filter bench,$*)),$(PIP) $(TORCH))
@@ -75,4 +78,4 @@ $(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-run
 	$(PIP) -r requirements.txt -r $(VENV)/$*.txt
 	@touch $@
 
-.PHONY: help run test test-lowest lint format bench bench-flow clean
+.PHONY: help run test test-lowest lint format bench bench-flow mutants clean

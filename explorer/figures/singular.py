@@ -10,8 +10,8 @@ from engine.names import symbol
 from engine.spectra import stretches
 from explorer import theme
 from explorer.figures import sheet, text
+from explorer.numbers import from_exponent
 from explorer.vanishing import alone
-from explorer.wording import size
 
 
 @np.errstate(all="ignore")
@@ -32,12 +32,14 @@ def singular(run: Run, of: str, wrt: str, t: int, s: int, palette: str = "light"
     figure = go.Figure(
         go.Bar(
             x=places[usable], y=logs[usable] - low, base=low, marker={"color": colours.series[0]}, showlegend=False,
-            hovertext=[f"σ<sub>{i}</sub> = {size(float(logs[i - 1]), 3)}" for i in places[usable].tolist()],
+            hovertext=[f"σ<sub>{i}</sub> = {from_exponent(float(logs[i - 1]))}" for i in places[usable].tolist()],
             hoverinfo="text",
         )
     )  # fmt: skip
     below = (
-        f"cannot be told: rounding hides what is below n ε σ<sub>max</sub> = {size(floor, 3)}" if not told.all() else ""
+        f"cannot be told: rounding hides what is below n ε σ<sub>max</sub> = {from_exponent(floor)}"
+        if not told.all()
+        else ""
     )
     for chosen, sign, at, words, ink in (
         (~told, "line-ew-open", low, below, colours.muted),

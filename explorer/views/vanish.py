@@ -25,6 +25,7 @@ from explorer.figures.text import number
 from explorer.figures.triangle import jacobian_norms
 from explorer.markdown import plain
 from explorer.model import Model
+from explorer.numbers import from_exponent
 from explorer.scene import LONG, USUAL, Array, earliest, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views import network
@@ -32,7 +33,6 @@ from explorer.views.chart import chart, clicked_data
 from explorer.views.frame import begin, computed, followed, meanings, overflow, sentences
 from explorer.views.inspector import clicked, columns, select
 from explorer.views.network import of_view
-from explorer.wording import size
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
@@ -406,18 +406,15 @@ def _ends(found: Stretches) -> str:
     """The largest and the smallest singular value of a Jacobian, or what is known of the smallest."""
     logs, told = found.log10[0], found.told[0]
 
-    def written_out(log: float) -> str:
-        return "not a number" if np.isnan(log) else "0" if log == -np.inf else "∞" if log == np.inf else size(log, 3)
-
-    largest = rf"$\sigma_{{\max}}$ = **{written_out(float(logs[0]))}**"
+    largest = rf"$\sigma_{{\max}}$ = **{from_exponent(float(logs[0]))}**"
     if told[-1]:
         least = " (0 may also be a number too small for a float)" * bool(logs[-1] == -np.inf)
-        return rf"{largest} and none by less than $\sigma_{{\min}}$ = **{written_out(float(logs[-1]))}**{least}"
+        return rf"{largest} and none by less than $\sigma_{{\min}}$ = **{from_exponent(float(logs[-1]))}**{least}"
     hidden = int((~told).sum())
     count = "The smallest value" if hidden == 1 else f"The {hidden} smallest values"
     return (
         rf"{largest}. {count} cannot be told: nothing but rounding may be left of what is below "
-        rf"$n\,\varepsilon\,\sigma_{{\max}}$ = {size(float(found.floor[0]), 2)}"
+        rf"$n\,\varepsilon\,\sigma_{{\max}}$ = {from_exponent(float(found.floor[0]))}"
     )
 
 
