@@ -209,6 +209,7 @@ def shares(draw, depth: int = 3) -> str:
     return f"{draw(st.sampled_from(['sigmoid', 'softmax', 'identity']))}({part()})"
 
 
+_GATES = "z = sigmoid(V @ h)\nq = softmax(S @ h)\n"
 _SHARES = "h = tanh(W @ h[t-1] + U @ x)\nq = softmax(R @ h)\nz = sigmoid(S @ h)\n"
 
 
@@ -271,6 +272,10 @@ def test_no_function_of_the_table_falls(function) -> None:
         ("y_hat = relu(V @ h)\nL = nll(y_hat, y)", (3, 5), "write 'p = softmax(y_hat)' and 'L = nll(p, y)'"),
         ("L = nll(relu(V @ h), y)", (2, 5), "write 'y_hat = softmax(relu(V @ h))' and 'L = nll(y_hat, y)'"),
         ("p = 2 * softmax(V @ h)\nL = nll(p, y)", (3, 5), "'p' need not lie from 0 to 1"),
+        (f"{_GATES}p = z * q + (1 - z) * (3 * q)\nL = nll(p, y)", (5, 5), "'p' need not lie from 0 to 1"),
+        (f"{_GATES}p = z * (3 * q) + (1 - z) * q\nL = nll(p, y)", (5, 5), "'p' need not lie from 0 to 1"),
+        (f"{_GATES}p = z * q + (1 - q) * z\nL = bce(p - 0.5, y)", (5, 5), "'p - 0.5' need not lie from 0 to 1"),
+        (f"{_GATES}p = z * q + (1 - z) * q[t-1] + q\nL = nll(p, y)", (5, 5), "'p' need not lie from 0 to 1"),
         ("L = nll(V @ h + V @ (h - 1) * c, y)", (2, 5), "'y_hat = softmax((V @ h) + ((V @ (h - 1)) * c))'"),
     ],
 )
