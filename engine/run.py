@@ -15,6 +15,7 @@ from engine.cell import Cell, Read
 from engine.data import Data, checked
 from engine.equations import Apply
 from engine.operations import FUNCTIONS, SOFTMAX, Array
+from engine.pause import pause
 from engine.schedule import counted, schedule
 from engine.tape import Results, played
 
@@ -285,6 +286,7 @@ class Run:
         `names` the edges from some names: a message to a matrix is as large as the matrix at each step.
         Raises ValueError for more than `budget.MAX_BYTES`, with the number of steps that would fit.
         """
+        pause()
         cell = self.cell
         reads = [read.name for read in cell.reads[target] if names is None or read.name in names]
         width = sum(self.parameters[name].size if name in self.parameters else self._width(name) for name in reads)
@@ -395,6 +397,7 @@ def run(
     dtype     float64 or float32
     Raises ValueError, naming the argument, what came and what is allowed.
     """
+    pause()
     with np.errstate(all="ignore"):  # what overflows is told by run.overflow
         data = checked(cell, params, x, y, initial, weights, reduction, dtype)
         return Run(data, played(data))

@@ -12,7 +12,8 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 import streamlit as st  # noqa: E402
 
 from explorer.received import guard  # noqa: E402
-from explorer.views import cliff, compare, derive, lessons, network, slips, vanish  # noqa: E402
+from explorer.views import cliff, compare, derive, lessons, network, slips, vanish, work  # noqa: E402
+from explorer.work import SWITCH  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
@@ -23,7 +24,7 @@ _STYLE = """<style>
 .st-key-lesson-reminder { padding-top: 0.9rem; }
 .st-key-messages .katex { font-size: 1.02em; }
 [data-testid=stSidebarHeader] { height: 2.4rem; margin-bottom: 0; }
-</style>"""
+"""
 
 
 _SETTLED = 2.0  # seconds after which the browser has all that a run has made, on a usual line
@@ -32,7 +33,7 @@ _SETTLED = 2.0  # seconds after which the browser has all that a run has made, o
 def main() -> None:
     """The explorer: set-up, navigation, and the page that is asked for."""
     st.set_page_config(page_title="Unrolled", page_icon="🔁", layout="wide")
-    st.html(_STYLE)
+    st.html(f"{_STYLE}{work.STYLE}</style>")
     load_tables()
     guard()
     pages = [
@@ -53,13 +54,18 @@ def main() -> None:
         session.welcome = False  # whoever has found another page is no longer new
     if page.url_path != "lessons":
         lessons.reminder()
-    page.run()
+    with work.sliced():
+        page.run()
     session.ended = time.monotonic()
 
 
 @st.cache_resource(show_spinner=False)
 def load_tables() -> None:
-    """Import pandas, which Streamlit does at its first table: plotly in another session would meet it half imported."""
+    """Once for a server: let threads switch quickly, and import pandas.
+
+    Streamlit imports it at its first table: plotly in another session would meet it half imported.
+    """
+    sys.setswitchinterval(SWITCH)
     importlib.import_module("pandas")
 
 
