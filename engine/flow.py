@@ -18,6 +18,7 @@ from engine.budget import fits
 from engine.given import step_of
 from engine.links import WANTED, Link, System, system
 from engine.operations import SOFTMAX, Array
+from engine.pause import pause
 from engine.run import Run
 from engine.wide import Wide
 
@@ -417,6 +418,7 @@ def each_row(
     looks = set(blocks(links, run.T, _LONGEST, _COMFORT)) if exponents is not None else set()
     stop = run.T
     for t in range(run.T - 1, until - 1, -1):
+        pause()
         if t + 1 < run.T:
             rows = carrier.wanted(t, t + 1)
             if rows is not None:

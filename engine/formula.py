@@ -27,6 +27,7 @@ from engine import notation, operations
 from engine.cell import Cell
 from engine.equations import MAX_DEPTH, MAX_LAG, EquationError, Name, Number, Place, check_name, constant, likely
 from engine.operations import FUNCTIONS, LOSSES, SOFTMAX, Array
+from engine.pause import pause
 from engine.run import Run
 
 MAX_FORMULA = 2_000  # characters
@@ -442,6 +443,7 @@ class _Numbers:
         wide = found or (1, 1)
         total, off, count = np.zeros((1, *wide)), np.zeros((1, *wide)), max(1, _MAX_ENTRIES // (8 * size))
         for start in range(1, run.T + 1, count):
+            pause()
             steps = np.arange(start, min(start + count, run.T + 1))
             value, error = _Numbers(run, steps, self.sample).of(part)
             value, error = (np.broadcast_to(array, (len(steps), *wide)) for array in (value, error))

@@ -17,6 +17,7 @@ from engine.flow import blocks, known, of_losses, scaled, started
 from engine.links import WANTED, Link, System, system
 from engine.memory import Buffer, Call, Loop, Product, Slot, Space, Steps
 from engine.operations import SOFTMAX, Array
+from engine.pause import pause
 from engine.run import Run
 from engine.schedule import Elementwise, schedule
 from engine.wide import Wide
@@ -201,6 +202,7 @@ class _Sweep:
         stop = self.T
         for start in blocks(self.links, self.T, _LONGEST, _ROOM) if self.links.lags else []:
             while stop > start:
+                pause()
                 if self.links.far[start:stop].any() or self._spread(stop):
                     stop = self._far_steps(max(start, stop - _FAR_STEPS), stop)
                     continue
@@ -301,6 +303,7 @@ class _Sweep:
                 for name, lag in self.links.lags.items()
             }
         for t in range(stop - 1, start - 1, -1):
+            pause()
             for name, lag in self.links.lags.items():
                 self.window[name].append(self._joining(name, t - lag))
             here = {name: own[0] for name, own in self.window.items()}

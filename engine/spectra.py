@@ -15,6 +15,7 @@ from engine.budget import fits
 from engine.flow import jacobian_at, known, spectral_norm, within_step
 from engine.links import WANTED, System, system
 from engine.operations import Array
+from engine.pause import pause
 from engine.run import Run
 from engine.schedule import Affine, Elementwise, Instruction, Stage, Term, operands, schedule
 
@@ -347,6 +348,7 @@ def transitions(run: Run, links: System, N: int) -> Iterator[Array]:
             at += links.units[name]
     chunk = max(1, _CHUNK // (run.B * N * N))
     for start in range(0, run.T, chunk):
+        pause()
         steps = slice(start, min(run.T, start + chunk))
         count = steps.stop - start
         found = np.zeros((count, run.B, N, N))
