@@ -88,6 +88,7 @@ class Course:
     counting  the steps whose losses count
     chosen    the samples that are looked at, from 0
     each      log10 ‖∇name(t)‖ of each sample, (steps, samples); −∞ for zero
+    is_cut    whether a cut of the recurrence takes something of it
     """
 
     run: Run
@@ -96,6 +97,7 @@ class Course:
     counting: tuple[int, ...]
     chosen: tuple[int, ...]
     each: Array
+    is_cut: bool = False
 
     @cached_property
     def logs(self) -> Array:
@@ -231,14 +233,14 @@ def course(run: Run, name: str, sample: int = 0, cut: int = 0) -> Course | None:
             alone = part(run, chosen, loss)
             each = np.where(np.arange(loss)[:, None] < _last_cut(loss, cut), -np.inf, engine.log_grad_norm(alone, name))
             if not (each == -np.inf).all():
-                return Course(alone, name, loss, counting, tuple(chosen), each)
+                return Course(alone, name, loss, counting, tuple(chosen), each, _last_cut(loss, cut) > 0)
         alone = part(run, chosen)  # each of these losses may be exactly right, so all are taken together
         each = (
             np.log10(np.linalg.norm(engine.cut(alone, cut).grad[name], axis=-1))
             if cut
             else engine.log_grad_norm(alone, name)
         )
-        return Course(alone, name, None, counting, tuple(chosen), each)
+        return Course(alone, name, None, counting, tuple(chosen), each, 0 < cut < run.T)
 
 
 def _last_cut(loss: int, cut: int) -> int:

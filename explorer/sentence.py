@@ -21,9 +21,9 @@ _ACCURACY: Final = "a quarter"  # of an outlook, measured on longer runs of the 
 _WORDS: Final = {"keeps": "keeps its size", "ends": "ends"}
 
 
-def sentences(run: Run, sample: int = 0, name: str | None = None) -> tuple[str, ...]:
+def sentences(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> tuple[str, ...]:
     """The sentences, in plain text; every number in them is a claim about the run. Arguments as for `facts`."""
-    return written(facts(run, sample, name))
+    return written(facts(run, sample, name, cut))
 
 
 def written(found: Facts) -> tuple[str, ...]:
@@ -145,6 +145,8 @@ def _cause(cause: say.Cause) -> str:
             return f"what arrives at {node} along its edges cancels"
         case "right":
             return f"the output of step {cause.step} is exactly what is wanted"
+        case "cut":
+            return f"the recurrence is cut after step {cause.step}, as after each {cause.power} steps"
         case "unread":
             return f"no edge leads from {node} to that loss"
     return ""

@@ -378,6 +378,27 @@ def test_an_outlook_is_good_to_a_quarter() -> None:
             assert 0.75 < longer.steps / own.steps < 1.34
 
 
+def test_a_cut_is_the_reason_for_what_is_zero_before_it() -> None:
+    run = made(60, count="every")
+    found = facts(run, cut=5)
+    whole = facts(run)
+    (zeros,) = found.all(say.Zeros)
+    assert (found.verdict, zeros.first, zeros.last) == ("ends", 1, 55)
+    assert [(cause.why, cause.step, cause.power) for cause in zeros.causes] == [("cut", 55, 5)]
+    assert not found.all(say.Felt)
+    last = np.zeros(60)
+    last[-1] = 1
+    alone = engine.run(run.cell, run.parameters, run.x, run.y, weights=last)
+    norms = np.linalg.norm(engine.cut(alone, 5).grad["h"][:, 0], axis=-1)
+    assert (found.left.first, found.left.last) == (56, 60)
+    assert found.left.log_ratio == pytest.approx(np.log10(norms[55] / norms[59]))
+    assert not norms[:55].any()
+    assert "exactly zero at h(1) to h(55): the recurrence is cut after step 55, as after each 5 steps." in " ".join(
+        written(found)
+    )
+    assert facts(run, cut=60) == facts(run, cut=100) == whole
+
+
 # --- a case for each kind --------------------------------------------------------------------------------------------------
 
 

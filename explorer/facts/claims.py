@@ -13,7 +13,7 @@ from explorer.course import Verdict as InTime
 
 Verdict: TypeAlias = InTime | Literal["zero", "one step", "no loss", "no path", "flat"]
 Why: TypeAlias = Literal[
-    "shut", "zero", "nilpotent", "kernel", "factor", "product", "softmax", "cancels", "right", "unread", "unsaid"
+    "shut", "zero", "nilpotent", "kernel", "factor", "product", "softmax", "cancels", "right", "unread", "cut"
 ]
 
 
@@ -54,7 +54,8 @@ class Cause:
     why     "shut": every slope φ' there is 0 where a gradient arrives; "zero": a matrix of zeros; "nilpotent": a power of the
             matrix is zero; "kernel": the matrix, transposed, takes this gradient to zero; "factor": it is multiplied by a value
             that is 0; "product": by a product that is; "softmax": through a softmax; "cancels": the parts of several edges sum
-            to zero; "right": the output is exactly the target; "unread": no edge leads there
+            to zero; "right": the output is exactly the target; "unread": no edge leads there; "cut": the recurrence is
+            cut there, after each `power` steps
     name    of the function, matrix or factor
     node, step   what the gradient arrives at
     power   of a nilpotent matrix, the smallest that is zero

@@ -28,11 +28,12 @@ _FAR: Final = 1_000_000  # steps beyond which nobody asks what arrives
 _NORMAL: Final = 280.0  # powers of ten within which a float holds a norm and its square root
 
 
-def facts(run: Run, sample: int = 0, name: str | None = None) -> Facts:
+def facts(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> Facts:
     """What happens to the gradient.
 
     sample  counted from 1; 0 is all of them together: norms are then over all samples
     name    the state that is looked at, else `scene.earliest`
+    cut     after how many steps each the recurrence is cut; 0 is never
     Raises ValueError for a name that is no state of the cell.
     **Holds:** every_claim_is_that_of_another_route.
     """
@@ -50,28 +51,31 @@ def facts(run: Run, sample: int = 0, name: str | None = None) -> Facts:
         name = name or earliest(run.cell)
         if name not in to_loss(run):
             return Facts("no path", name, (scope, say.Zeros(name, "all", 1, run.T, run.T)))
-        found = course(run, name, sample)
+        found = course(run, name, sample, cut)
         assert found is not None
-        return _in_time(run, found, Scope(found.loss, counting, run.T, only, len(chosen), run.B))
+        scope = Scope(found.loss, counting, run.T, only, len(chosen), run.B)
+        return _in_time(run, found, scope, cut if found.is_cut else 0)
 
 
-def _in_time(run: Run, found: Course, scope: Scope) -> Facts:
+def _in_time(run: Run, found: Course, scope: Scope, cut: int) -> Facts:
     name = found.name
     if not found.finite:
         return Facts("undefined", name, tuple(filter(None, (scope, _beyond(found), theory(found.run, name)))))
     if not found.first:
-        zeros = say.Zeros(name, "all", 1, run.T, run.T, causes(found, name, found.counting[-1], 0.0))
+        last = found.counting[-1]
+        why = (say.Cause("cut", step=(last - 1) // cut * cut, power=cut),) if cut else causes(found, name, last, 0.0)
+        zeros = say.Zeros(name, "all", 1, run.T, run.T, why)
         return Facts("zero", name, (scope, zeros))
     if found.last == 1:
         after = () if run.T == 1 else (say.Zeros(name, "after", 2, run.T, run.T - 1),)
         claims: tuple[Claim | None, ...] = (scope, *after, entry(found), say.Norm(name, 1, float(found.logs[0])))
         return Facts("one step", name, tuple(filter(None, claims)))
-    return Facts(found.verdict, name, (scope, *_claims(run, found, scope)))
+    return Facts(found.verdict, name, (scope, *_claims(run, found, scope, cut)))
 
 
-def _claims(run: Run, found: Course, scope: Scope) -> Iterator[Claim]:
+def _claims(run: Run, found: Course, scope: Scope, cut: int) -> Iterator[Claim]:
     """All that is said of a gradient that is somewhere finite and not zero."""
-    yield from _zeros(run, found)
+    yield from _zeros(run, found, cut)
     made: Claim | None = entry(found)
     if made is not None:
         yield made
@@ -85,14 +89,15 @@ def _claims(run: Run, found: Course, scope: Scope) -> Iterator[Claim]:
     if made is not None:
         yield made
     yield from _samples(found)
-    made = _felt(run, found, scope)
+    made = None if cut else _felt(run, found, scope)
     if made is not None:
         yield made
     made = theory(found.run, found.name)
     if made is not None:
         yield made
     yield from _ends(found)
-    yield from _others(found)
+    if not cut:
+        yield from _others(found)
 
 
 def left(found: Course) -> say.Left:
@@ -105,11 +110,13 @@ def left(found: Course) -> say.Left:
 # --- exactly zero ------------------------------------------------------------------------------------------------
 
 
-def _zeros(run: Run, found: Course) -> Iterator[say.Zeros]:
+def _zeros(run: Run, found: Course, cut: int) -> Iterator[say.Zeros]:
     """Where the gradient is exactly zero."""
     name, first, last = found.name, found.first, found.last
     if found.ends:
-        why = causes(found, name, first - 1, float(found.logs[first - 1]))
+        why: tuple[say.Cause, ...] = (say.Cause("cut", step=first - 1, power=cut),)
+        if not cut or (first - 1) % cut:
+            why = causes(found, name, first - 1, float(found.logs[first - 1]))
         yield say.Zeros(name, "before", 1, first - 1, first - 1, why)
     holes = found.steps + 1 - len(found.there)
     if holes:

@@ -315,15 +315,13 @@ def words(state: State, column: Column, run: Run | None) -> None:
         return
     if k := every(column):
         cuts = (run.T - 1) // k
-        parts: tuple[str, ...] = (
+        st.markdown(
             f"The recurrence is cut after each {k} steps, {cuts} times in all: no gradient goes past a cut."
             if cuts
-            else f"All {run.T} steps lie before the first cut: the gradient is whole.",
+            else f"All {run.T} steps lie before the first cut: the gradient is whole."
         )
-    else:
-        chosen = samples.shown(run, state.view.sample)
-        parts = sentences(column.model, chosen, earliest(run.cell) if run.cell.states else "")
-    for part in parts:
+    chosen = samples.shown(run, state.view.sample)
+    for part in sentences(column.model, chosen, earliest(run.cell) if run.cell.states else "", k):
         st.markdown(plain(part))
 
 

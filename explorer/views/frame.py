@@ -97,9 +97,9 @@ def checked(model: Model) -> tuple[Check, ...]:
 
 
 @RESULTS.keeps()
-def sentences(model: Model, sample: int = 0, name: str = "") -> tuple[str, ...]:
+def sentences(model: Model, sample: int = 0, name: str = "", cut: int = 0) -> tuple[str, ...]:
     """What happens to the gradient of a model's run, in words; `name` is the state that they are about, or the first."""
-    return sentence.sentences(computed(model), sample, name or None)
+    return sentence.sentences(computed(model), sample, name or None, cut)
 
 
 @RESULTS.keeps()
