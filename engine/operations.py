@@ -269,12 +269,17 @@ def _rows(p: Array) -> Array:
 @lru_cache(maxsize=64)
 def _positions(shape: tuple[int, ...]) -> Array:
     size = math.prod(shape)
-    return np.arange(0, size, shape[-1]).reshape(shape[:-1])
+    return _locked(np.arange(0, size, shape[-1]).reshape(shape[:-1]))
 
 
 @lru_cache(maxsize=64)
 def _ones(n: int, dtype: Any) -> Array:
-    return np.ones(n, dtype)
+    return _locked(np.ones(n, dtype))
+
+
+def _locked(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
 
 
 def one_hot(y: Array, n: int, dtype: Any = np.float64) -> Array:

@@ -1,7 +1,7 @@
 """Results that are kept for the next who asks, bounded in bytes: the least recently used give way.
 
-`INPUTS` keeps cells, tasks and weights, `RESULTS` what is computed from them. Both are shared by all sessions, so what they
-keep is read-only or belongs to the code that asks.
+`INPUTS` keeps cells, tasks and weights, `RESULTS` what is computed from them. Both are shared by all sessions, so the arrays
+that they keep are read-only, but for a result that grows, which the code that asks fills.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import inspect
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields, is_dataclass
 from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 P = ParamSpec("P")
 _Key: TypeAlias = tuple[str, Hashable]
 R = TypeVar("R")
+V = TypeVar("V")
 _MOST_ENTRIES: Final = 4_096
 _MOST_OBJECTS: Final = 100_000  # of one entry that are measured; a larger entry is taken to go on as it began
 
@@ -74,6 +76,8 @@ class Store:
                     if not found:
                         with around():
                             value = function(*args, **kwargs)
+                        if not grows:
+                            lock(value)
                         self._put(place, value)
                 return cast(R, value)
 
@@ -135,6 +139,35 @@ def clear() -> None:
     """Forget everything in all stores."""
     for store in _STORES:
         store.clear()
+
+
+def lock(value: V) -> V:
+    """The value, with all arrays made read-only that it holds in tuples, lists, mappings and dataclasses.
+
+    **Holds:** no_session_can_change_what_others_are_shown. A run sees to its own.
+    """
+    for thing in _within(value):
+        if isinstance(thing, np.ndarray):
+            thing.flags.writeable = False
+    return value
+
+
+def _within(value: object) -> Iterator[object]:
+    """A value and what it holds, each thing once."""
+    seen: set[int] = set()
+    left: list[object] = [value]
+    while left:
+        thing = left.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        yield thing
+        if isinstance(thing, Mapping):
+            left += thing.values()
+        elif isinstance(thing, tuple | list | set | frozenset):
+            left += thing
+        elif is_dataclass(thing) and not isinstance(thing, type) and not hasattr(thing, "nbytes"):
+            left += [getattr(thing, entry.name) for entry in fields(thing)]
 
 
 def size_of(value: object) -> int:

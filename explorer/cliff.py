@@ -17,6 +17,7 @@ from engine import Run
 from engine.given import shown
 from explorer import knob
 from explorer import model as models
+from explorer.cache import lock
 from explorer.knob import Turn
 from explorer.model import MAX_FACTOR, Array, Model
 
@@ -310,7 +311,7 @@ class Surface:
 def surface(cliff: Cliff, many: int = FINE) -> Surface:
     """A surface of which nothing is computed yet."""
     across, up = (np.linspace(*ends, many) for ends in ranges(cliff))
-    return Surface(across, up)
+    return Surface(lock(across), lock(up))
 
 
 def portion(model: Model) -> int:

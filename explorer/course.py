@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import engine
 from engine import Run
 from explorer import samples
+from explorer.cache import lock
 from explorer.vanishing import LIMITS, together
 
 Array: TypeAlias = NDArray[np.float64]
@@ -102,7 +103,7 @@ class Course:
     @cached_property
     def logs(self) -> Array:
         """log10 of the norm over all samples, (steps,)."""
-        return together(self.each)
+        return lock(together(self.each))
 
     @cached_property
     def finite(self) -> bool:
@@ -112,7 +113,7 @@ class Course:
     @cached_property
     def there(self) -> NDArray[np.intp]:
         """The steps, from 0, at which the gradient is not zero."""
-        return np.flatnonzero(self.logs > -np.inf)
+        return lock(np.flatnonzero(self.logs > -np.inf))
 
     @property
     def first(self) -> int:
@@ -133,7 +134,7 @@ class Course:
     def back(self) -> Array:
         """log10 of the norm in units of that at `last`, from there back to `first`; −∞ where it is zero in between."""
         own = self.logs[self.first - 1 : self.last][::-1]
-        return np.asarray(own - own[0])
+        return lock(np.asarray(own - own[0]))
 
     @property
     def log_ratio(self) -> float:
@@ -154,7 +155,7 @@ class Course:
     def factors(self) -> Array:
         """log10 of what each step leaves, the last first; over steps of zero gradients the mean of a step."""
         places = np.flatnonzero(self.back > -np.inf)
-        return np.diff(self.back[places]) / np.diff(places)
+        return lock(np.asarray(np.diff(self.back[places]) / np.diff(places)))
 
     @property
     def ends(self) -> bool:

@@ -1,18 +1,24 @@
 """What is kept is bounded in bytes, is computed once, and is never mistaken for something else."""
 
+import ast
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
+from types import ModuleType
 
 import numpy as np
 import pytest
+from browser import ROOT
+from streamlit.testing.v1 import AppTest
 
 import engine
+from engine import Run
 from explorer import cache, views
 from explorer import model as models
 from explorer.cache import Store, size_of
 from explorer.model import Model
-from explorer.state import from_query
+from explorer.state import from_query, packed
 
 
 def test_entries_give_way_when_their_bytes_are_too_many():
@@ -143,3 +149,67 @@ def test_what_is_kept_for_all_is_read_only():
             array[...] = 0
     weights = engine.initialise(engine.CATALOGUE["rnn"], {"x": 1, "h": 2, "y": 2})
     weights["W"][...] = 0  # what a user of the engine has drawn is his own
+
+
+# --- what is shared is read-only ---------------------------------------------------------------------------------
+
+#: Screens that together ask for everything that is kept: page, query, and what is opened on it.
+SCREENS = (
+    ("network", {"graph": "neurons", "node": "h,2"}, {"checks": True}),
+    ("network", {"knob": "gain,W,1.0", "edit": "W[0,0]=0.5;x[0,0,0]=0.5"}, {}),
+    ("vanish", {"tab": "losses", "sample": "1", "task": "noise", "samples": "2"}, {}),
+    *(("vanish", {"tab": tab}, {}) for tab in ("jacobians", "shares", "remedies")),
+    ("derive", {"detail": "elements", "sections": "softmax,outputs,recursion"}, {}),
+    ("compare", {"compare": "cell=rnn&cut=2|cell=lstm"}, {}),
+    ("cliff", {"cut": "across"}, {}),
+    ("slips", {"formula": packed("V.T @ g_o"), "ask": "gradient,h,2"}, {}),
+)
+#: What the code that asks fills: it is the same for all, whoever has come further with it.
+GROWING = {"_surface.loss", "_surface.steep", "_surface.done"}
+
+
+def writable(value, path):
+    """Where arrays lie that can be written, in a value and in all that it holds, private or not."""
+    seen, left = set(), [(value, path)]
+    while left:
+        thing, path = left.pop()
+        if id(thing) in seen or isinstance(thing, str | bytes | int | float | type | ModuleType) or callable(thing):
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, np.ndarray):
+            if thing.flags.writeable and thing.size:
+                yield path
+        elif isinstance(thing, Mapping):
+            left += [(part, f"{path}[{key!r}]") for key, part in thing.items()]
+        elif isinstance(thing, tuple | list | set | frozenset):
+            left += [(part, f"{path}[]") for part in thing]
+        elif not isinstance(thing, Run):  # which has its own memory behind what it hands out
+            left += [(part, f"{path}.{key}") for key, part in getattr(thing, "__dict__", {}).items()]
+
+
+def test_no_session_can_change_what_others_are_shown():
+    cache.clear()
+    for page, query, opened in SCREENS:
+        app = AppTest.from_string(f"from explorer.views import {page}\n{page}.page()", default_timeout=60)
+        for key, value in query.items():
+            app.query_params[key] = value
+        for key, value in opened.items():
+            app.session_state[key] = value
+        app.run()
+        assert not app.exception, (page, query, [error.value for error in app.exception])
+    reached, found = set(), set()
+    for store in (cache.INPUTS, cache.RESULTS):
+        for (name, _), (value, _) in store._entries.items():
+            reached.add(name.removeprefix("explorer."))
+            found |= set(writable(value, name.rpartition(".")[2]))
+            for run in [value] if isinstance(value, Run) else []:
+                given = [run.x, run.y, run.weights, run.losses, *run.value.values(), *run.grad.values()]
+                found |= set(writable([given, run.param_grad, run.initial, run.initial_grad], name))
+    assert found <= GROWING
+    kept = {
+        ".".join(path.relative_to(ROOT / "explorer").with_suffix("").parts) + f".{node.name}"
+        for path in sorted((ROOT / "explorer").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and any(".keeps(" in ast.unparse(line) for line in node.decorator_list)
+    }
+    assert kept - reached == set(), "no screen of this test asks for it"

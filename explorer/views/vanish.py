@@ -18,7 +18,7 @@ from engine.names import latex, written
 from engine.spectra import Stretches, stretches
 from engine.truncation import Truncated
 from explorer import figures, samples, vanishing
-from explorer.cache import RESULTS
+from explorer.cache import RESULTS, lock
 from explorer.controls import Change, apply, choice, entered, put, show, write_link
 from explorer.figures.routes import drawn
 from explorer.figures.text import number
@@ -464,7 +464,7 @@ def _measure_jacobians(run: Run, name: str, kept: dict[str, Array]) -> bool:
                 bar.progress((run.T**2 - t**2) / run.T**2 if t else 1.0, f"Jacobians … from step {t + 1}")
 
     try:
-        kept["norms"] = jacobian_norms(run, name, name, told=told)
+        kept["norms"] = lock(jacobian_norms(run, name, name, told=told))
     except ValueError as error:
         st.info(plain(str(error)))
         return False
