@@ -32,8 +32,15 @@ _REST: Final = "as the others"
 _NOTES: Final = 5  # that are told at once
 _TEXT_HEIGHT: Final = 82  # pixels: two lines
 _MOST_STEPS: Final = 100  # that can be undone
-_IN_LINK: Final = {"eq": "the equations of your cell", "edit": "the numbers changed by hand", "cell": "your cell",
-             "compare": "the columns of the comparison", "formula": "your formula"}  # fmt: skip
+#: What is too long for a link -> what it is called.
+WORDS: Final = {
+    "eq": "the equations of your cell",
+    "edit": "the numbers changed by hand",
+    "text": "your table or text",
+    "w": "the weights of the losses",
+    "compare": "the columns of the comparison",
+    "formula": "your formula",
+}
 
 
 # --- the session -------------------------------------------------------------------------------------------------
@@ -42,7 +49,8 @@ _IN_LINK: Final = {"eq": "the equations of your cell", "edit": "the numbers chan
 def current() -> State:
     """The state of this session; at its start that of the link."""
     if "state" not in st.session_state:
-        st.session_state.state, st.session_state.problems = from_query(st.query_params.to_dict())
+        st.session_state.arrived_at = st.query_params.to_dict()
+        st.session_state.state, st.session_state.problems = from_query(st.session_state.arrived_at)
         st.session_state.update(faults={}, past=[], future=[], notice="")
         st.session_state.setdefault("welcome", not st.query_params)
     state: State = st.session_state.state
@@ -57,7 +65,7 @@ def write_link(state: State) -> None:
     if missing := left_out(state):
         st.caption(
             f"Too long for the link, so a shared link does not carry it: "
-            f"{plain(', '.join(_IN_LINK.get(key, key) for key in missing))}."
+            f"{plain(', '.join(WORDS.get(key, key) for key in missing))}."
         )
 
 

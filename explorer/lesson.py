@@ -113,6 +113,15 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a user has said to a question: the place of a choice, or the text of a number; or asked to be told."""
+
+    choice: int | None = None
+    text: str = ""
+    told: bool = False
+
+
+@dataclass(frozen=True)
 class Step:
     """A step: its title, the screen that it sets (a link's query), the page that shows it, what to look at, the text.
 

@@ -53,6 +53,11 @@ def save(state: State) -> bytes:
     return json.dumps(file, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
+def brief(state: State) -> dict[str, Any]:
+    """The entries of a session without the numbers, which its state makes again. **Holds:** entries_give_the_state_back."""
+    return {"unrolled": VERSION, "state": to_query(state, MAX_BYTES)}
+
+
 def _data(model: Model) -> dict[str, Array]:
     return {name: array for name, array in models.arrays(model).items() if name in ("x", "y")}
 
@@ -67,7 +72,11 @@ def load(content: bytes) -> State:
 
     Raises ValueError, saying what is wrong, for anything that `save` has not written or that cannot be run.
     """
-    file = _read(content)
+    return restored(parsed(content, MAX_BYTES))
+
+
+def restored(file: Mapping[str, Any]) -> State:
+    """The state that the entries of a session hold. Raises ValueError as `load` does."""
     _known(file, _ENTRIES, "the file")
     if file.get("unrolled") != VERSION or isinstance(file["unrolled"], bool):
         raise ValueError(
@@ -83,9 +92,10 @@ def load(content: bytes) -> State:
     return replace(state, model=_with_arrays(model, _mapping(file.get("arrays", {}), "arrays")))
 
 
-def _read(content: bytes) -> dict[str, Any]:
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"the file has {len(content):,} bytes; at most {MAX_BYTES:,} are read")
+def parsed(content: bytes, most: int) -> dict[str, Any]:
+    """The entries of a JSON text of at most `most` bytes, none of them checked; raises ValueError for any other text."""
+    if len(content) > most:
+        raise ValueError(f"the file has {len(content):,} bytes; at most {most:,} are read")
     try:
         file = json.loads(
             content.decode("utf-8-sig"), parse_constant=_refused, parse_int=_whole, object_pairs_hook=_once

@@ -88,9 +88,9 @@ class Server:
 @contextmanager
 def serve(
     *command: str, home: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT,
-    address: str | None = "localhost",
+    address: str | None = "localhost", port: int = 0,
 ) -> Iterator[Server]:  # fmt: skip
-    """The explorer as `command` starts it on a free port; ended on leaving.
+    """The explorer as `command` starts it on a port, or on a free one; ended on leaving.
 
     It listens at `address`; None leaves that to the command.
 
@@ -99,7 +99,7 @@ def serve(
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port = port or free.getsockname()[1]
     server = Server(f"http://localhost:{port}", home / "server.log")
     clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH" and not k.startswith("STREAMLIT_")}
     clean |= {"HOME": str(home), "PYTHONUNBUFFERED": "1"} | (environment or {})

@@ -74,7 +74,7 @@ LAYERS = {
         wording
         sentence answers
         lesson
-        handout
+        handout kept
         received
         controls
         views

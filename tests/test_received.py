@@ -108,12 +108,12 @@ def test_a_width_that_is_none_is_passed_over(sent) -> None:
     def page() -> None:
         import streamlit as st
 
-        from explorer.views.width import known
+        from explorer.views.browser import known
 
         st.write(known())
 
     app = AppTest.from_function(page)
-    app.session_state["width"] = sent
+    app.session_state["browser"] = sent
     app.run()
     assert not app.exception
     assert re.search("1000", app.markdown[0].value)

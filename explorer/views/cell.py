@@ -15,6 +15,7 @@ from explorer.figures import rolled
 from explorer.markdown import plain
 from explorer.model import Model
 from explorer.state import State, View
+from explorer.views.browser import meet_draft, refusal
 from explorer.views.chart import chart
 
 _KEY = "cell.text"
@@ -50,6 +51,8 @@ def _editor(model: Model, palette: str, pixels: int) -> None:
         help=_HELP,
         placeholder="h = …",
     )
+    meet_draft("cell.keep", _KEY)
+    refusal(["draft"] if session.get("draft") is not None else [])
     row = st.container(horizontal=True, vertical_alignment="center")
     row.button(
         "Apply", key="cell.apply", on_click=_apply, type="primary", help="Draw this cell. Bad text changes nothing."

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer import theme
 from explorer.controls import current
 from explorer.figures import enlarged
-from explorer.views.width import known
+from explorer.views.browser import known
 
 
 def large() -> float:

@@ -14,6 +14,7 @@ from explorer.figures import graph
 from explorer.markdown import plain
 from explorer.scene import Scene
 from explorer.state import State
+from explorer.views.browser import FORGETS, forget
 from explorer.views.link import address
 
 Made: TypeAlias = Callable[[], bytes | str]
@@ -43,6 +44,9 @@ def _session(state: State) -> None:
     )  # fmt: skip
     if _KEY in st.session_state.faults:
         st.error(plain(st.session_state.faults[_KEY]))
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.caption("This browser keeps the session, too: a reload, a restart of the server or a closed tab bring it back.")
+    row.button("Forget it", key="forget", on_click=forget, help=FORGETS, width="content")
 
 
 def loaded(state: State, file: Any) -> State:

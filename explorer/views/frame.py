@@ -20,10 +20,10 @@ from explorer.figures.text import number
 from explorer.markdown import plain
 from explorer.model import Model
 from explorer.state import State
+from explorer.views import browser
 from explorer.views.chart import large
 from explorer.views.letters import letters
 from explorer.views.link import back, link
-from explorer.views.width import width
 
 _BESIDE: Final = 720  # pixels from which the words of a heading have room beside the loss
 #: A presentation: type that is read from the last row, and nothing around the page. Padding is in pixels, since the type
@@ -59,7 +59,7 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
     if state.view.shows("sidebar"):
         with st.sidebar:
             controls(results)
-    pixels, palette = width(), st.context.theme.type or "light"
+    pixels, palette = browser.meet(), st.context.theme.type or "light"
     if state.view.present:
         st.html(_PRESENT.format(size=16 * large()))
         pixels = round(pixels / large())
@@ -69,6 +69,7 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
         if not state.view.present and pixels >= _BESIDE:
             st.caption(words)
     tell_problems()
+    browser.tell()
     tell_notes(models.cell(state.model).notes)
     run = computed(state.model)
     if words := samples.missing(run, state.view.sample):

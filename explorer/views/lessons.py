@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from explorer import handout
 from explorer.answers import amount, typed
 from explorer.controls import Change, current, put, show, write_link
 from explorer.figures.text import number
-from explorer.lesson import Lesson, Link, Question, Step, lesson, lessons, rendered
+from explorer.lesson import Given, Lesson, Link, Question, Step, lesson, lessons, rendered
 from explorer.markdown import plain
 from explorer.state import State, from_query, to_query
 from explorer.views import cliff, network, neurons, vanish
@@ -277,15 +277,6 @@ def _turn(own: Lesson, place: int) -> None:
 
 
 # --- the question ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a user has said to a question: the place of a choice, or the text of a number; or asked to be told."""
-
-    choice: int | None = None
-    text: str = ""
-    told: bool = False
 
 
 def _ask(own: Lesson, place: int, question: Question, run: Run) -> None:
