@@ -133,6 +133,17 @@ def test_a_whole_number_out_of_bounds_is_told_with_its_bounds() -> None:
         whole("n", 4, 1, 3, "1 to 3")
 
 
+def test_a_step_or_sample_that_there_is_not_is_told_with_those_that_there_are(run) -> None:
+    for sample in (-1, 2):
+        with pytest.raises(ValueError, match=f"^sample is {sample}; samples are counted from 0 to 1$"):
+            engine.expand(run, "h", 1, sample)
+    for t in (0, 6):
+        with pytest.raises(ValueError, match=f"^t is {t}; steps are 1 to 5$"):
+            engine.expand(run, "h", t)
+    with pytest.raises(ValueError, match=r"^t is -1; h has steps 0 to 5$"):
+        explain.backward(run, "h", -1)
+
+
 def test_a_boolean_mask_is_taken_as_weights(run) -> None:
     mask = np.array([[1, 0], [0, 0], [1, 1], [0, 1], [1, 1]], bool)
     for given, numbers in (
