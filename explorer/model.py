@@ -312,7 +312,7 @@ def _suited(model: Model) -> tuple[tuple[str, Value], ...]:
 
     So 0 and 1 are numbers for mse and bce, and 3, 5, 7 are classes for nll. Where neither fits, `_check_targets` says so.
     """
-    if model.cell != OWN or settings(model).get("targets") != "auto":
+    if model.cell != OWN or model.task not in TASKS or settings(model).get("targets") != "auto":
         return model.settings
     shape, made = structure(model), _task(model.task, model.settings)
     other = "classes" if shape.takes_classes else "real"
