@@ -17,6 +17,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state.session_state import Serialized, Value, WStates
 
 _LOG: Final = logging.getLogger(__name__)
+#: What stands for another type: the browser sends whole numbers as such, from a widget that is declared to give floats.
+_ALIKE: Final[Mapping[str, str]] = {"int_value": "double_value"}
 _KEY: Final = "refused"  # in the session: the field whose value was passed over
 
 
@@ -35,7 +37,7 @@ def _checked(states: WStates, widget: str) -> Any:
     if not isinstance(sent, Serialized) or metadata is None:
         return _read(states, widget)
     kind = sent.value.WhichOneof("value")
-    if kind is not None and kind != metadata.value_type:
+    if kind is not None and _ALIKE.get(kind, kind) != _ALIKE.get(metadata.value_type, metadata.value_type):
         return _passed_over(states, widget, f"{kind} in place of {metadata.value_type}")
     try:
         if kind == "json_value" and not isinstance(json.loads(sent.value.json_value), Mapping | None):

@@ -35,7 +35,10 @@ def test_a_value_of_another_type_is_told_and_the_session_works_on(server) -> Non
         user.run(state(steps, "double_value", 6.0))
         assert user.alerts == []
         assert "steps=6" in user.query
-        user.run(state(steps, "double_value", 6.0), state(seed, "double_value", 3.0))
+        user.run(state(steps, "int_value", 7), state(seed, "int_value", 3))  # as a browser sends whole numbers
+        assert user.alerts == []
+        assert "steps=7" in user.query
+        assert "init_seed=3" in user.query
         assert user.metrics[-1] != loss
         assert user.exceptions == []
     assert "Traceback" not in server.log()[before:]
