@@ -362,6 +362,7 @@ def test_a_difference_that_is_rounding_is_no_error_of_truncation(dtype) -> None:
             assert (found.error["V"], found.error["c"], found.cosine["V"]) == (0, 0, 1)
             assert found.error["W"] > 1e-3
         assert set(engine.cut(run, T).error.values()) == {0}
+    assert 1e2 < truncation.ROUNDINGS < 1e5  # a difference of 1e-11 is told
 
 
 def pieces_by_hand(run: Run, every: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
