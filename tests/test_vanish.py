@@ -13,6 +13,7 @@ from test_figures import points, run_of, traces
 
 import engine
 from engine import CATALOGUE
+from engine.names import latex
 from engine.spectra import stretches
 from explorer import cache, figures, sentence, theme, vanishing
 from explorer import model as models
@@ -432,3 +433,17 @@ def test_a_click_on_a_cell_shows_its_path_here_and_in_the_network(new_page) -> N
     page.wait_for_selector(".st-key-inspector")
     settle(page)
     assert "path=5" in page.url
+
+
+@pytest.mark.parametrize("name", ["W_f", "U"])
+def test_the_heading_of_the_copies_names_the_chosen_parameter(name) -> None:
+    app = opened(cell="lstm", tab="shares", of=name)
+    assert rf"\Vert \nabla {latex(name)}^{{(t)}} \Vert" in words(app)
+
+
+def test_the_curve_says_of_which_losses_it_is() -> None:
+    lines = [trace["name"] for trace in charts(opened(task="noise", steps="30"))[0]["data"] if "loss" in trace["name"]]
+    assert lines == ["‖∇<i>h</i>‖, all losses", "‖∇<i>h</i>‖, loss of step 30 alone"]
+    assert not any(
+        "loss" in trace["name"] for trace in charts(opened(task="noise", steps="30", loss="last"))[0]["data"]
+    )
