@@ -35,7 +35,7 @@ _SUMS = "+".join(["sum_t(outer(g_a,h[t-1]))"] * 46)
 
 #: Page -> its path and the dearest thing there that a link may ask for.
 PAGES = {
-    "network": ("", f"{_LARGE}&params=copies&edges=backward"),
+    "network": ("", f"{_LARGE}&parameters=copies&edges=backward"),
     "knob": ("", f"{_LARGE}&knob=gain,W_f,1"),
     "vanish losses": ("vanish", f"{_LARGE}&tab=losses"),
     "vanish jacobians": ("vanish", f"{_LARGE}&tab=jacobians"),
@@ -44,9 +44,9 @@ PAGES = {
     "vanish, 114 lines": ("vanish", f"task=noise&steps=300&eq={packed(_LONG)}"),
     "derive": ("derive", f"{_LARGE}&detail=elements&levels=50&step=500&sections={_SECTIONS}"),
     "derive, 114 lines": ("derive", f"task=noise&steps=60&eq={packed(_LONG)}&sections={_SECTIONS}"),
-    "compare": ("compare", f"{_LARGE}&compare=,cell%3Dgru,cell%3Drnn"),
+    "compare": ("compare", f"{_LARGE}&compare=|cell%3Dgru|cell%3Drnn"),
     "cliff": ("cliff", _LARGE),
-    "slips": ("slips", f"task=noise&steps=300&n.h=32&asked=gradient,W&formula={_SUMS.replace('+', '%2B')}"),
+    "slips": ("slips", f"task=noise&steps=300&n.h=32&ask=gradient,W&formula={packed(_SUMS)}"),
 }
 
 

@@ -1,7 +1,7 @@
 """Long work beside the short work of others: it gives way, it can be stopped, and each session has a bound of it.
 
 Script runs are threads of one process and share its interpreter. A run that is short should not wait for one that is long:
-long work goes in slices, at whose ends `Machine.give_way` waits until no other run is at its first second.
+long work goes in slices, at whose ends `Machine.give_way` waits until no younger run is at its first second.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final
 SWITCH: Final = 0.0005
 QUICK: Final = 1.0  # seconds from its beginning for which a run is given way
 _PATIENCE: Final = 0.5  # seconds, at most, that a slice waits for others
-SLICE: Final = 0.02  # seconds of work between two looks at what others do
+SLICE: Final = 0.01  # seconds of work between two looks at what others do
 
 ALLOWANCE: Final = 60.0  # seconds of long work that a session has at first, and at most
 _REFILL: Final = 0.25  # seconds of it that it gets back a second
@@ -53,10 +53,11 @@ class Machine:
                 self._begun.pop(me, None)
 
     def is_quick_beside(self) -> bool:
-        """Whether another run is at its first second."""
+        """Whether a run that began after this one is at its first second. So no two runs wait for each other."""
         me, now = threading.get_ident(), time.monotonic()
         with self._lock:
-            return any(other != me and now - begun < QUICK for other, begun in self._begun.items())
+            mine = self._begun.get(me, 0.0)
+            return any(other != me and begun > mine and now - begun < QUICK for other, begun in self._begun.items())
 
     def give_way(self) -> None:
         """Let others in; wait for those that are quick. **Holds:** long_work_waits_for_quick_runs."""

@@ -37,6 +37,27 @@ def test_long_work_waits_for_quick_runs(monkeypatch: pytest.MonkeyPatch) -> None
     assert order == ["quick", "long"]
 
 
+def test_no_two_runs_wait_for_each_other() -> None:
+    """The older waits for the younger, not the other way round."""
+    machine, seen, begun, end = Machine(), list[bool](), threading.Event(), threading.Event()
+
+    def younger() -> None:
+        with machine.run():
+            seen.append(machine.is_quick_beside())
+            begun.set()
+            end.wait(30)
+
+    thread = threading.Thread(target=younger)
+    with machine.run():
+        time.sleep(0.01)
+        thread.start()
+        assert begun.wait(30)
+        seen.append(machine.is_quick_beside())
+        end.set()
+        thread.join()
+    assert seen == [False, True]
+
+
 def test_a_run_that_is_long_itself_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     machine, begun, end = Machine(), threading.Event(), threading.Event()
 
