@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from browser import settle
 from forged import User, forgeries, state
 from streamlit.testing.v1 import AppTest
 
@@ -42,6 +43,16 @@ def test_a_value_of_another_type_is_told_and_the_session_works_on(server) -> Non
         assert user.metrics[-1] != loss
         assert user.exceptions == []
     assert "Traceback" not in server.log()[before:]
+
+
+def test_what_a_browser_sends_is_no_forgery(new_page) -> None:
+    page = new_page("?task=noise&samples=2&node=h,2&knob=gain,W,1")
+    steps = page.get_by_label("Steps", exact=True)
+    steps.fill("6")
+    steps.press("Enter")
+    page.wait_for_url("**steps=6*")
+    settle(page)
+    assert page.get_by_text("passed over").count() == 0
 
 
 @pytest.mark.parametrize("page", PAGES)
