@@ -59,7 +59,7 @@ LAYERS = {
         __init__
     """,
     "explorer": """
-        __init__ cache
+        __init__ cache work
         numbers samples
         vanishing
         course
