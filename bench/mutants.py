@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_CORE = "tests/test_counted.py tests/test_tape.py tests/test_schedule.py"
+_CORE = "tests/test_run.py tests/test_tape.py tests/test_schedule.py -k 'reference or weight or tape or schedule'"
 _FORMULA = "tests/test_formula.py tests/test_given.py"
 _FLOW = "tests/test_counted.py tests/test_spectra.py -k 'not any_cell and not catalogue'"
 #: Module -> the tests that look at it; of a module that is not here, the tests of its own name.
