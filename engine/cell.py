@@ -355,11 +355,10 @@ def _again(
     source: str,
     about: str,
     start: dict[str, float],
-    recurrent: bool,
-    known: tuple[str, ...],
+    probabilities: tuple[str, ...],
 ) -> Cell:
     """The cell of a pickle."""
-    return parse(text, name, title=title, source=source, about=about, start=start, probabilities=known)
+    return parse(text, name, title=title, source=source, about=about, start=start, probabilities=probabilities)
 
 
 def _readings(cell: Cell) -> tuple[nx.DiGraph, nx.DiGraph]:
