@@ -2,7 +2,8 @@
 
 Streamlit takes a message at its word: a text for a number box ends in an exception, in this run of the script and in each one
 after it, since the value is kept. `guard` puts one check where all values are read: one of another type than the widget's, one
-that cannot be read, and one that is none of the widget's options is passed over, as if it had not been sent. The page says so.
+that cannot be read, and one that is none of the widget's options is passed over, as if it had not been sent. The page says so,
+but not of an option: a browser goes on sending the text that it has, when the options have changed with the network.
 """
 
 from __future__ import annotations
@@ -39,39 +40,52 @@ def _checked(states: WStates, widget: str) -> Any:
     kind = sent.value.WhichOneof("value")
     if kind is not None and _ALIKE.get(kind, kind) != _ALIKE.get(metadata.value_type, metadata.value_type):
         return _passed_over(states, widget, f"{kind} in place of {metadata.value_type}")
+    if not _is_offered(metadata.deserializer, sent.value):
+        return _passed_over(states, widget, "none of the options", told=False)
     try:
         if kind == "json_value" and not isinstance(json.loads(sent.value.json_value), Mapping | None):
             return _passed_over(states, widget, "no fields with names")
         value = _read(states, widget)
     except Exception as error:  # of whatever kind: a deserializer expects what its own widget sends
         return _passed_over(states, widget, type(error).__name__)
-    if strange := _strange(metadata.deserializer, sent.value, value):
-        return _passed_over(states, widget, strange)
+    if kind == "json_trigger_value" and not _has_names(value):
+        return _passed_over(states, widget, "an event without a name")
     return value
 
 
-def _passed_over(states: WStates, widget: str, why: str) -> Any:
-    """The value that a widget had; notes for the page that another was passed over."""
+def _passed_over(states: WStates, widget: str, why: str, told: bool = True) -> Any:
+    """The value that a widget had; notes for the page that another was passed over, where it is to be told."""
     key = (widget.removeprefix("$$ID-").partition("-")[2] or widget)[:80]
     _LOG.info("A value of %r was passed over: %s", key, why[:80])
     context = get_script_run_ctx()
     before: Mapping[str, Any] = {}
     if context is not None:
-        st.session_state[_KEY] = key
+        if told:
+            st.session_state[_KEY] = key
         before = context.session_state._state._old_state
     states.states[widget] = Value(before[widget])  # KeyError if it had none
     return before[widget]
 
 
-def _strange(deserializer: Callable[..., Any], sent: Any, value: Any) -> str:
-    """What makes a value of the right type none of the widget's; "" if nothing does."""
-    kind = sent.WhichOneof("value")
-    if kind == "json_trigger_value" and value is not None:
-        named = all(isinstance(event, Mapping) and isinstance(event.get("event"), str) for event in value)
-        return "" if named else "an event without a name"
+def _has_names(events: Any) -> bool:
+    """Whether each event of a component has a name."""
+    return all(isinstance(event, Mapping) and isinstance(event.get("event"), str) for event in events or ())
+
+
+def _is_offered(deserializer: Callable[..., Any], sent: Any) -> bool:
+    """Whether what was chosen is among the options of the widget; of several, those that are not are left out."""
     options = _options(getattr(deserializer, "__self__", None))
-    chosen = {"string_array_value": sent.string_array_value.data, "string_value": [sent.string_value]}.get(kind, [])
-    return "" if options is None or all(text in options for text in chosen) else "none of the options"
+    if options is None:
+        return True
+    if sent.WhichOneof("value") == "string_value":
+        return sent.string_value in options
+    chosen = sent.string_array_value.data
+    offered = [text for text in chosen if text in options]
+    if chosen and not offered:
+        return False
+    if len(offered) < len(chosen):
+        chosen[:] = offered
+    return True
 
 
 def _options(serde: object) -> Collection[str] | None:

@@ -31,8 +31,6 @@ def test_a_value_of_another_type_is_told_and_the_session_works_on(server) -> Non
             assert user.metrics[-1] == loss
         user.run(state(steps, "string_value", "many"))
         assert any("`task.steps`" in alert and "passed over" in alert for alert in user.alerts)
-        user.run(state(user.named("task"), "string_value", "no such task"))
-        assert any("`task`" in alert for alert in user.alerts)
         user.run(state(steps, "double_value", 6.0))
         assert user.alerts == []
         assert "steps=6" in user.query
@@ -43,6 +41,21 @@ def test_a_value_of_another_type_is_told_and_the_session_works_on(server) -> Non
         assert user.metrics[-1] != loss
         assert user.exceptions == []
     assert "Traceback" not in server.log()[before:]
+
+
+def test_options_that_are_no_more_are_passed_over_in_silence(server) -> None:
+    """As a browser sends the text that an option had, until it is told another."""
+    with User(server.url, "cell=lstm&init.b_f=constant,value:3") as user:
+        loss = user.metrics[-1]
+        for key, text in (("parameter", "b_f"), ("task", "no such task")):
+            user.run(state(user.named(key), "string_value", text))
+            assert user.alerts == []
+            assert user.metrics[-1] == loss
+    with User(server.url, "task=noise&steps=5", "derive") as user:
+        chosen = ["no such section", "The loss"]
+        user.run(state(user.named("derive.sections"), "string_array_value", chosen))
+        assert user.alerts == []
+        assert "sections=loss" in user.query
 
 
 def test_what_a_browser_sends_is_no_forgery(new_page) -> None:
