@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +14,7 @@ from engine.equations import Apply, Equation, EquationError, Expression, Name, N
 from engine.given import whole
 from engine.names import free
 from engine.notes import Note, notes
+from engine.once import once
 from engine.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Loss
 
 Role: TypeAlias = Literal["input", "parameter", "state", "inner", "output", "loss", "target"]
@@ -59,17 +59,17 @@ class Cell:
     def __post_init__(self) -> None:
         _ = self.equations, self._classes, self.losses  # an error in the text belongs here, not at the first use
 
-    @cached_property
+    @once
     def equations(self) -> Mapping[str, Equation]:
         """Name of the node -> its equation, in the order of the flow; calls inside larger expressions are nodes too."""
         return MappingProxyType({equation.name: equation for equation in equations(self.text)})
 
-    @cached_property
+    @once
     def nodes(self) -> tuple[str, ...]:
         """The names of the nodes of a step, in the order in which they are computed."""
         return tuple(self.equations)
 
-    @cached_property
+    @once
     def reads(self) -> Mapping[str, tuple[Read, ...]]:
         """Name of the node -> what its equation reads, from left to right."""
         return MappingProxyType(
@@ -82,7 +82,7 @@ class Cell:
             }
         )
 
-    @cached_property
+    @once
     def lags(self) -> Mapping[str, int]:
         """Name of the node -> how many steps back it is read at most (0: only in its own step)."""
         reads = [read for reads in self.reads.values() for read in reads]
@@ -90,18 +90,18 @@ class Cell:
             {name: max((read.lag for read in reads if read.name == name), default=0) for name in self.nodes}
         )
 
-    @cached_property
+    @once
     def states(self) -> tuple[str, ...]:
         """The nodes that a later step reads; they have an initial value."""
         return tuple(name for name in self.nodes if self.lags[name])
 
-    @cached_property
+    @once
     def parameters(self) -> tuple[str, ...]:
         """The names that are never assigned, in the order of the text."""
         read = (read.name for reads in self.reads.values() for read in reads)
         return tuple(dict.fromkeys(name for name in read if name not in self.equations and name not in ("x", "y")))
 
-    @cached_property
+    @once
     def losses(self) -> tuple[str, ...]:
         """The numbers that are made from losses and that no other line reads; the total loss is their sum.
 
@@ -112,7 +112,7 @@ class Cell:
         """
         return _totals(self)
 
-    @cached_property
+    @once
     def notes(self) -> tuple[Note, ...]:
         """What is probably a slip: names that mean another step or x, nodes that nothing reads, logarithms of no probability.
 
@@ -120,7 +120,7 @@ class Cell:
         """
         return notes(self.text, self.equations, self.losses, self.probabilities)
 
-    @cached_property
+    @once
     def _parts(self) -> frozenset[str]:
         """The nodes that call a loss, and the numbers that read no other nodes than such."""
         found = {name for name in self.nodes if self.loss(name) is not None}
@@ -133,24 +133,24 @@ class Cell:
     def _is_number(self, name: str) -> bool:
         return self._classes.same(("unit", name), ("one", ""))
 
-    @cached_property
+    @once
     def reads_x(self) -> bool:
         """Whether the cell has an input."""
         return any(read.name == "x" for reads in self.reads.values() for read in reads)
 
-    @cached_property
+    @once
     def takes_classes(self) -> bool:
         """Whether every loss can take its target as a class: integers y (T, B) counted from 0."""
         rows = [row for row in (self.loss(name) for name in self.nodes) if row is not None]
         return all(row.classes for row in rows)
 
-    @cached_property
+    @once
     def only_classes_fix_y(self) -> bool:
         """Whether nothing but the largest class says how many there are: no parameter and no x has the size of y."""
         axis = self.dimensions["y"][0]
         return axis == "y" and not any(axis in self.dimensions[name] for name in self.parameters)
 
-    @cached_property
+    @once
     def _hash(self) -> int:
         return hash((self.text, self.name))
 
@@ -206,7 +206,7 @@ class Cell:
             return "state"
         return "output" if self._classes.same(("unit", name), ("unit", "y")) else "inner"
 
-    @cached_property
+    @once
     def hidden(self) -> tuple[tuple[str, ...], ...]:
         """The classes of nodes and vector parameters whose size neither x nor y fixes: the user gives one number for each.
 
@@ -284,11 +284,11 @@ class Cell:
         unnamed = ("unit", name) not in self._classes and any(name in members for members in self.hidden)
         return ("column" if unnamed else "unit", name)
 
-    @cached_property
+    @once
     def _classes(self) -> _Classes:
         return _infer(self)
 
-    @cached_property
+    @once
     def dimensions(self) -> Mapping[str, tuple[str, ...]]:
         """Name of a node, of x, y or a parameter -> the class of each of its axes; equal classes have equal sizes.
 

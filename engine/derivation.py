@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +24,7 @@ from engine.expansion import expand
 from engine.given import sample_of, step_of, whole
 from engine.names import latex
 from engine.neurons import explainer, forms, neuron_of
+from engine.once import once
 from engine.operations import FUNCTIONS, SOFTMAX, Array, Loss, one_hot
 from engine.pause import pause
 from engine.run import Run
@@ -168,11 +168,11 @@ class _At:
         """∂(total loss)/∂L(t) as far as the total loss itself goes."""
         return float(self.run.weights[self.t - 1, self.sample]) / (self.run.B if self.run.reduction == "mean" else 1)
 
-    @cached_property
+    @once
     def tolerance(self) -> float:
         return _TOLERANCES[self.run.dtype.name]
 
-    @cached_property
+    @once
     def floor(self) -> float:
         """What rounding may leave of the largest gradient of this and all later steps, over the tolerance."""
         largest = max(float(np.abs(grad[max(self.t - 1, 0) :]).max()) for grad in self.run.grad.values())
@@ -569,7 +569,7 @@ class _Output:
     def n(self) -> int:
         return self.at.run.sizes[self.p]
 
-    @cached_property
+    @once
     def y(self) -> Array:
         return self.at.target(self.row, self.n)
 
@@ -578,11 +578,11 @@ class _Output:
         """y as the loss takes it, for n rows."""
         return np.repeat(self.at.run.y[self.at.t - 1, self.at.sample][None], self.n, axis=0)
 
-    @cached_property
+    @once
     def logits(self) -> Array:
         return np.asarray(self.at.run.argument(self.p, slice(self.at.t - 1, self.at.t))[0, self.at.sample], np.float64)
 
-    @cached_property
+    @once
     def exact(self) -> Array:
         """∂L(t)/∂o(t) by imaginary steps from the logits."""
         assert self.row.definition_joint is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ from engine import budget, interpreter, operations
 from engine.cell import Cell, Read
 from engine.data import Data, checked
 from engine.equations import Apply
+from engine.once import once
 from engine.operations import FUNCTIONS, SOFTMAX, Array
 from engine.pause import pause
 from engine.schedule import counted, schedule
@@ -129,19 +129,19 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.cell.name!r}, T={self.T}, B={self.B}, loss={self.loss:.6g})"
 
-    @cached_property
+    @once
     def losses(self) -> Array:
         """Each L(t) before its weight, (T, B): the sum of the cell's loss lines."""
         return _locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
 
-    @cached_property
+    @once
     def loss(self) -> float:
         """The total loss: Σ_t w(t) L(t), the mean (or sum) over the samples; a step of weight 0 does not count."""
         seed = self._data.seed
         with np.errstate(all="ignore"):
             return float(np.sum(np.where(seed == 0, 0, seed * self.losses)))
 
-    @cached_property
+    @once
     def overflow(self) -> Overflow | None:
         """The first value that is not finite, by step and then by the order of the flow, or None."""
         found: list[tuple[int, int]] = []
@@ -245,7 +245,7 @@ class Run:
         """Numbers of a step of x, y or a node, of all samples."""
         return self.B * self.sizes[name]
 
-    @cached_property
+    @once
     def counted(self) -> Mapping[str, Array]:
         """Node -> (T, B), whether a loss whose weight is not 0 depends on it: where it does not, its gradient is 0."""
         return counted(schedule(self.cell), dict.fromkeys(self.cell.losses, self._data.seed != 0))

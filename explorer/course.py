@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run
+from engine.once import once
 from explorer import samples
 from explorer.cache import lock
 from explorer.vanishing import LIMITS, together
@@ -100,17 +100,17 @@ class Course:
     each: Array
     is_cut: bool = False
 
-    @cached_property
+    @once
     def logs(self) -> Array:
         """log10 of the norm over all samples, (steps,)."""
         return lock(together(self.each))
 
-    @cached_property
+    @once
     def finite(self) -> bool:
         """Whether no gradient is infinite or not a number."""
         return bool((self.each < np.inf).all())
 
-    @cached_property
+    @once
     def there(self) -> NDArray[np.intp]:
         """The steps, from 0, at which the gradient is not zero."""
         return lock(np.flatnonzero(self.logs > -np.inf))
@@ -130,7 +130,7 @@ class Course:
         """How many steps lie between the two."""
         return self.last - self.first
 
-    @cached_property
+    @once
     def back(self) -> Array:
         """log10 of the norm in units of that at `last`, from there back to `first`; −∞ where it is zero in between."""
         own = self.logs[self.first - 1 : self.last][::-1]
@@ -151,7 +151,7 @@ class Course:
         """What a step leaves on average: the geometric mean from the last gradient that is not zero to the first."""
         return float(np.float64(10) ** self.log_rate)
 
-    @cached_property
+    @once
     def factors(self) -> Array:
         """log10 of what each step leaves, the last first; over steps of zero gradients the mean of a step."""
         places = np.flatnonzero(self.back > -np.inf)

@@ -42,7 +42,7 @@ def test_every_requirement_has_both_bounds(line):
 # the modules of a subfolder count as one. A new module gets its place here. `__init__` offers what is below it.
 LAYERS = {
     "engine": """
-        names operations given budget spelling pause
+        names operations given budget spelling pause once
         equations memory wide
         notation notes
         cell

@@ -1,6 +1,8 @@
 """Memory is used again, and never while somebody looks at it."""
 
+import functools
 import gc
+import inspect
 import os
 import signal
 import sys
@@ -12,6 +14,7 @@ import pytest
 
 import engine
 from engine import tape
+from engine.once import once
 
 
 def inputs(cell, T=6, B=1, seed=0):
@@ -24,6 +27,19 @@ def inputs(cell, T=6, B=1, seed=0):
 def place(array):
     """Where the array lies in memory."""
     return array.__array_interface__["data"][0]
+
+
+def ended(child):
+    """Waits for a child, which ends well."""
+    for _ in range(600):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+        pytest.fail("the child waits for a lock that nobody in it holds")
+    assert status == 0
 
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "rnn_deep"])
@@ -157,15 +173,40 @@ def test_a_child_runs_although_the_parent_held_the_lock():
         child = os.fork()
         if not child:
             os._exit(0 if engine.run(cell, *given).loss == expected else 1)
-    for _ in range(600):
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            break
-        time.sleep(0.1)
-    else:
-        os.kill(child, signal.SIGKILL)
-        pytest.fail("the child waits for a lock that nobody in it holds")
-    assert status == 0
+    ended(child)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_finds_nothing_locked():
+    """The parent is in the middle of a property when it forks; the child reads the same of another object."""
+
+    class Slow:
+        @once
+        def value(self):
+            inside.set()
+            assert go_on.wait(60)
+            return threading.get_ident()
+
+    inside, go_on = threading.Event(), threading.Event()
+    slow, other = Slow(), Slow()
+    reader = threading.Thread(target=lambda: slow.value)
+    reader.start()
+    assert inside.wait(60)
+    child = os.fork()
+    if not child:
+        go_on.set()
+        os._exit(0 if other.value == other.value == threading.get_ident() else 1)
+    ended(child)
+    go_on.set()
+    reader.join()
+    assert slow.value == reader.ident
+
+
+def test_no_property_of_the_engine_has_a_lock():
+    for module in {name: module for name, module in sys.modules.items() if name.startswith("engine")}.values():
+        for kind in filter(inspect.isclass, vars(module).values()):
+            assert not any(isinstance(entry, functools.cached_property) for entry in vars(kind).values()), kind
 
 
 def test_idle_memory_is_bounded(monkeypatch):
