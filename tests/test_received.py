@@ -114,6 +114,12 @@ def test_cells_of_the_table_are_typed() -> None:
     assert edit.typed_cells(None, (4, 4)) == {}
 
 
+def test_a_column_of_the_table_shows_first_digits_and_exponents() -> None:
+    assert edit.column_width(["-0.12345678901234567", "1"]) == edit.column_width(["1"])
+    exponent = "-1.2345678901234567e-10"
+    assert edit.column_width(["1", exponent]) >= 8 * len(exponent)
+
+
 def test_an_event_of_the_picture_is_a_node_and_a_number_of_its_time() -> None:
     drawn = scene(models.run(State().model), View())
     assert _picked({"node": ["h", 2], "event": 3}, drawn) is not None

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import streamlit as st
@@ -23,7 +23,8 @@ from explorer.state import State
 
 MAX_PASTE: Final = 500_000  # characters of all numbers of an array as a text
 _KEY: Final = "edit.table"
-_WIDTH: Final = 96  # pixels of a column
+_WIDTH: Final = 96  # pixels of a column, in which the first digits of a number can be read
+_WIDEST: Final = 240
 _MOST_TOLD: Final = 10  # entries that were not read, or classes, that are named
 
 
@@ -118,8 +119,10 @@ def _table(model: Model, name: str, sample: int, array: Array) -> None:
     classes = models.task(model).classes if name == "y" else ()
     heads, titles = _rows(model, name, len(base)), _columns(model, name, base.shape[1])
     table = {"row": heads, **{str(j): [_text(value, classes) for value in base[:, j]] for j in range(base.shape[1])}}
-    side: Literal["left", "right"] = "left" if classes else "right"
-    columns = {str(j): st.column_config.TextColumn(head, width=_WIDTH, alignment=side) for j, head in enumerate(titles)}
+    columns = {
+        str(j): st.column_config.TextColumn(head, width=column_width(table[str(j)]), alignment="left")
+        for j, head in enumerate(titles)
+    }
     st.data_editor(
         table, key=key, on_change=_typed, args=(key, mounted, places, classes), hide_index=True, disabled=["row"],
         column_config={"row": st.column_config.TextColumn("", pinned=True), **columns},
@@ -129,6 +132,12 @@ def _table(model: Model, name: str, sample: int, array: Array) -> None:
         "What is pasted beyond the edge of the table is left out; Paste, below, takes all its numbers and checks their count."
     )
     _told(model, mounted, heads)
+
+
+def column_width(texts: Sequence[str]) -> int:
+    """The pixels of a column of numbers that are aligned left: what is cut off are at most last digits, never an exponent."""
+    longest = max((len(text) for text in texts if "e" in text), default=0)
+    return min(max(_WIDTH, 8 * longest + 20), _WIDEST)
 
 
 @dataclass
