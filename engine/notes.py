@@ -302,13 +302,17 @@ def _logarithms(equations: Mapping[str, Equation], probabilities: Collection[str
             made = equations.get(read.name)
             return made.expression if made is not None and made.within is not None and not read.lag else None
 
-        p_name = free([*equations, *known.parameters, "x", "y"], "y_hat", "p")
-        own, argument = f"{row.name}({p_name}, y)", text_of(p, show)
+        argument, added = text_of(p, show), ""
+        p_name = _made_of(equations, str(row.after), p, equation.place)
+        if not p_name:  # no line computes it yet
+            p_name = free([*equations, *known.parameters, "x", "y"], "y_hat", "p")
+            added = f"'{p_name} = {row.after}({_short(argument)})' and "
+        own = f"{row.name}({p_name}, y)"
         own = own if equation.within else f"{name} = {own}"
         yield _note(
             call.place,
             f"{row.name} takes the logarithm of probabilities, and {_short(argument)!r} need not lie from 0 to 1; if these"
-            f" are the logits, write '{p_name} = {row.after}({_short(argument)})' and '{own}'",
+            f" are the logits, write {added}'{own}'",
         )
 
 
@@ -316,6 +320,18 @@ def _squashed(equations: Mapping[str, Equation], p: Expression) -> bool:
     """Whether an expression is the value of a softmax or a sigmoid, without looking further."""
     made = equations[p.name].expression if isinstance(p, Name) and p.name in equations else None
     return isinstance(made, Apply) and made.operation in (SOFTMAX.name, "sigmoid")
+
+
+def _made_of(equations: Mapping[str, Equation], function: str, argument: Expression, before: Place) -> str:
+    """The node that a line above a place defines as a function of a node or x; "" if there is none."""
+    if not isinstance(argument, Name) or argument.lag:
+        return ""
+    for name, equation in equations.items():
+        match equation.expression:
+            case Apply(operation, (Name(read, 0),)) if (operation, read) == (function, argument.name):
+                if equation.within is None and equation.place.line < before.line:
+                    return name
+    return ""
 
 
 def _short(text: str) -> str:
@@ -386,7 +402,7 @@ class _Ranges:
     def _product(self, factors: list[Expression]) -> _Range:
         found = 1.0, 1.0
         for factor in factors:
-            arithmetic = isinstance(factor, Apply) and factor.operation in ("+", "-")
+            arithmetic = isinstance(factor, Apply) and factor.operation in ("+", "-", "neg", "identity")
             found = _times(found, self._mixed(factor) if arithmetic else self._of(factor))
         return found
 

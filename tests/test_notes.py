@@ -228,6 +228,7 @@ def test_what_is_a_probability_by_construction_has_no_note(p, loss) -> None:
         "n = 1 - z\na = z * q\np = a + n * p[t-1]\nL = nll(p, y)",
         "p = 0.9 * p[t-1] + 0.1 * q\nL = nll(p, y)",
         "k = q * q[t-1] - 0\np = k\nL = nll(p, y)",
+        "m = z * q + (1 - z) * q[t-1]\np = m * identity(m)\nL = nll(p, y)",
         "p = 0.5 * tanh(o) + 0.5\no = V @ h\nL = bce(p, y)",
         "L = bce(1 - sigmoid(V @ h), y)",
     ],
@@ -266,6 +267,7 @@ def test_no_function_of_the_table_falls(function) -> None:
 @pytest.mark.parametrize(
     ("end", "place", "remedy"),
     [
+        ("o = V @ h\np = softmax(o)\nM = nll(p, y)\nL = nll(o, y)", (5, 5), "are the logits, write 'L = nll(p, y)'"),
         ("o = V @ h\nL = nll(o, y)", (3, 5), "write 'y_hat = softmax(o)' and 'L = nll(y_hat, y)'"),
         ("o = tanh(V @ h)\nL = bce(o, y)", (3, 5), "write 'y_hat = sigmoid(o)' and 'L = bce(y_hat, y)'"),
         ("L = 0.5 * nll(V @ h, y)", (2, 11), "write 'y_hat = softmax(V @ h)' and 'nll(y_hat, y)'"),
