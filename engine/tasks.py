@@ -681,12 +681,13 @@ def table(
         2: f"name one of {_count(len(names), 'class')}",
         3: f"give the shares of {n} classes" if more.get("shares") else f"predict {_count(n, 'real number')}",
     }[y.ndim]
+    where = f"each of {steps} steps" if steps > 1 else "the one step"
     return Task(
         x=np.stack([values[name] for name in xs], axis=-1)[:, None],
         y=y,
         weights=values["weight"] if "weight" in columns else _every_step(steps),
         labels=_step_numbers(steps),
-        sentence=f"From {_count(len(xs), 'number')} a step, {asked} at each of {steps} steps, as the table has it.",
+        sentence=f"From {_count(len(xs), 'number')} a step, {asked} at {where}, as the table has it.",
         source="The user's own table",
         inputs=tuple(xs),
         outputs=() if names else tuple(ys),
@@ -734,7 +735,11 @@ def _targets(
 
     values   the targets as numbers (T, n), None where they are words
     """
-    which = f"column {names[0]}" if len(names) == 1 else f"columns {names[0]} to {names[-1]}"
+    which = (
+        f"column {names[0]}"
+        if len(names) == 1
+        else f"columns {names[0]} {'to' if len(names) > 2 else 'and'} {names[-1]}"
+    )
     if values is None:
         return _of_words(which, [row[0] for row in wanted], lines)
     if targets == "auto":
@@ -759,19 +764,19 @@ def _likely(names: Sequence[str], wanted: Sequence[Sequence[str]], values: Array
     if len(names) > 1:
         if _share_error(values) <= _SUM_ERROR:
             return "shares", "since each row sums to 1"
-        return "real", "since not each row is nowhere negative and sums to 1"
+        return "real", "since some row has a negative entry or does not sum to 1"
     if names[0] != "y":
-        return "real", "since it has a number"
+        return "real", "since the name of the column has a number"
     if not all(_WHOLE.fullmatch(row[0]) for row in wanted):
         return "real", "since not all are whole"
     found = np.unique(values)
     low, high, many = int(found[0]), int(found[-1]), len(found)
     if set(found) <= {0, 1} or set(found) == {-1, 1}:
-        return "classes", "since there are two values"
+        return "classes", f"since it has no numbers but {'-1' if low < 0 else '0'} and 1"
     if many == 1:
         return "real", "since all are the same"
     if low not in (0, 1):
-        return "real", f"since its whole numbers run from {low} to {high}, where classes would from 0 or 1"
+        return "real", f"since its whole numbers run from {low} to {high}, and those of classes begin at 0 or 1"
     if high - low >= 2 * many:
         return "real", f"since its whole numbers run from {low} to {high} and most of these are left out"
     if many > _FEW and many == len(values):
@@ -816,7 +821,7 @@ def _of_one_hot(
             " others are 0; take shares or real numbers"
         )
     y = values.argmax(axis=1)
-    return y[:, None], _as_classes(which, tuple(names), "that whose column has the 1")
+    return y[:, None], _as_classes(which, tuple(names), "in each row the one whose column has the 1")
 
 
 def _as_classes(which: str, classes: tuple[str, ...], how: str) -> dict[str, Any]:

@@ -211,8 +211,8 @@ def losses(app: AppTest) -> set[str]:
 def test_the_page_says_what_a_column_was_taken_for_and_lets_one_choose() -> None:
     app = opened(task="table")
     fine(app.text_area(key="task.text").set_value("x1,y\n112,118\n118,132\n132,129").run())
-    assert notes(app) == ["The column y was taken for real numbers, since its whole numbers run from 118 to 132, where classes"
-                          " would from 0 or 1."]  # fmt: skip
+    assert notes(app) == ["The column y was taken for real numbers, since its whole numbers run from 118 to 132, and those"
+                          " of classes begin at 0 or 1."]  # fmt: skip
     assert losses(app) == {"mse"}
     fine(app.selectbox(key="task.targets").set_value("classes").run())
     assert notes(app) == ["The column y was taken for 3 classes, as asked: `118`, `129`, `132`."]

@@ -513,6 +513,18 @@ def test_classes_can_be_made_of_any_numbers_or_words(entries) -> None:
     assert f"taken for {len(task.classes)} class" in task.notes[0]
 
 
+def test_the_words_on_a_table_are_true_of_one_row_one_value_and_two_columns() -> None:
+    one = table("x,y\n1,1")
+    assert one.sentence == "From 1 number a step, name one of 2 classes at the one step, as the table has it."
+    assert one.notes == ("The column y was taken for 2 classes, since it has no numbers but 0 and 1: '0', '1'.",)
+    assert "no numbers but -1 and 1" in table("x,y\n1,1\n2,-1").notes[0]
+    two = table("x,y1,y2\n1,0.2,0.7")
+    assert two.notes[0].startswith(
+        "The columns y1 and y2 were taken for real numbers, since some row has a negative entry or"
+    )
+    assert "the name of the column has a number" in table("x,y1\n1,3\n2,4").notes[0]
+
+
 def test_one_column_of_several_is_a_class() -> None:
     task = table("x,y1,y2,y3\n1,0,1,0\n1,1,0,0\n", "classes")
     assert (task.y.tolist(), task.classes) == ([[1], [0]], ("y1", "y2", "y3"))
@@ -530,12 +542,12 @@ def test_one_column_of_several_is_a_class() -> None:
         ("x,y\n1,sun\n2,", "classes", "line 3, column y: the entry is empty: name a class"),
         ("x,y\n1,sun\n2," + "a" * 61, "classes", "line 3, column y: the name of a class has 61 characters; at most 60"),
         ("x,y\n1,0.5\n2,1", "shares", "column y: shares need two columns or more"),
-        ("x,y1,y2\n1,0.5,0.4", "shares", "line 2, columns y1 to y2: the sum is 0.9, and shares sum to 1; divide"),
-        ("x,y1,y2\n1,1,0\n1,1.5,-0.5", "shares", "line 3, columns y1 to y2: -0.5 is no share"),
+        ("x,y1,y2\n1,0.5,0.4", "shares", "line 2, columns y1 and y2: the sum is 0.9, and shares sum to 1; divide"),
+        ("x,y1,y2\n1,1,0\n1,1.5,-0.5", "shares", "line 3, columns y1 and y2: -0.5 is no share"),
         (
             "x,y1,y2\n1,1,0\n1,1,1",
             "classes",
-            "line 3, columns y1 to y2: several columns are classes where one of them is 1",
+            "line 3, columns y1 and y2: several columns are classes where one of them is 1",
         ),
         (
             "x,y\n" + "\n".join(f"1,{i}" for i in range(1001)),
