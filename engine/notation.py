@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import TypeAlias
 
@@ -16,6 +17,9 @@ Show: TypeAlias = Callable[[Name], str | Expression]
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 _MATRIX = r"\begin{pmatrix}"
+_INDEXED = re.compile(
+    r"_\{(?:[^{}]|\{[^{}]*\})*\}(?:\^\{[^{}]*\})?$"
+)  # a name with an index at the end, such as p_{1}^{(t)}
 WIDE = 6  # columns and rows that are written in full
 
 
@@ -45,6 +49,8 @@ def _applied(expression: Apply, show: Show) -> tuple[str, int]:
         return f"{write(arguments[0], show, _ATOM)} {write(arguments[1], show, _ATOM)}", _PRODUCT
     if operation in LOSSES:
         p, y = (write(argument, show, _ATOM) for argument in arguments)
+        if _INDEXED.search(p):  # the index i of its entries would join its own
+            p = rf"\left({p}\right)"
         return LOSSES[operation].latex.format(p=p, y=y), _SUM
     inside = write(arguments[0], show)
     if isinstance(arguments[0], Name) and inside.startswith(_MATRIX):  # it brings its own parentheses

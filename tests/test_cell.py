@@ -341,11 +341,12 @@ def test_latex_of_the_worked_network_is_the_books() -> None:
 
 
 def test_an_index_of_a_loss_does_not_meet_that_of_a_name() -> None:
-    """p_{1}_i would be an error of LaTeX; {p_{1}}_i is none."""
-    for text in ("p_1 = softmax(x)\nL = nll(p_1, y)", "p_1 = sigmoid(x)\nL = bce(p_1, y)"):
-        written = parse(text).latex()
-        assert "{p_{1}^{(t)}}_i" in written
-        assert not re.search(r"_\{?\w+\}?(\^\{[^}]*\})?_", written)
+    """p_{1}_i would be an error of LaTeX, and {p_{1}}_i is set as p_{1i}; (p_{1})_i is an entry of p₁."""
+    for name, own in (("p_1", "p_{1}"), ("p_main", r"p_{\mathit{main}}")):
+        for text in (f"{name} = softmax(x)\nL = nll({name}, y)", f"{name} = sigmoid(x)\nL = bce({name}, y)"):
+            written = parse(text).latex()
+            assert rf"{{\left({own}^{{(t)}}\right)}}_i" in written
+            assert not re.search(r"_\{?\w+\}?(\^\{[^}]*\})?_", written)
 
 
 def test_calls_are_written_where_they_stood() -> None:
