@@ -88,11 +88,12 @@ def _zeros(found: Facts, zeros: say.Zeros) -> Iterator[str]:
             yield f"The gradient is exactly zero at {where}{why}."
         case "after":
             where, loss = _span(zeros.name, zeros.first, zeros.last), found.scope.loss
+            them = "it" if zeros.first == zeros.last else "them"
             if loss is None:
-                why = "no loss leads there"
+                why = f"no loss that counts depends on {them}"
             else:
-                why = f"the loss of step {loss} {'comes before' if zeros.first > loss else 'does not read it'}"
-            yield f"At {where} the gradient is exactly zero, for {why}."
+                why = f"the loss of step {loss} {'comes before' if zeros.first > loss else 'does not depend on'} {them}"
+            yield f"At {where} the gradient is exactly zero, because {why}."
         case "between":
             low, high = at(zeros.name, zeros.first), at(zeros.name, zeros.last)
             steps = f"{zeros.last - zeros.first + 1:,} steps"

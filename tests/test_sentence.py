@@ -285,14 +285,14 @@ def test_the_loss_of_step_one_alone() -> None:
     found, text = told(made(20, count="hand", weights=weights))
     assert found.verdict == "one step"
     assert "before h(1) there is no step to go back to" in text
-    assert "At h(2) to h(20) the gradient is exactly zero, for the loss of step 1 comes before." in text
+    assert "At h(2) to h(20) the gradient is exactly zero, because the loss of step 1 comes before them." in text
 
 
 def test_a_loss_in_the_middle() -> None:
     weights = tuple(1.0 if t == 7 else 0.0 for t in range(20))
     found, text = told(made(20, count="hand", weights=weights))
     assert (found.left.first, found.left.last) == (1, 8)
-    assert "At h(9) to h(20) the gradient is exactly zero, for the loss of step 8 comes before." in text
+    assert "At h(9) to h(20) the gradient is exactly zero, because the loss of step 8 comes before them." in text
 
 
 def test_an_lstm_without_forget_gate_loses_all_within_the_last_step() -> None:

@@ -131,4 +131,4 @@ def overflow(run: Run) -> None:
         what = "not a number" if math.isnan(found.value) else "infinite"
         why = ", the logarithm of 0" if found.cause == "log of zero" else ""
         said = f"The values leave the range of floating point: {place} is the first that is {what}{why}."
-    st.warning(f"{said} What is not finite is marked in red.")
+    st.warning(f"{said} Where the page shows a number that is not finite, it is marked in red.")

@@ -54,7 +54,9 @@ def page() -> None:
     if taken is None:
         begin("Lessons", "Ten minutes each, in this order or any other. You predict, the network answers.")
         if state.view.lesson is not None:
-            st.warning(plain(f"There is no step {state.view.lesson[1]} of a lesson {shown(state.view.lesson[0])}."))
+            st.warning(
+                plain(f"There is no step {state.view.lesson[1]} in a lesson called {shown(state.view.lesson[0])}.")
+            )
         _list()
     else:
         own, place = taken
