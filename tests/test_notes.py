@@ -228,7 +228,7 @@ def test_what_is_a_probability_by_construction_has_no_note(p, loss) -> None:
         "n = 1 - z\na = z * q\np = a + n * p[t-1]\nL = nll(p, y)",
         "p = 0.9 * p[t-1] + 0.1 * q\nL = nll(p, y)",
         "k = q * q[t-1] - 0\np = k\nL = nll(p, y)",
-        "m = z * q + (1 - z) * q[t-1]\np = m * identity(m)\nL = nll(p, y)",
+        "L = nll((z * q + (1 - z) * softmax(V @ h)) * identity(z * q + (1 - z) * softmax(V @ h)), y)",
         "p = 0.5 * tanh(o) + 0.5\no = V @ h\nL = bce(p, y)",
         "L = bce(1 - sigmoid(V @ h), y)",
     ],
