@@ -259,6 +259,8 @@ _CALLED: Final = re.compile(r"\b(?:(?:np|numpy|torch|jnp)\.)?(?:array|tensor|mat
 _OPTION: Final = re.compile(
     r"\b(?:dtype|device|requires_grad|grad_fn|shape|size) ?= ?(?:'[^']{0,60}'|<[^>]{0,60}>|\([^)]{0,60}\)|[\w.:]{1,60})"
 )
+#: What stands between brackets; those of a function of one number, such as sqrt(2), part nothing: it is one entry.
+_ROW: Final = re.compile(r"(?:[^\[\](){}]|(?<=[^\W\d])\([^\[\](){},;\s]{0,60}\))+")
 _THOUSANDS: Final = re.compile(rf"(?<=\d)[{_SPACES}](?=\d{{3}}(?!\d))", re.ASCII)
 
 
@@ -272,7 +274,7 @@ def _cut(text: str) -> tuple[list[list[str]], str]:
     text = _OPTION.sub("", text)
     text = _THOUSANDS.sub("_", text).translate(dict.fromkeys(map(ord, _SPACES), " "))
     if re.search(r"[\[\](){}]", text):
-        rows = [row for part in re.split(r"[\[\](){}]", text) for row in part.split(";")]
+        rows = [row for part in _ROW.findall(text) for row in part.split(";")]
         rows = [" ".join(row.split()).strip(", ") for row in rows]
         tight = any(" " in row for row in rows) and not any(", " in row or " ," in row for row in rows)
         return [_apart(row, not tight) for row in rows if row], ""

@@ -79,6 +79,9 @@ def test_every_entry_that_is_not_read_is_named() -> None:
     assert found.rows == ((0.5, None, None), (None, 0.5, 7))
     assert [(c.row, c.column, c.entry) for c in found.complaints] == [(0, 1, "abc"), (0, 2, ""), (1, 0, "NaN")]
     assert str(found.complaints[0]).startswith("'abc' is no number")
+    one = read("sqrt(2)\t[log(3)]")
+    assert [c.entry for c in one.complaints] == ["sqrt(2)", "log(3)"]
+    assert not any(value is not None for value in one.flat)  # the number within is no entry
 
 
 @pytest.mark.parametrize(
