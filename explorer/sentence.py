@@ -241,7 +241,11 @@ def _ways(found: Facts) -> str:
         return f": all of it comes through {_way_said(found, own.ways[0]).removesuffix(',')}"
     direct, rest = [w for w in own.ways if w.direct], [w for w in own.ways if not w.direct]
     total = sum(way.passes for way in own.ways)
-    said = [f"{short(w.passes)} of that comes through {_way_said(found, w)}{_meant(w.passes, total)}" for w in direct]
+    said = []
+    for w in direct:
+        text = _way_said(found, w)
+        comma = "," * text.endswith(",")  # behind what is said of the share
+        said.append(f"{short(w.passes)} of that comes through {text.removesuffix(',')}{_meant(w.passes, total)}{comma}")
     if len(rest) > 2 or (direct and rest):
         through = listed(list(dict.fromkeys(map(_target, rest))), _LISTED)
         passes = sum(way.passes for way in rest)

@@ -128,7 +128,7 @@ _J: Final = "(diag(y_hat) - y_hat @ y_hat.T)"
 
 
 def _entries(n: int, of: str) -> str:
-    return f"{n} of its {of} entries {'is' if n == 1 else 'are'}"
+    return f"{n} of the {of} entries {'is' if n == 1 else 'are'}"
 
 
 def _no_probabilities(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:

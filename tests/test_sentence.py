@@ -341,7 +341,13 @@ def test_a_share_that_is_tiny_or_negative_is_explained(passes, words) -> None:
     (own,) = found.all(say.Ways)
     ways_ = [replace(way, passes=0.5 if way.direct else passes / (len(own.ways) - 1)) for way in own.ways]
     claims = tuple(say.Ways(tuple(ways_)) if claim is own else claim for claim in found.claims)
-    assert f"({words})" in " ".join(written(replace(found, claims=claims)))
+    text = " ".join(written(replace(found, claims=claims)))
+    assert f"({words})" in text
+    swapped = [replace(way, passes=passes if way.direct else 0.5) for way in own.ways]
+    claims = tuple(say.Ways(tuple(swapped)) if claim is own else claim for claim in found.claims)
+    text += " ".join(written(replace(found, claims=claims)))
+    assert f"({words}), and " in text  # the comma stands behind the bracket
+    assert ", (" not in text
 
 
 def test_a_relu_that_is_shut_everywhere_is_named() -> None:
