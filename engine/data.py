@@ -93,8 +93,8 @@ def checked(
     given = _given_initial(cell, initial)
     classes = y.dtype.kind in "iu"
     # as unsigned numbers the negative ones are the largest: one pass finds either fault
-    top = int(np.maximum.reduce(y.view(np.uintp), None)) if classes else 0
-    if top > _MAX_CLASSES:
+    top = int(np.maximum.reduce(y.view(y.dtype.str.replace("i", "u")), None)) if classes else 0
+    if top > _MAX_CLASSES or (classes and y.dtype.kind == "i" and top >> (8 * y.itemsize - 1)):
         raise ValueError(f"y has classes from {int(y.min())} to {int(y.max())}; they are counted from 0")
     # The memory that the run needs is bounded here, before anything large is copied.
     try:
@@ -105,7 +105,7 @@ def checked(
             kind,
             None if x is None else x.shape[2],
             None if classes else y.shape[2],
-            y.dtype if classes else kind,
+            np.dtype(np.intp) if classes else kind,
             tuple([array.shape for array in parameters.values()]),
             tuple([(name, array.shape) for name, array in given.items()]),
             top + 1 if cell.only_classes_fix_y else 0,
@@ -121,7 +121,7 @@ def checked(
         shape,
         {name: _copy("params", array, kind, name) for name, array in parameters.items()},
         None if x is None else _copy("x", x, kind),
-        y if classes else _copy("y", y, kind),
+        np.array(y, np.intp) if classes else _copy("y", y, kind),
         _initial(shape, {name: _copy("initial", array, kind, name) for name, array in given.items()}),
         factors,
         factors / kind.type(B) if reduction == "mean" and B > 1 else factors,
@@ -203,11 +203,6 @@ def _target(cell: Cell, y: Any, x: Array | None) -> Array:
                 f"y has integers where floats belong: {names} compares with floats (T, B, n_y); convert with"
                 " numpy.asarray(y, float)"
             )
-        if (
-            result.dtype.kind == "u" and result.size and (most := int(result.max())) > _MAX_CLASSES
-        ):  # intp may not hold it
-            raise ValueError(f"y has classes from {int(result.min())} to {most}; they are counted from 0")
-        result = np.array(result, np.intp)
         if result.ndim == 1:
             result = result[:, None]
         if result.ndim != 2 or 0 in result.shape:
@@ -344,9 +339,8 @@ def _weights(weights: Any, T: int, B: int, kind: np.dtype[Any]) -> Array:
         result = np.asarray(weights)
     except ValueError:
         raise ValueError(f"weights is no rectangular array; {expected}") from None
-    if result.dtype.kind in "iub":
-        result = result.astype(kind)
-    result = _floats("weights", result, expected)
+    if result.dtype.kind not in "iub":
+        result = _floats("weights", result, expected)
     if result.shape not in ((T,), (T, B)):
         raise ValueError(f"weights has shape {result.shape}; {expected}, here ({T},) or ({T}, {B})")
     result = _copy("weights", result, kind)

@@ -694,6 +694,26 @@ def test_nothing_that_a_run_gives_takes_more_memory_than_the_bound(monkeypatch):
     assert all(row.passed for row in engine.check(run))
 
 
+@pytest.mark.parametrize("kind", [np.intp, np.int8, np.uint64, np.dtype(">i4")])
+def test_classes_and_factors_are_not_copied_before_the_run_is_known_to_fit(kind):
+    cell, many = engine.CATALOGUE["rnn"], (100_000, 100)
+    parameters = engine.initialise(cell, {"x": 1, "h": 100, "y": 2})
+    x, y = np.broadcast_to(0.0, (*many, 1)), np.broadcast_to(np.ones((), kind), many)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"a run with .* units a step needs about"):
+            engine.run(cell, parameters, x, y)
+        with pytest.raises(ValueError, match=r"weights has shape"):
+            engine.run(cell, parameters, x[:5, :2], y[:5, :2], weights=y)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5e6
+    negative = np.array([0, 1, -1, 0]).astype(kind)
+    with pytest.raises(ValueError, match=r"y has classes from"):
+        engine.run(cell, parameters, np.zeros((4, 1, 1)), negative)
+
+
 def test_arguments_are_not_copied_before_the_run_is_known_to_fit():
     cell = engine.parse("h = tanh(W @ h[t-1] + U @ x)\nL = mse(h, y)")
     n = 4000
