@@ -612,6 +612,23 @@ def test_every_number_is_a_fact(text, weights) -> None:
             the_numbers_are_facts(run, facts(run, sample, state))
 
 
+def test_a_bound_is_told_only_of_a_recurrence_that_nothing_else_joins() -> None:
+    """a leads to h and to a memory s of its own that grows: the bound on h's recurrence says nothing of the gradient at h."""
+    text = "a = W @ h[t-1] + U @ x\nh = tanh(a)\n{}o = V @ h\nL = mse({}, y)"
+    sizes, steps = {"x": 2, "h": 3, "y": 3}, 20
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(steps, 1, 2)), rng.normal(size=(steps, 1, 3))
+    last = (np.arange(steps) == steps - 1).astype(float)
+    said = []
+    for memory, output in (("s = 1.5 * s[t-1] + a\n", "o + s"), ("", "o")):
+        cell = engine.parse(text.format(memory, output))
+        weights = dict(engine.initialise(cell, sizes, seed=0), W=0.3 * np.eye(3))
+        said.append(" ".join(sentences(engine.run(cell, weights, x, y, weights=last), 0, "h")))
+    assert "it grows" in said[0]
+    assert "σ_max" not in said[0]
+    assert "σ_max(W) · max |φ′| is 0.3, which is below 1: the gradient must vanish" in said[1]
+
+
 @settings(max_examples=150)
 @given(cases())
 def test_no_cell_is_left_without_a_sentence(case) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run
-from engine.schedule import Affine, Elementwise, Operand, schedule
+from engine.schedule import Affine, Elementwise, Instruction, Operand, schedule
 from engine.spectra import Matrix
 from explorer.course import Course
 from explorer.facts.cause import instruction, nilpotent
@@ -60,7 +60,7 @@ def theory(run: Run, name: str) -> Theory | None:
     stretches = tuple(
         Stretch(m.name, m.largest, _radius(run, m)) for m in engine.recurrent_matrices(run) if m.name in matrices
     )
-    return Theory(bound.rate, bound.slope, stretches, len(_edges_back(run, name)) == 1)
+    return Theory(bound.rate, bound.slope, stretches, len(_edges_back(run, name)) == 1 and _closed(run, name))
 
 
 def _radius(run: Run, matrix: Matrix) -> float | None:
@@ -68,10 +68,17 @@ def _radius(run: Run, matrix: Matrix) -> float | None:
     return 0.0 if matrix.radius is not None and nilpotent(run.parameters[matrix.name]) else matrix.radius
 
 
-def _stage(run: Run, name: str) -> Sequence[object]:
+def _stage(run: Run, name: str) -> Sequence[Instruction]:
     """The instructions of the recurrence that a name belongs to."""
     stages = (stage for stage in schedule(run.cell).stages if stage.recurrent)
     return next((s.instructions for s in stages if name in {i.out for i in s.instructions}), ())
+
+
+def _closed(run: Run, name: str) -> bool:
+    """Whether the recurrence of a name leads to the loss through the name alone, so that nothing else joins on the way back."""
+    cycle = {i.out for i in _stage(run, name)}
+    above, read_by = to_loss(run), readers(run)
+    return all(read_by.get(node, set()) & above <= cycle for node in cycle - {name})
 
 
 def _edges_back(run: Run, name: str) -> list[tuple[str, str, int]]:
