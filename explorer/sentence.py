@@ -309,7 +309,9 @@ def _felt(found: Facts, felt: say.Felt) -> Iterator[str]:
         f"Of the {felt.losses:,} losses that count, the one of step {felt.strongest} gives most to the gradient at "
         f"{at(felt.name, felt.step)}"
     )
-    if felt.last == felt.strongest:
+    if felt.strongest == found.scope.loss:
+        yield f"{text}."  # it is the last that counts
+    elif felt.last == felt.strongest:
         yield f"{text}; none after it gives a hundredth of that."
     else:
         yield f"{text}; the last that gives at least a hundredth of that is the one of step {felt.last}."
