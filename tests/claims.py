@@ -78,6 +78,7 @@ class Route:
         with np.errstate(all="ignore"):
             near = norms(self.gradients(name))
             far = norms(self.up.grad[name]) - _UP * np.log10(2.0)
+            near, far = (np.where(own == np.inf, np.nan, own) for own in (near, far))  # too large for this route
             result = np.where(near > -140, near, np.where(far > -560, far, np.nan))
             if not np.isnan(result).any():
                 return result
