@@ -152,3 +152,23 @@ def test_nothing_is_cut_or_overlaps(new_page, width, scheme):
     for boxes in (labels, points):
         for i, a in enumerate(boxes):
             assert all(a[2] <= b[0] + 1 or b[2] <= a[0] + 1 or a[3] <= b[1] + 2 or b[3] <= a[1] + 2 for b in boxes[:i])
+
+
+def test_the_editor_answers_as_one_types(new_page):
+    """Equations, notes and errors follow without a key to send them; no letter is lost and the field keeps the focus."""
+    page = new_page()
+    page.get_by_text("Write a cell of your own").click()
+    field = page.locator(".st-key-cell-text textarea")
+    field.wait_for()
+    settle(page)
+    field.fill("")
+    text = "h = tanh(W @ h_prev + U @ x)\no = V @ h\nL = nll(softmax(o), y)"
+    for place, letter in enumerate(text):
+        page.keyboard.press("Enter") if letter == "\n" else page.keyboard.type(letter)
+        page.wait_for_timeout(540 if place % 9 == 0 else 15)  # some answers come while the next letters are typed
+    page.get_by_role("alert").filter(has_text="for h one step earlier write h[t-1]").wait_for()
+    assert field.input_value() == text
+    assert field.evaluate("field => field === document.activeElement && field.selectionStart") == len(text)
+    page.keyboard.type(" +")
+    page.get_by_role("alert").filter(has_text="Line 3, column").wait_for()
+    assert field.input_value() == f"{text} +"

@@ -5,6 +5,7 @@
 
 const PREFIX = "unrolled.1.", ID = PREFIX + "id", DONE = PREFIX + "done", TAB = PREFIX + "tab", SLOT = PREFIX + "session.";
 const SLOTS = 4, STEP = 40; // sessions that are kept; pixels, so that a window that is dragged does not start a run at each
+const PAUSE = 500; // milliseconds without a key after which a draft is sent
 const here = (window.unrolled ??= {}); // of this page: the last order done, the record's id, what an order has found
 
 // A browser may refuse its storages, at all or for lack of room.
@@ -96,6 +97,12 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     told.serial += 1e-6; // the server's next is a whole one more
     refused = keep({ ...told, keep: { ...told.keep, draft: target.value }, lasting: true });
     tell();
+    // Streamlit sends a text on Ctrl+Enter or when its field is left; here it is sent when no key has come for a while.
+    clearTimeout(here.pause);
+    here.pause = setTimeout(() => {
+      const enter = { key: "Enter", code: "Enter", ctrlKey: true, bubbles: true, cancelable: true };
+      if (target.isConnected) target.dispatchEvent(new KeyboardEvent("keydown", enter));
+    }, PAUSE);
   };
   if (told.editor) document.addEventListener("input", typed);
   const observer = new ResizeObserver(tell);
