@@ -8,7 +8,7 @@ from types import MappingProxyType
 import networkx as nx
 
 from engine.cell import Cell, parse
-from engine.given import whole
+from engine.given import one_of, whole
 from engine.operations import FUNCTIONS
 
 BOOK = "Goodfellow, Bengio & Courville, Deep Learning (2016)"
@@ -239,8 +239,7 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
     if not nx.is_directed_acyclic_graph(graph):
         cycle = " → ".join(str(edge[0]) for edge in nx.find_cycle(graph))
         raise ValueError(f"graph has a cycle ({cycle}); a network of neurons is acyclic")
-    if loss not in ("mse", "nll", "bce"):
-        raise ValueError(f"loss is {loss!r}; known: mse, nll, bce")
+    one_of("loss", loss, ("mse", "nll", "bce"), "known: mse, nll, bce")
     order = {node: i for i, node in enumerate(graph.nodes, 1)}
     inputs = [node for node in graph if graph.in_degree(node) == 0]
     outputs = [node for node in graph if graph.out_degree(node) == 0 and graph.in_degree(node)]

@@ -14,7 +14,7 @@ import numpy as np
 from engine.budget import MAX_RUN_BYTES, fits
 from engine.cell import Cell
 from engine.equations import likely
-from engine.given import unmasked
+from engine.given import one_of, unmasked
 from engine.operations import Array
 
 _MAX_CLASSES = 1 << 30
@@ -83,8 +83,7 @@ def checked(
     """The arguments of `run`, checked and completed; raises ValueError."""
     if not isinstance(cell, Cell):
         raise ValueError(f"cell is a {type(cell).__name__}; a Cell is needed, from engine.parse or engine.CATALOGUE")
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is {reduction!r}; 'mean' or 'sum' over the samples")
+    one_of("reduction", reduction, ("mean", "sum"), "'mean' or 'sum' over the samples")
     kind = _dtype(dtype)
     x = _input(cell, x)
     given_y, y = y, _target(cell, y, x)

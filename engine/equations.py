@@ -285,6 +285,8 @@ def _instead(node: ast.BinOp) -> str:
     number = float(value) if isinstance(value, int | float) and abs(value) < 2**64 else None
     if isinstance(node.op, ast.Div):
         said = "multiply by a constant or a vector parameter"
+        if number == 0:
+            return "nothing can be divided by 0"
         if number:
             return f"{said}: {plain_number(1 / number)} * {name}"
         exponential = any(isinstance(part, ast.Name) and part.id == "exp" for part in ast.walk(right))

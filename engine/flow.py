@@ -15,7 +15,7 @@ import numpy as np
 
 from engine import wide
 from engine.budget import fits
-from engine.given import step_of
+from engine.given import one_of, step_of
 from engine.links import WANTED, Link, System, system
 from engine.operations import SOFTMAX, Array
 from engine.pause import pause
@@ -131,8 +131,7 @@ def jacobian_norm(
     """
     known(run, of)
     known(run, wrt)
-    if kind not in ("spectral", "fro"):
-        raise ValueError(f"kind is {kind!r}; 'spectral' or 'fro'")
+    one_of("kind", kind, ("spectral", "fro"), "'spectral' or 'fro'")
     m = run.sizes[of]
     kept = _carried_units(run, wrt)
     if kind == "spectral":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 import numpy as np
@@ -36,6 +37,12 @@ def whole(what: str, value: Any, lower: int, upper: int | None, allowed: str) ->
     if number is None or number < lower or (upper is not None and number > upper):
         raise ValueError(f"{what} is {shown(value) if number is None else number}; {allowed}")
     return number
+
+
+def one_of(what: str, value: Any, names: Collection[str], allowed: str) -> None:
+    """Raises ValueError, "{what} is {value}; {allowed}", for anything but one of the names, an array of texts among it."""
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{what} is {shown(value)}; {allowed}")
 
 
 def sample_of(sample: Any, B: int) -> int:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import networkx as nx
 
 from engine.cell import Cell, sources
-from engine.given import whole
+from engine.given import one_of, whole
 from engine.run import Run
 
 Parameters: TypeAlias = Literal["hidden", "shared", "copies"]
@@ -28,8 +28,7 @@ def unroll(source: Cell | Run, T: int | None = None, parameters: Parameters = "h
     cell = source if isinstance(source, Cell) else source.cell
     steps = source.T if isinstance(source, Run) and T is None else T
     steps = whole("T", steps, 1, None, "a whole number of steps, at least 1")
-    if parameters not in ("hidden", "shared", "copies"):
-        raise ValueError(f"parameters is {parameters!r}; 'hidden', 'shared' or 'copies'")
+    one_of("parameters", parameters, ("hidden", "shared", "copies"), "'hidden', 'shared' or 'copies'")
     count = steps * (len(cell.nodes) + 2 + len(cell.parameters) * (parameters == "copies"))
     if count > MAX_NODES:
         raise ValueError(f"T = {steps} gives about {count:,} nodes; at most {MAX_NODES:,} are allowed")

@@ -307,6 +307,7 @@ ELSEWHERE = [
     ("h[t+1]", 1, "backwards through the sequence cannot be written"),
     ("y[t-1]", 1, "only if it is among the inputs x"),
     ("h / 2", 1, ": 0.5 * h"),
+    ("h / 0", 1, "nothing can be divided by 0"),
     ("(h + b) / 4", None, ": 0.25 * h"),
     ("h / k", 1, "nothing divides by what is computed"),
     ("1 / (1 + exp(-h))", 1, "is sigmoid(a)"),

@@ -206,3 +206,21 @@ def test_unsigned_classes_are_taken_and_told_by_their_own_numbers() -> None:
         engine.run(linear, params, X, Y.astype(np.uint64)[..., None])
     with pytest.raises(ValueError, match=r"x has uint64 .* convert with numpy\.asarray"):
         engine.run(linear, params, X.astype(np.uint64), X)
+
+
+@pytest.mark.parametrize(
+    "value", [None, 1, [], np.zeros((0, 2)), np.array(["mean", "sum"]), np.array("mean"), "means", {}]
+)
+def test_a_choice_takes_its_names_and_nothing_else(value):
+    """With numpy 2.0 a comparison of an array with a text warns, or has no truth value."""
+    cell = engine.CATALOGUE["rnn"]
+    params = engine.initialise(cell, {"x": 2, "h": 2, "y": 2})
+    run = engine.run(cell, params, np.ones((3, 2)), np.zeros(3, int))
+    for ask, what in (
+        (lambda: engine.run(cell, params, np.ones((3, 2)), np.zeros(3, int), reduction=value), "reduction"),
+        (lambda: engine.jacobian_norm(run, "h", "h", kind=value), "kind"),
+        (lambda: engine.unroll(cell, 3, parameters=value), "parameters"),
+        (lambda: engine.neuron_network(nx.DiGraph([("a", "b")]), value), "loss"),
+    ):
+        with pytest.raises(ValueError, match=f"^{what} is "):
+            ask()
