@@ -195,6 +195,8 @@ ERRORS = [
     ("h = x)\n" + HEAD, 1, None, r"cannot be read"),
     ("h = 2x\n" + HEAD, 1, None, r"cannot be read"),
     ("h = x ^ 2\n" + HEAD, 1, 5, r"'\^' is not an operation; write a product such as h \* h, here x \* x"),
+    ("h = tanh(x)\nL = mse(h, z)", 2, 5, r"the second argument of mse is the target y"),
+    ("h = tanh(x)\nL = mse(h, u)", 2, 5, r"the second argument of mse is the target y"),
     ("h = x / 2\n" + HEAD, 1, 5, r"'/' is not an operation; multiply by a constant or a vector parameter"),
     ("h = x ** 2\n" + HEAD, 1, 5, r"'\*\*' is not an operation; write a product such as h \* h"),
     ("h = ~x\n" + HEAD, 1, 5, r"UnaryOp is not part of the language"),

@@ -3,7 +3,9 @@
 import copy
 import multiprocessing
 import pickle
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -79,7 +81,9 @@ def remade(run):
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_a_run_goes_to_another_process_and_back(method):
+def test_a_run_goes_to_another_process_and_back(method, monkeypatch):
+    # A test of a page leaves its script as the main module, and a new process would run that.
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     run = made()
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as executor:
         value, again = executor.submit(remade, run).result(120)
