@@ -143,7 +143,8 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
 
 def _floats(what: str, array: Any, expected: str, entry: str = "") -> Array:
     """An array of floats as it was given, not copied; `what` (and its `entry`) and `expected` are for the message."""
-    unmasked(_called(what, entry), array)
+    if type(array) is not np.ndarray:  # which has no mask; the name for a message costs more than this look
+        unmasked(_called(what, entry), array)
     try:
         result = np.asarray(array)
     except ValueError:  # a ragged list

@@ -17,7 +17,7 @@ from engine import wide
 from engine.budget import fits
 from engine.given import one_of, step_of
 from engine.links import WANTED, Link, System, system
-from engine.operations import SOFTMAX, Array
+from engine.operations import SOFTMAX, Array, locked
 from engine.pause import pause
 from engine.run import Run
 from engine.wide import Wide
@@ -48,7 +48,7 @@ def by_loss(run: Run, name: str) -> Array:
     steps = np.arange(run.T)
     result[steps, steps] = own[:, :, 0]
     result.swapaxes(1, 2)[run.weights == 0] = 0  # whatever such a loss is: 0 times infinity is not asked for
-    return _locked(result)
+    return locked(result)
 
 
 def by_loss_norm(run: Run, name: str) -> Array:
@@ -86,7 +86,7 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
         own = each_row(run, _of_units(run, of), wrt, visit)
     steps = np.arange(run.T)
     result[steps, steps] = own
-    return _locked(result)
+    return locked(result)
 
 
 def jacobian_at(run: Run, of: str, wrt: str, t: int, s: int) -> Array:
@@ -113,7 +113,7 @@ def jacobian_at(run: Run, of: str, wrt: str, t: int, s: int) -> Array:
                 rows = carrier.wanted(step, 0)
                 found = None if rows is None else np.array(rows[0])
                 carrier.turn()
-    return _locked(np.zeros((run.B, m, n)) if found is None else found)
+    return locked(np.zeros((run.B, m, n)) if found is None else found)
 
 
 def jacobian_norm(
@@ -536,9 +536,4 @@ def _norms(
     else:
         found[steps, steps] = unit * np.sqrt(_squares(own / unit[:, :, None, None])).reshape(unit.shape)
     found[:, ~np.logical_or.reduce(list(started(given).values()))] = 0
-    return _locked(np.swapaxes(_locked(found.astype(run.dtype, copy=False)), 0, 1))
-
-
-def _locked(array: Array) -> Array:
-    array.flags.writeable = False
-    return array
+    return locked(np.swapaxes(locked(found.astype(run.dtype, copy=False)), 0, 1))

@@ -16,7 +16,7 @@ from engine import wide
 from engine.flow import blocks, known, of_losses, scaled, started
 from engine.links import WANTED, Link, System, system
 from engine.memory import Buffer, Call, Loop, Product, Slot, Space, Steps
-from engine.operations import SOFTMAX, Array
+from engine.operations import SOFTMAX, Array, locked
 from engine.pause import pause
 from engine.run import Run
 from engine.schedule import Elementwise, schedule
@@ -59,7 +59,7 @@ def log_argument_grad_norm(run: Run, name: str) -> Array:
         )
     grad = run.grad[argument] if argument in run.grad else run.argument_grad(name)
     found = _log10_norm(run, argument, grad)
-    return _locked(np.concatenate([np.full((lag, run.B), -np.inf), found[: run.T - lag]]))
+    return locked(np.concatenate([np.full((lag, run.B), -np.inf), found[: run.T - lag]]))
 
 
 def _log10_norm(run: Run, name: str, grad: Array) -> Array:
@@ -67,13 +67,8 @@ def _log10_norm(run: Run, name: str, grad: Array) -> Array:
     with np.errstate(all="ignore"):
         links = system(run, run.cell.losses, name, start=started(of_losses(run)))
         if not links.far.any() and all(_in_range(own) for own in (grad, *(run.grad[other] for other in links.lags))):
-            return _locked(np.asarray(np.log10(np.linalg.norm(np.asarray(grad, np.float64), axis=-1))))
-        return _locked(_Sweep(run, links, name).log10_norm())
-
-
-def _locked(array: Array) -> Array:
-    array.flags.writeable = False
-    return array
+            return locked(np.asarray(np.log10(np.linalg.norm(np.asarray(grad, np.float64), axis=-1))))
+        return locked(_Sweep(run, links, name).log10_norm())
 
 
 def _in_range(grad: Array) -> bool:

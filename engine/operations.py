@@ -269,15 +269,16 @@ def _rows(p: Array) -> Array:
 @lru_cache(maxsize=64)
 def _positions(shape: tuple[int, ...]) -> Array:
     size = math.prod(shape)
-    return _locked(np.arange(0, size, shape[-1]).reshape(shape[:-1]))
+    return locked(np.arange(0, size, shape[-1]).reshape(shape[:-1]))
 
 
 @lru_cache(maxsize=64)
 def _ones(n: int, dtype: Any) -> Array:
-    return _locked(np.ones(n, dtype))
+    return locked(np.ones(n, dtype))
 
 
-def _locked(array: Array) -> Array:
+def locked(array: Array) -> Array:
+    """The array, from now on read-only."""
     array.flags.writeable = False
     return array
 

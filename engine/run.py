@@ -14,7 +14,7 @@ from engine.cell import Cell, Read
 from engine.data import Data, checked
 from engine.equations import Apply
 from engine.once import once
-from engine.operations import FUNCTIONS, SOFTMAX, Array
+from engine.operations import FUNCTIONS, SOFTMAX, Array, locked
 from engine.pause import pause
 from engine.schedule import counted, schedule
 from engine.tape import Results, played
@@ -132,7 +132,7 @@ class Run:
     @once
     def losses(self) -> Array:
         """Each L(t) before its weight, (T, B): the sum of the cell's loss lines."""
-        return _locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
+        return locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
 
     @once
     def loss(self) -> float:
@@ -334,7 +334,7 @@ class Run:
             )
             raise ValueError(f"there is no such edge from {source!r} to {target!r}; {target} reads {reads}")
         with np.errstate(all="ignore"):
-            return _locked(np.sum(found, axis=0))
+            return locked(np.sum(found, axis=0))
 
     def step_grad(self, name: str, steps: slice = slice(None)) -> Array:
         """The gradient at the copy of a parameter that step t uses, (T, *shape), or `steps` of it; book, (10.22)–(10.28).
@@ -359,7 +359,7 @@ class Run:
                 for read, message in self.messages(target, steps, total):
                     with np.errstate(all="ignore"):
                         total[read.name] += message
-        return {name: _locked(array) for name, array in total.items()}
+        return {name: locked(array) for name, array in total.items()}
 
 
 def _shifted(message: Array, lag: int) -> Array:
@@ -369,11 +369,6 @@ def _shifted(message: Array, lag: int) -> Array:
     result = np.zeros_like(message)
     result[: -lag or None] = message[lag:]
     return result
-
-
-def _locked(array: Array) -> Array:
-    array.flags.writeable = False
-    return array
 
 
 def run(

@@ -426,10 +426,7 @@ def _drawn(model: Model) -> Mapping[str, Array]:
         return given
     made = structure(model)
     start = {name: Scheme("constant", value=value) for name, value in made.start.items()}
-    drawn = initialise(made, sizes(model), start | dict(model.overrides) | {REST: model.scheme}, model.seed)
-    for array in drawn.values():
-        array.setflags(write=False)
-    return drawn
+    return initialise(made, sizes(model), start | dict(model.overrides) | {REST: model.scheme}, model.seed)
 
 
 def initial(model: Model) -> dict[str, Array]:
