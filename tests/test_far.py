@@ -7,7 +7,7 @@ import pytest
 from exactly import log10_norms
 
 import engine
-from engine import CATALOGUE
+from engine import CATALOGUE, magnitude
 
 _HEAD = "o = c + V @ h\ny_hat = softmax(o)\nL = nll(y_hat, y)"
 _TANH = "h = tanh(b + W @ h[t-1] + U @ x)"
@@ -102,3 +102,39 @@ def test_shares_between_0_and_1_are_right_too() -> None:
         for share in ([1.0, 0.0, 0.0], [0.2, 0.3, 0.5]):
             y = np.tile(np.array(share) * total, (3, 1, 1))
             assert_right(engine.run(cell, base.parameters, base.x, y))
+
+
+LATE = (
+    "s = tanh(b + W @ h[t-1] + R @ h[t-3] + U @ x)\nk = sigmoid(d + M @ s)\nh = s + Q @ k[t-2]\n"
+    "o = c + V @ h + P @ x\ny_hat = softmax(o)\nL = nll(y_hat, y)"
+)
+
+
+def run_with_far_steps(text, T, far, seed=0, B=1):
+    """A run whose outputs in sample 0 leave the floats at some steps, sure of the right class: tiny gradients beside usual."""
+    cell, random = engine.parse(text), np.random.default_rng(seed)
+    sizes = {"x": 2, "y": 3} | {members[0]: 2 for members in cell.hidden}
+    params = {name: random.normal(0, 0.7, shape) for name, shape in cell.shapes(sizes).items()}
+    x, y = random.normal(size=(T, B, 2)), np.zeros((T, B), int)
+    x[far, 0] *= 5000
+    y[far, 0] = engine.run(cell, params, x, y).value["o"][far, 0].argmax(axis=-1)
+    return engine.run(cell, params, x, y)
+
+
+def test_log_grad_norm_is_right_before_a_far_step_where_states_of_several_steps_back_are_read() -> None:
+    assert_right(run_with_far_steps(LATE, 26, [23]))
+
+
+@pytest.mark.parametrize("text", [LATE, CELLS["nll of a softmax"].replace("c +", "c + P @ x +")], ids=["late", "rnn"])
+@pytest.mark.parametrize("longest", [1, 3, 4, 7, 256])
+@pytest.mark.parametrize("far_steps", [1, 2, 16])
+def test_how_the_sweep_is_cut_into_blocks_changes_nothing(text, longest, far_steps, monkeypatch) -> None:
+    for far in ([23], [3, 8, 11, 12, 20], [0, 25], []):
+        run = run_with_far_steps(text, 26, far, seed=1, B=2)
+        expected = {name: engine.log_grad_norm(run, name) for name in run.grad}
+        with monkeypatch.context() as patch:
+            patch.setattr(magnitude, "_LONGEST", longest)
+            patch.setattr(magnitude, "_FAR_STEPS", far_steps)
+            patch.setattr(magnitude, "_in_range", lambda grad: False)  # the sweep is made, also where floats would do
+            for name, norms in expected.items():
+                np.testing.assert_allclose(engine.log_grad_norm(run, name), norms, rtol=1e-12, atol=1e-10, err_msg=name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import tracemalloc
 from pathlib import Path
 
 import mpmath
@@ -245,8 +247,32 @@ def test_what_is_asked_for_must_be_there(monkeypatch) -> None:
             call()
 
 
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+@pytest.mark.parametrize(("T", "B", "n"), [(40, 8, 12), (20, 30, 6), (12, 12, 24)])
+def test_the_memory_that_is_told_is_about_what_is_taken(name, T, B, n, monkeypatch) -> None:
+    run = made(name, T=T, B=B, n=n, scale=0.1)
+    links = 3 * sum(array.nbytes for array in run.value.values())  # slopes of the nodes, about as much as the run itself
+    for ask in (
+        lambda: engine.by_loss(run, "h"),
+        lambda: engine.jacobian_norm(run, "h", "h"),
+        lambda: engine.jacobian_norm(run, "h", "h", kind="fro"),
+        lambda: engine.jacobian_norm(run, "h", "x"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(budget, "MAX_BYTES", 1)
+            with pytest.raises(ValueError, match="bytes") as caught:
+                ask()
+        told = int(re.search(r"needs? about ([\d,]+) bytes", str(caught.value))[1].replace(",", ""))
+        tracemalloc.start()
+        try:
+            ask()
+            taken = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert told / 3 < taken < 1.5 * told + links
+
+
 def test_a_thousand_losses_at_64_units_stay_under_a_gigabyte() -> None:
-    tracemalloc = pytest.importorskip("tracemalloc")
     run = made("rnn", T=1000, B=1, n=64, scale=0.1)
     tracemalloc.start()
     engine.by_loss_norm(run, "h")

@@ -154,6 +154,23 @@ def test_fractions_are_read(above, below) -> None:
     assert math.isclose(number(f"{above}/{below}"), Fraction(above, below), rel_tol=1e-15)
 
 
+@given(
+    st.none() | st.decimals(0, 10_000, allow_nan=False, allow_infinity=False, places=3),
+    st.integers(-30, 30),
+    st.sampled_from(["e{}", "E{}", "·10^{}", " * 10**({})", "×10^({})"]),
+    st.sampled_from([("", 0), ("%", -2), (" %", -2), ("‰", -3), (" ‰", -3)]),
+    st.sampled_from(["", "-", "+"]),
+)
+def test_a_power_of_ten_and_a_percent_sign_multiply_what_stands_before_them(digits, power, form, mark, sign) -> None:
+    written, shift = mark
+    if digits is None:  # the power alone: 10^3 %
+        entry, mantissa = f"{sign}10^{power}{written}", Fraction(1)
+    else:
+        entry, mantissa = f"{sign}{digits}{form.format(power)}{written}", Fraction(digits)
+    expected = float(mantissa * Fraction(10) ** (power + shift))
+    assert number(entry, ".") == (-expected if sign == "-" else expected)
+
+
 @given(st.text(max_size=60) | st.text("0123456789.,;-+eE%/[]() \t\n'_−½⁻²·*^", max_size=60))
 def test_any_text_is_read_or_named(text) -> None:
     found = read(text)
