@@ -1,40 +1,234 @@
 """Mutation testing of the engine: small faults are put into its modules, one at a time; do the tests notice?
 
-    python bench/mutants.py [--each 4] [--seed 0] [--minutes 30] [module …]
+    python bench/mutants.py [--each 20] [--seed 0] [--minutes 30] [--reach DIRECTORY] [module …]
 
-Of each module a sample of its mutants is drawn by a seed, and each is run against the tests that are quickest to notice
-(`TESTS`): a survivor may still be caught by the rest of the suite, and is a question, not a verdict. All of it happens in a
-copy of the tree. Needs the extra `mutation` (cosmic-ray); `make mutants` installs it.
+The engine's tests run once with coverage, which tells the lines that each test reaches and the time that it takes; `--reach`
+keeps the result for the next call. Of each module a sample of the mutants that cosmic-ray can make is drawn by a seed, and the
+modules take turns. A mutant runs in a fork of this process, which has loaded pytest and numpy: the fork imports the engine with
+the fault in it and runs the tests that reach the faulty line until one fails. Nothing is written into the tree.
+
+Survivors, and faults in lines that no test reaches, are printed as differences. A survivor is a question, not a verdict: tests
+of the pages do not run, nor do tests beyond the limits below. Needs Linux or macOS, and the extra `mutation`, which
+`make mutants` installs.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import difflib
+import gc
+import itertools
+import os
 import random
-import shlex
-import shutil
-import sqlite3
+import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Any
+
+_PLACE = tempfile.TemporaryDirectory()
+TEMPORARY = _PLACE.name
+# Before numpy is loaded: a fork has one thread; and what Python and hypothesis keep stays out of the tree.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "HYPOTHESIS_STORAGE_DIRECTORY": TEMPORARY}
+os.environ.pop("CI", None)  # there every test counts, and --no-browser is refused
+sys.pycache_prefix, sys.dont_write_bytecode = TEMPORARY, False
+
+import networkx  # noqa: E402, F401
+import numpy  # noqa: E402, F401
+import pytest  # noqa: E402
+from cosmic_ray.ast import ast_nodes, get_ast  # noqa: E402
+from cosmic_ray.mutating import mutate_code  # noqa: E402
+from cosmic_ray.plugins import get_operator, operator_names  # noqa: E402
+from coverage import CoverageData  # noqa: E402
+from hypothesis import Phase, settings  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
-_CORE = "tests/test_run.py tests/test_tape.py tests/test_schedule.py -k 'reference or weight or tape or schedule'"
-_FORMULA = "tests/test_formula.py tests/test_given.py"
-_FLOW = "tests/test_counted.py tests/test_spectra.py -k 'not any_cell and not catalogue'"
-#: Module -> the tests that look at it; of a module that is not here, the tests of its own name.
-TESTS = {
-    "verdict": _FORMULA, "formula": _FORMULA, "given": "tests/test_given.py", "data": "tests/test_given.py tests/test_counted.py",
-    "run": _CORE, "tape": _CORE, "writer": _CORE, "recurrence": _CORE, "memory": _CORE, "schedule": _CORE,
-    "interpreter": _CORE, "links": _FLOW, "flow": _FLOW, "spectra": _FLOW, "truncation": _FLOW, "expansion": _FLOW,
-    "magnitude": "tests/test_far.py tests/test_counted.py", "wide": "tests/test_far.py tests/test_operations.py",
-    "checks": "tests/test_checks.py -k 'not any and not catalogue'", "names": "tests/test_names.py",
-    "notation": "tests/test_names.py tests/test_explain.py", "cell": "tests/test_cell.py tests/test_equations.py",
-    "equations": "tests/test_equations.py", "operations": "tests/test_operations.py tests/test_counted.py",
-}  # fmt: skip
-_TIME_LIMIT = 120  # seconds of a mutant, after which it counts as killed
+#: Test files that look at the engine although they, or some of their tests, need the explorer.
+ALSO = ("counted", "derivation", "formula", "notes", "pickle")
+SLOW = 5.0  # seconds of a test, under coverage, above which it does not run for a mutant
+MOST = 10.0  # seconds of all tests of a mutant, under coverage
+MANY = 250  # tests of a mutant
+SECONDS, BYTES = 30, 8 << 30  # of a mutant, before it counts as one that hangs
+KINDS = ("killed", "timed out", "survived", "not reached")
+_PYTEST = ["-q", "-p", "no:cacheprovider", "--no-browser", "-p", "no:anyio", "--hypothesis-seed=0", "-o", "timeout=100"]
+_IN_A_FORK = [*_PYTEST, "-x", "--tb=no", "--hypothesis-profile=mutant", "-W", "ignore:Module already imported"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: the occurrence of an operator of cosmic-ray in a module, and the lines that it touches."""
+
+    module: str
+    operator: str
+    occurrence: int
+    place: tuple[int, int]  # line and column
+    last: int  # line
+
+
+def mutants(module: str) -> list[Mutant]:
+    """All mutants of a module, except those of annotations, which nothing evaluates."""
+    source = (ROOT / "engine" / f"{module}.py").read_text(encoding="utf-8")
+    annotations = list(_annotations(source))
+    nodes = list(ast_nodes(get_ast(source)))
+    found = []
+    for name in sorted(operator_names()):
+        operator = get_operator(name)
+        if operator.arguments():
+            continue
+        places = [place for node in nodes for place in operator().mutation_positions(node)]
+        for occurrence, (start, end) in enumerate(places):
+            if not any(low <= start and end <= high for low, high in annotations):
+                found.append(Mutant(module, name, occurrence, start, end[0]))
+    return found
+
+
+def _annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations begin and end: line, and column in characters."""
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        for name in ("annotation", "returns"):
+            part = getattr(node, name, None)
+            if part is not None:
+                low = len(lines[part.lineno - 1].encode()[: part.col_offset].decode())
+                high = len(lines[part.end_lineno - 1].encode()[: part.end_col_offset].decode())
+                yield (part.lineno, low), (part.end_lineno, high)
+
+
+def drawn(possible: list[Mutant], each: int, seed: int) -> list[Mutant]:
+    """A sample of the mutants, in which each place comes once before any comes twice."""
+    mixed = list(possible)
+    random.Random(seed).shuffle(mixed)
+    times: Counter[tuple[int, int]] = Counter()
+    rank = {}
+    for mutant in mixed:
+        rank[mutant] = times[mutant.place]
+        times[mutant.place] += 1
+    return sorted(mixed, key=lambda mutant: rank[mutant])[:each]
+
+
+class Reach:
+    """Which test reaches which line, and how long each takes; measured where the directory does not have it yet."""
+
+    def __init__(self, directory: Path) -> None:
+        data, log = directory / "coverage", directory / "durations.txt"
+        if not log.exists():
+            _measure(data, log)
+        self.data = CoverageData(str(data))
+        self.data.read()
+        self.seconds: Counter[str] = Counter()
+        for seconds, test in re.findall(r"^ *([\d.]+)s (?:call|setup|teardown) +(.+)$", log.read_text(), re.MULTILINE):
+            self.seconds[test] += float(seconds)
+        self._files: dict[str, Any] = {}
+
+    def tests(self, mutant: Mutant) -> list[list[str]]:
+        """The tests for a mutant, in two parts, of which the first is likely to suffice; none if no test gets there."""
+        path = ROOT / "engine" / f"{mutant.module}.py"
+        if mutant.module not in self._files:
+            self._files[mutant.module] = self.data.contexts_by_lineno(str(path)), ast.parse(path.read_bytes())
+        contexts, tree = self._files[mutant.module]
+        reached = {context for line in _own_lines(mutant, tree, contexts) for context in contexts.get(line, ())}
+        if reached == {""}:  # what runs at import, everybody uses
+            reached = {context for own in contexts.values() for context in own}
+        tests = {context.rpartition("|")[0] for context in reached} - {""}
+        quick = [test for test in tests if self.seconds[test] <= SLOW]
+        files = Counter(_file(test) for test in quick)
+        own = f"tests/test_{mutant.module}.py"
+        first = own if own in files else max(sorted(files), key=lambda file: files[file], default="")
+        quick.sort(key=lambda test: (_file(test) != first, self.seconds[test], test))
+        until = itertools.accumulate(self.seconds[test] for test in quick[:MANY])
+        chosen = [test for test, seconds in zip(quick, until, strict=False) if seconds <= MOST]
+        return [list(part) for _, part in itertools.groupby(chosen, lambda test: _file(test) == first)]
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def _own_lines(mutant: Mutant, tree: ast.Module, contexts: dict[int, list[str]]) -> list[int]:
+    """The lines of a mutant, or of its statement where coverage knows the statement only."""
+    own = list(range(mutant.place[0], mutant.last + 1))
+    if any(contexts.get(line) for line in own):
+        return own
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and node.lineno <= mutant.place[0] <= node.end_lineno
+    ]
+    inner = max(around, key=lambda node: node.lineno)
+    body = getattr(inner, "body", None)
+    return list(range(inner.lineno, (body[0].lineno if body else inner.end_lineno + 1)))
+
+
+def _measure(data: Path, log: Path) -> None:
+    quick = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if _looks_at_the_engine(path)]
+    print(f"The tests of {len(quick)} files run once with coverage …", flush=True)
+    config = data.with_name("coverage.ini")
+    config.write_text("[run]\nsource = engine\ncore = ctrace\n")
+    options = ["--cov", f"--cov-config={config}", "--cov-context=test", "--cov-report=", "--durations=0", "-vv"]
+    with tempfile.TemporaryFile("w+") as output:
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *_PYTEST, *options, "--durations-min=0", *map(str, quick)],
+            cwd=ROOT, stdout=output, env=os.environ | {"COVERAGE_FILE": str(data)}, check=False,
+        )  # fmt: skip
+        output.seek(0)
+        told = output.read()
+    if not data.exists():
+        sys.exit(f"{told}\nThe tests did not run")
+    log.write_text(told)
+
+
+def _looks_at_the_engine(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return path.stem.removeprefix("test_") in ALSO or not re.search("explorer|browser|subprocess", text)
+
+
+def outcome(mutant: Mutant, parts: list[list[str]], sound: bool = False) -> tuple[str, str]:
+    """Runs the tests on a mutant, or without its fault if `sound`: "killed", "timed out" or "survived"; and the difference."""
+    path = ROOT / "engine" / f"{mutant.module}.py"
+    source = path.read_text(encoding="utf-8")
+    text = source if sound else mutate_code(source, get_operator(mutant.operator)(), mutant.occurrence)
+    lines = difflib.unified_diff(source.splitlines(), text.splitlines(), lineterm="", n=0)
+    difference = "\n".join(line for line in lines if line[:3] not in ("---", "+++"))
+    child = os.fork()
+    if not child:
+        os._exit(_run(mutant.module, path, text, parts))
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return "timed out", difference
+    return ("killed" if os.WEXITSTATUS(status) else "survived"), difference
+
+
+def _warm() -> None:
+    """Loads what each fork needs, and nothing of the engine."""
+    os.chdir(ROOT)
+    settings.register_profile("mutant", deadline=None, database=None, phases=[Phase.explicit, Phase.generate])
+    pytest.main([*_IN_A_FORK, "-q", "--collect-only", "tests/conftest.py"])
+    assert not any(name.partition(".")[0] == "engine" for name in sys.modules)
+    gc.freeze()
+
+
+def _run(module: str, path: Path, text: str, parts: list[list[str]]) -> int:
+    """In a fork: the exit code of the first run of pytest that fails, or 0."""
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1)
+    os.dup2(silent, 2)
+    usual = SourceFileLoader.get_code
+
+    def get_code(loader: SourceFileLoader, name: str) -> Any:
+        return compile(text, path, "exec", dont_inherit=True) if name == f"engine.{module}" else usual(loader, name)
+
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    return next((int(code) for part in parts if (code := pytest.main([*_IN_A_FORK, *part]))), 0)
 
 
 def main() -> None:
@@ -43,70 +237,41 @@ def main() -> None:
     parser.add_argument(
         "modules", nargs="*", help="modules of the engine, such as verdict; all of them if none is named"
     )
-    parser.add_argument("--each", type=int, default=4, help="mutants of each module (default: 4)")
+    parser.add_argument("--each", type=int, default=20, help="mutants of each module (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of mutants (default: 0)")
-    parser.add_argument("--minutes", type=float, default=30, help="after which no other module is begun (default: 30)")
+    parser.add_argument("--minutes", type=float, default=30, help="after which no other mutant is begun (default: 30)")
+    parser.add_argument("--reach", type=Path, help="a directory that keeps which test reaches which line")
     given = parser.parse_args()
     known = sorted(path.stem for path in (ROOT / "engine").glob("*.py") if path.stem != "__init__")
     unknown = set(given.modules) - set(known)
     if unknown:
         parser.error(f"no module {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    directory = given.reach or Path(TEMPORARY)
+    directory.mkdir(parents=True, exist_ok=True)
+    reach = Reach(directory)
+    _warm()
     end = time.monotonic() + 60 * given.minutes
-    with tempfile.TemporaryDirectory() as place:
-        copy = Path(place) / "tree"
-        skip = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
-        shutil.copytree(ROOT, copy, ignore=skip)
-        rows = [
-            (module, *mutated(copy, module, given.each, given.seed))
-            for module in given.modules or known
-            if time.monotonic() < end
-        ]
-    print(f"\n{'module':14}{'possible':>10}{'run':>6}{'killed':>8}{'survived':>10}")
-    for module, possible, ran, survivors in rows:
-        print(f"{module:14}{possible:>10}{ran:>6}{ran - len(survivors):>8}{len(survivors):>10}")
-    ran, survived = sum(row[2] for row in rows), sum(len(row[3]) for row in rows)
-    print(f"{'all':14}{sum(row[1] for row in rows):>10}{ran:>6}{ran - survived:>8}{survived:>10}")
-    left = [module for module in given.modules or known if module not in {row[0] for row in rows}]
-    if left:
-        print(f"Not begun within {given.minutes:g} minutes: {', '.join(left)}")
-
-
-def mutated(copy: Path, module: str, each: int, seed: int) -> tuple[int, int, list[str]]:
-    """How many mutants a module can have, how many were run, and the survivors as differences."""
-    default = f"tests/test_{module}.py"
-    tests = TESTS.get(module, default if (copy / default).exists() else "tests/test_hand.py")
-    command = f"{sys.executable} -m pytest -x -q --no-browser -p no:cacheprovider {tests}"
-    session, config = copy / f"{module}.sqlite", copy / f"{module}.toml"
-    config.write_text(
-        f'[cosmic-ray]\nmodule-path = "engine/{module}.py"\ntimeout = {_TIME_LIMIT}\nexcluded-modules = []\n'
-        f'test-command = "{command}"\n\n[cosmic-ray.distributor]\nname = "local"\n'
-    )
-    if subprocess.run(shlex.split(command), cwd=copy, stdout=subprocess.DEVNULL, check=False).returncode:
-        print(f"{module}: its tests fail without a mutant; none was run", flush=True)
-        return 0, 0, []
-    _cosmic_ray(copy, "init", config, session)
-    with sqlite3.connect(session) as database:
-        jobs = sorted(
-            database.execute("SELECT job_id, operator_name, occurrence FROM mutation_specs"), key=lambda row: row[1:]
-        )
-        chosen = {row[0] for row in random.Random(f"{seed} {module}").sample(jobs, min(each, len(jobs)))}
-        for table in ("mutation_specs", "work_items"):
-            database.executemany(
-                f"DELETE FROM {table} WHERE job_id = ?", [(row[0],) for row in jobs if row[0] not in chosen]
-            )
-    _cosmic_ray(copy, "exec", config, session)
-    with sqlite3.connect(session) as database:
-        found = list(database.execute("SELECT test_outcome, diff FROM work_results"))
-    survivors = [diff for outcome, diff in found if "SURVIVED" in str(outcome).upper()]
-    print(f"{module}: {len(found)} of {len(jobs)}, {len(survivors)} survived", flush=True)
-    for diff in survivors:
-        print("\n".join(line for line in diff.splitlines() if line[:1] in "+-@"), flush=True)
-    return len(jobs), len(found), survivors
-
-
-def _cosmic_ray(copy: Path, command: str, config: Path, session: Path) -> None:
-    program = Path(sys.executable).with_name("cosmic-ray")
-    subprocess.run([program, command, config.name, session.name], cwd=copy, check=True, stdout=subprocess.DEVNULL)
+    possible = {module: mutants(module) for module in given.modules or known}
+    sample = {module: drawn(own, given.each, given.seed) for module, own in possible.items()}
+    results: dict[str, Counter[str]] = defaultdict(Counter)
+    for module, mutant in (
+        (module, own[turn]) for turn in range(given.each) for module, own in sample.items() if own[turn:]
+    ):
+        if time.monotonic() > end:
+            break
+        parts = reach.tests(mutant)
+        if not results[module] and outcome(mutant, [part[:5] for part in parts[:1]], sound=True)[0] != "survived":
+            sys.exit(f"Tests fail without a fault: {' '.join(parts[0][:5])}")
+        found, difference = outcome(mutant, parts)
+        found = found if parts else "not reached"
+        results[module][found] += 1
+        if found in ("survived", "not reached"):
+            print(f"engine/{module}.py, {found}: {difference}", flush=True)
+    print(f"\n{'module':14}{'possible':>10}" + "".join(f"{kind:>13}" for kind in KINDS))
+    for module, own in possible.items():
+        print(f"{module:14}{len(own):>10}" + "".join(f"{results[module][kind]:>13}" for kind in KINDS))
+    total = sum(results.values(), Counter())
+    print(f"{'all':14}{sum(map(len, possible.values())):>10}" + "".join(f"{total[kind]:>13}" for kind in KINDS))
 
 
 if __name__ == "__main__":

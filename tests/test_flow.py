@@ -251,9 +251,11 @@ def test_what_is_asked_for_must_be_there(monkeypatch) -> None:
 @pytest.mark.parametrize(("T", "B", "n"), [(40, 8, 12), (20, 30, 6), (12, 12, 24)])
 def test_the_memory_that_is_told_is_about_what_is_taken(name, T, B, n, monkeypatch) -> None:
     run = made(name, T=T, B=B, n=n, scale=0.1)
-    links = 3 * sum(array.nbytes for array in run.value.values())  # slopes of the nodes, about as much as the run itself
+    links = 3 * sum(array.nbytes for array in run.value.values())  # the slopes of the nodes
     for ask in (
         lambda: engine.by_loss(run, "h"),
+        lambda: engine.by_loss_norm(run, "h"),
+        lambda: engine.jacobian(run, "h", "h"),
         lambda: engine.jacobian_norm(run, "h", "h"),
         lambda: engine.jacobian_norm(run, "h", "h", kind="fro"),
         lambda: engine.jacobian_norm(run, "h", "x"),
