@@ -179,5 +179,18 @@ def until(page, act, happened, tries=10):
     raise AssertionError(f"not in {tries} tries: {happened}")
 
 
+#: Where a point of the graph, in columns and rows, is in the window: all read at one moment, since any of it may change.
+_PLACE = """(live, [column, row]) => {
+  const [kx, ky, ox, oy] = live.dataset.view.split(" ").map(Number), large = +live.style.getPropertyValue("--large");
+  const box = live.querySelector("canvas").getBoundingClientRect();
+  return [box.left + large * (ox + kx * column), box.top + large * (oy - ky * row)];
+}"""
+
+
+def place(page, column, row):
+    """Where a point of the graph, in columns and rows of the grid, is on the live picture now, however large it is drawn."""
+    return page.locator(".live").evaluate(_PLACE, [float(column), float(row)])
+
+
 if __name__ == "__main__":
     install()

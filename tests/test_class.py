@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import settle, until
+from browser import place, settle, until
 from streamlit.testing.v1 import AppTest
 from test_page import fine, opened, query
 
@@ -233,14 +233,12 @@ def test_a_presentation_in_the_browser(new_page, across, scheme) -> None:
     assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 18
     assert page.locator("[data-testid=stHeader]:visible, [data-testid=stSidebar]:visible").count() == 0
     assert page.get_by_text("Equations of a step").count() == 0
-    # A node is where it is seen, however much all is enlarged.
-    large = float(page.locator(".live").evaluate("host => host.style.getPropertyValue('--large')"))
-    assert large > 1
+    # A node is where it is seen, however much all is enlarged: which the width decides, that the browser tells by and by.
+    assert page.locator(".live").evaluate("host => host.style.getPropertyValue('--large') > 1")
 
     def click() -> None:
-        box, row = canvas(page, fits), 2  # x, a, h from below
-        kx, ky, ox, oy = map(float, page.locator(".live").get_attribute("data-view").split())
-        page.mouse.click(box["x"] + large * (ox + kx * 2), box["y"] + large * (oy - ky * row))
+        canvas(page, fits)
+        page.mouse.click(*place(page, 2, 2))  # h(3): x, a, h from below
 
     until(page, click, "location.search.includes('node=h,3') || location.search.includes('node=h%2C3')")
     page.locator('.live[data-selected="h 3"]').wait_for(timeout=60_000)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from browser import ROOT, STREAMLIT, serve, settle
+from browser import ROOT, STREAMLIT, place, serve, settle
 from live_app import ODD
 
 import engine
@@ -293,10 +293,8 @@ class Picture:
     def place(self, name: str, t: int, cell="rnn") -> tuple[float, float]:
         """Where a node is on the page."""
         made = engine.parse(ODD) if cell == "odd" else CATALOGUE[cell]
-        where, (kx, ky, ox, oy) = grid(made), map(float, self.view.split())
-        box = self.live.locator("canvas").bounding_box()
-        x, y = where.column[name] + (t - 1) * where.pitch, where.row[name]
-        return box["x"] + ox + x * kx, box["y"] + oy - y * ky
+        where = grid(made)
+        return tuple(place(self.page, where.column[name] + (t - 1) * where.pitch, where.row[name]))
 
     def click(self, *node, **options):
         self.page.mouse.click(*self.place(*node, **options))
@@ -424,11 +422,9 @@ def test_the_keyboard_walks_selects_and_clears(open_picture):
 
 def test_a_shared_parameter_can_be_picked_and_walked_to(open_picture):
     picture = open_picture("steps=6&parameters=shared&strength=1")
-    kx, ky, ox, oy = map(float, picture.view.split())
-    place, box = grid(CATALOGUE["rnn"], "shared"), picture.live.locator("canvas").bounding_box()
-    x, y = place.column["W"] - place.pitch, place.row["W"]  # left of h at t = 0
-    before = picture.pixels()
-    picture.page.mouse.click(box["x"] + ox + x * kx, box["y"] + oy - y * ky)
+    where, before = grid(CATALOGUE["rnn"], "shared"), picture.pixels()
+    left = where.column["W"] - where.pitch  # of h at t = 0
+    picture.page.mouse.click(*place(picture.page, left, where.row["W"]))
     picture.until("data.selected === 'W 0'")
     picture.answer("picked ('W', 0) picks 1")
     assert picture.pixels() != before
@@ -743,6 +739,31 @@ def test_the_cleanup_of_an_overtaken_call_leaves_the_picture_alive(alone):
     picture.click("h", 3)
     picture.until("data.selected === 'h 3'")
     assert len(picture.page.evaluate("sent")) == 2
+
+
+def test_what_is_pressed_is_picked_whatever_comes_before_it_is_let_go(alone):
+    """The picture grows, moves on the page and has other data between the press and the release, as on a slow page."""
+    one, other = (scene(run_of(CATALOGUE["rnn"], steps)) for steps in (4, 6))
+    picture = alone(one)
+    mouse, sent = picture.page.mouse, lambda: [value["node"] for _, value in picture.page.evaluate("sent")]
+    for turn, (node, then) in enumerate(((("h", 2), other), (("o", 4), one)), 1):
+        x, y = picture.place(*node)
+        mouse.move(x, y)
+        mouse.down()
+        picture.page.evaluate("turn => { document.body.style.paddingTop = `${40 * turn}px`; }", turn)
+        alone(then, large=1 + 0.3 * turn)
+        assert np.hypot(*np.subtract(picture.place(*node), (x, y))) > 40
+        mouse.move(x + 1, y)  # a hand is never still
+        mouse.up()
+        picture.until(f"data.selected === '{node[0]} {node[1]}'")
+        assert sent()[-1] == [*node]
+    mouse.move(*picture.place("h", 3))
+    mouse.down()
+    alone(scene(run_of(CATALOGUE["rnn"], 2)))  # in which there is no such node
+    mouse.up()
+    mouse.click(*picture.place("y", 2))
+    picture.until("data.selected === 'y 2'")
+    assert sent() == [["h", 2], ["o", 4], ["y", 2]]
 
 
 def test_every_cell_is_drawn(alone):

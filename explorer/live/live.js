@@ -127,50 +127,54 @@ const COMMANDS = {
   fit,
 };
 
-function position(live, event) {
-  const box = live.canvas.getBoundingClientRect();
-  const { large } = live.graph;
-  const [x, y] = [event.clientX - box.left, event.clientY - box.top].map((pixels) => pixels / large);
-  return { x, y, touch: event.pointerType === "touch" };
+/** A pointer in the window, where it stays while the canvas moves below it or is drawn anew. */
+const pointing = ({ clientX: x, clientY: y, pointerType }) => ({ x, y, touch: pointerType === "touch" });
+
+/** Where on the canvas, as it lies now, a pointer is. */
+function position({ canvas, graph: { large } }, { x, y, touch }) {
+  const box = canvas.getBoundingClientRect();
+  return { x: (x - box.left) / large, y: (y - box.top) / large, touch };
 }
 
+/** What is pressed is what is picked, also if other data come before it is let go. */
 function press(live, event) {
   if (event.button) return;
   live.canvas.setPointerCapture(event.pointerId);
-  const start = position(live, event);
-  live.pointers.set(event.pointerId, { start, now: start });
+  const start = pointing(event), node = identity(live.graph, nearest(live, position(live, start)));
+  live.pointers.set(event.pointerId, { start, now: start, node });
   live.dragged = live.pointers.size > 1;
 }
 
 function move(live, event) {
-  const now = position(live, event), held = live.pointers.get(event.pointerId);
+  const now = pointing(event), held = live.pointers.get(event.pointerId), { large } = live.graph;
   if (!held) {
     live.pointer = now;
     return point(live);
   }
   const before = held.now, other = [...live.pointers.values()].find((one) => one !== held)?.now;
   held.now = now;
-  live.dragged ||= Math.hypot(now.x - held.start.x, now.y - held.start.y) > (now.touch ? 10 : 4);
+  live.dragged ||= Math.hypot(now.x - held.start.x, now.y - held.start.y) > (now.touch ? 10 : 4) * large;
   if (!live.dragged) return;
   live.canvas.classList.add("drag");
   if (other) {
-    const apart = (one) => Math.hypot(one.x - other.x, one.y - other.y);
-    zoom(live, apart(now) / Math.max(apart(before), 1), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+    const apart = (one) => Math.hypot(one.x - other.x, one.y - other.y) / large;
+    const middle = position(live, { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+    zoom(live, apart(now) / Math.max(apart(before), 1), middle);
   }
-  const share = other ? 0.5 : 1; // two fingers that move alike pan as one does
+  const share = (other ? 0.5 : 1) / large; // two fingers that move alike pan as one does
   pan(live, (now.x - before.x) * share, (now.y - before.y) * share);
   leave(live);
 }
 
 function release(live, event, cancelled = false) {
-  const held = live.pointers.get(event.pointerId), here = position(live, event);
+  const held = live.pointers.get(event.pointerId), here = pointing(event);
   live.pointers.delete(event.pointerId);
   live.canvas.classList.remove("drag");
   clearTimeout(live.clearing);
   if (!held || cancelled || live.dragged) return;
-  const i = nearest(live, here);
+  const i = found(live.graph, held.node);
   if (i >= 0) pick(live, i);
-  else live.clearing = setTimeout(() => pick(live, -1), 250); // unless it becomes a double click
+  else if (!held.node) live.clearing = setTimeout(() => pick(live, -1), 250); // unless it becomes a double click
   live.pointer = here.touch ? here : null; // under a mouse the numbers have been read, and would hide what is picked
   point(live);
 }
@@ -184,12 +188,12 @@ function leave(live) {
 function roll(live, event) {
   const unit = event.deltaMode ? 30 : 1;
   if (event.ctrlKey || event.metaKey) {
-    zoom(live, Math.exp(clamp(-event.deltaY * unit, -120, 120) / 300), position(live, event));
+    zoom(live, Math.exp(clamp(-event.deltaY * unit, -120, 120) / 300), position(live, pointing(event)));
   } else if (live.view.zoom > 1 && (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))) {
     pan(live, -(event.deltaX || event.deltaY) * unit, 0);
   } else return;
   event.preventDefault();
-  live.pointer = position(live, event);
+  live.pointer = pointing(event);
   point(live);
 }
 
@@ -767,7 +771,7 @@ function nearestEdge(live, { x, y }) {
 
 /** Shows what is under the pointer; without one, at the cursor of the keyboard. */
 function point(live) {
-  const { graph, pointer, canvas, cursor } = live, tip = live.part(".tip");
+  const { graph, canvas, cursor } = live, tip = live.part(".tip"), pointer = live.pointer && position(live, live.pointer);
   if (live.hidden) return;
   const hover = pointer ? nearest(live, pointer) : -1, edge = pointer && hover < 0 ? nearestEdge(live, pointer) : -1;
   if (hover !== live.hover) ask(live);
