@@ -558,6 +558,9 @@ def _called(part: Call, cell: Cell) -> tuple[str, int]:
     def of(argument: Part, strength: int = 0) -> str:
         return _write(argument, cell, strength)
 
+    def factor(argument: Part) -> str:  # what stands side by side binds tighter than ⊙ and ⊘
+        return of(argument, _ATOM if isinstance(argument, Call) and argument.operation in ("*", "/") else _PRODUCT)
+
     if operation in ("+", "-"):
         right = of(arguments[1], _SUM if operation == "+" else _PRODUCT)
         return f"{of(arguments[0], _SUM)} {operation} {right}", _SUM
@@ -574,25 +577,19 @@ def _called(part: Call, cell: Cell) -> tuple[str, int]:
             return rf"\frac{{{of(arguments[0])}}}{{{of(arguments[1])}}}", _PRODUCT
         return rf"{of(arguments[0], _PRODUCT)} \oslash {of(arguments[1], _ATOM)}", _PRODUCT
     if operation == "@":
-        left, right = (
-            of(a, _ATOM if isinstance(a, Call) and a.operation in ("*", "/") else _PRODUCT) for a in arguments
-        )
-        return rf"{left}\,{right}", _PRODUCT
+        return rf"{factor(arguments[0])}\,{factor(arguments[1])}", _PRODUCT
     if operation == "outer":
-        return rf"{of(arguments[0], _PRODUCT)}\,{_transposed(arguments[1], cell)}", _PRODUCT
+        return rf"{factor(arguments[0])}\,{_transposed(arguments[1], cell)}", _PRODUCT
     if operation == "T":
         return _transposed(arguments[0], cell), _ATOM
     if operation == "sum":
         return rf"\textstyle\sum_i \left({of(arguments[0])}\right)_i", _PRODUCT
     if operation == "sum_t":
-        return rf"\textstyle\sum_t {of(arguments[0], _PRODUCT)}", _PRODUCT
+        return rf"\textstyle\sum_t {of(arguments[0], _PRODUCT)}", _SUM  # it reaches over every factor that follows
     if operation == "one":
         return r"\mathbf{1}", _ATOM
     if operation == "slope":
-        argument = arguments[0]
-        a = of(argument) if isinstance(argument, Name) else rf"\left({of(argument)}\right)"
-        inside = FUNCTIONS[part.of].latex
-        return rf"{inside}'\left({a}\right)", _ATOM
+        return rf"{FUNCTIONS[part.of].latex}'\left({of(arguments[0])}\right)", _ATOM
     latex = {"diag": r"\operatorname{diag}", "exp": r"\exp", "log": r"\log", SOFTMAX.name: SOFTMAX.latex}
     function = latex.get(operation) or FUNCTIONS[operation].latex
     return rf"{function}\left({of(arguments[0])}\right)", _ATOM

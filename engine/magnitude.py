@@ -53,10 +53,6 @@ def log_argument_grad_norm(run: Run, name: str) -> Array:
     if not isinstance(made, Elementwise):
         raise ValueError(f"{name!r} is no elementwise function of its argument; its gradient has no part by a slope")
     argument, lag = made.argument.name, min(made.argument.lag, run.T)
-    if argument in run.parameters:
-        raise ValueError(
-            f"the argument of {name!r} is the parameter {argument}; it has no gradient of its own at a step"
-        )
     grad = run.grad[argument] if argument in run.grad else run.argument_grad(name)
     found = _log10_norm(run, argument, grad)
     return locked(np.concatenate([np.full((lag, run.B), -np.inf), found[: run.T - lag]]))
@@ -279,14 +275,9 @@ class _Sweep:
         if self.window is None:
             rows = [own[stop : stop + self.lead] for own in self.rows.values()]
             sizes = np.abs(np.concatenate(rows, axis=2))
-            if not (self.exponent[stop : stop + self.lead] != self.exponent[stop]).any():
-                largest = sizes.max(axis=(0, 2), keepdims=True)
-                return bool(((sizes > 0) & (sizes < largest * 2.0**-_SPREAD)).any())
-            m, e = np.frexp(sizes)
-            e = np.where(m == 0, _NOTHING, e + self.exponent[stop : stop + self.lead, :, None]).swapaxes(1, 2)
-            e = e.reshape(-1, self.B).T
-        else:
-            e = np.concatenate([g.e for own in self.window.values() for g in own], axis=-1)
+            largest = sizes.max(axis=(0, 2), keepdims=True)  # a block has left them at one exponent
+            return bool(((sizes > 0) & (sizes < largest * 2.0**-_SPREAD)).any())
+        e = np.concatenate([g.e for own in self.window.values() for g in own], axis=-1)
         return bool(((e > _NOTHING) & (e < e.max(axis=-1, keepdims=True) - _SPREAD)).any())
 
     def _far_steps(self, start: int, stop: int) -> int:

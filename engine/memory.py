@@ -132,17 +132,13 @@ class Space:
         self._used += -(-needed // _LINE) * _LINE
         return array
 
-    def over(self, slot: Slot, start: int = 0, stop: int | None = None) -> Array:
-        """The slot's values of steps start to stop (all of them), (steps, B, n)."""
-        stop = self.T if stop is None else stop
-        array = slot.buffer.allocate(self)
-        if slot.buffer.kind == "steps":
-            first = slot.buffer.lead - slot.lag
-            return array[first + start : first + stop, :, slot.lo : slot.hi]
-        return array[: stop - start, :, slot.lo : slot.hi]
+    def over(self, slot: Slot) -> Array:
+        """The slot's values of all steps, (T, B, n); of a buffer that has all steps."""
+        first = slot.buffer.lead - slot.lag
+        return slot.buffer.allocate(self)[first : first + self.T, :, slot.lo : slot.hi]
 
     def table(self, slot: Slot, start: int = 0, stop: int | None = None) -> Array:
-        """`over` with steps and samples in one axis, (steps · B, n); a view."""
+        """The slot's values of steps start to stop (all of them), with steps and samples in one axis, (steps · B, n); a view."""
         array = slot.buffer.allocate(self)
         first = slot.buffer.lead - slot.lag + start if slot.buffer.kind == "steps" else 0
         last = first + (self.T if stop is None else stop) - start

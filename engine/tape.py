@@ -158,7 +158,8 @@ class Lease:
         self.tape = tape
 
     def __del__(self) -> None:
-        _pool.put(self.tape)
+        if _pool is not None:  # as it may be where Python ends
+            _pool.put(self.tape)
 
 
 class _Block:

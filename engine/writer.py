@@ -325,8 +325,6 @@ class Writer:
 
     def add(self, target: Operand, coefficient: float, factors: Sequence[Place]) -> None:
         """∇target += c · f (∘ g), for all steps at once."""
-        if target.is_parameter:
-            return
         before, first = self.begin(target.name, target.lag)
         self.backward += before
         out = self.adjoint[target.name].back(target.lag)

@@ -66,6 +66,9 @@ FEATURES = {
     "one name twice": "h = tanh(W @ h[t-1] + W @ (W @ k[t-1]))\nk = h * h * tanh(h[t-1] + h[t-1]) + U @ x\nL = mse(V @ k, y)",
     "a square in the recurrence": "s = 0.5 * s[t-1] * s[t-1] - s[t-1] * s[t-2] + U @ x\nL = mse(V @ tanh(s), y)",
     "one matrix at two vectors": f"h = tanh(W @ h[t-1] + W @ h[t-2] + W @ tanh(U @ x))\n{_SOFTMAX}",
+    "an elementwise term beside products": f"h = tanh(W @ h[t-1] + alpha * (U @ x) + b)\n{_SOFTMAX}",
+    "two matrices at one input, and two biases": f"h = tanh(b + d + W @ h[t-1] + U @ x - R @ x)\n{_SOFTMAX}",
+    "a function of a parameter": f"h = tanh(sigmoid(alpha) * h[t-1] + U @ x)\n{_SOFTMAX}",
     "nodes that nobody reads": f"d = tanh(R @ h[t-1])\nh = tanh(W @ h[t-1] + U @ x)\ne = h * d[t-1]\n{_SOFTMAX}",
     "a state that starts nothing": "h = tanh(W @ h[t-1])\nk = U @ x\nL = mse(V @ k, y)",
     "several losses": "h = tanh(W @ h[t-1] + U @ x)\no = V @ h\ny_hat = softmax(o)\nL = 0.5 * nll(y_hat, y) + mse(o, y)\n"

@@ -126,8 +126,8 @@ def test_log_grad_norm_is_right_before_a_far_step_where_states_of_several_steps_
 
 
 @pytest.mark.parametrize("text", [LATE, CELLS["nll of a softmax"].replace("c +", "c + P @ x +")], ids=["late", "rnn"])
-@pytest.mark.parametrize("longest", [1, 3, 4, 7, 256])
-@pytest.mark.parametrize("far_steps", [1, 2, 16])
+@pytest.mark.parametrize("longest", [1, 3, 256])
+@pytest.mark.parametrize("far_steps", [1, 2])
 def test_how_the_sweep_is_cut_into_blocks_changes_nothing(text, longest, far_steps, monkeypatch) -> None:
     for far in ([23], [3, 8, 11, 12, 20], [0, 25], []):
         run = run_with_far_steps(text, 26, far, seed=1, B=2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine import CATALOGUE, EquationError
-from engine.formula import Misfit, evaluate, parse
+from engine.formula import Misfit, evaluate, parse, written
 from engine.verdict import TOLERANCES, Asked, by_disturbance, judge, other_network, truth
 from explorer import model as models
 from explorer.model import Model
@@ -47,6 +50,10 @@ def verdict(text, run, name, t, kind="gradient", of="", sample=0):
         ("h ** 2", 1, 1, "product"),
         ("h[t-1000]", 1, 1, "too far"),
         ("h[3]", 1, 1, "index"),
+        ("(h + a)[t-1]", 1, 1, "only a name can be read at another step"),
+        ("tanh(*h)", 1, 1, "plain arguments"),
+        ("tanh(**h)", 1, 1, "plain arguments"),
+        ("slope(tanh)", 1, 1, "is written slope(tanh, a)"),
         ("W[t-1]", 1, 1, "the same at each step"),
         ("g_W", 1, 1, "gradient of a parameter"),
         ("h.shape", 1, 1, "transposes"),
@@ -159,9 +166,91 @@ def test_latex_has_the_names_of_the_book() -> None:
     )
 
 
+def nested(vector, matrix):
+    """One step deeper: vectors of 5 units, and matrices of 5 × 5 entries, each as text with its brackets."""
+    two = st.tuples(vector, st.sampled_from("+-*/"), vector).map(lambda part: f"({part[0]} {part[1]} {part[2]})")
+    numbers = st.tuples(st.sampled_from(["2", "0.5"]), vector).map(lambda part: f"({part[0]} * {part[1]})")
+    product = st.tuples(matrix, vector).map(lambda part: f"({part[0]} @ {part[1]})")
+    calls = st.tuples(st.sampled_from(["-(", "tanh(", "slope(tanh, ", "exp(", "softmax("]), vector).map(
+        lambda part: f"({part[0]}{part[1]}))"
+    )
+    pairs = st.tuples(matrix, st.sampled_from("+-@"), matrix).map(lambda part: f"({part[0]} {part[1]} {part[2]})")
+    outer = st.tuples(vector, vector).map(lambda part: f"outer({part[0]}, {part[1]})")
+    turned = st.tuples(st.sampled_from(["({}).T", "(-({}))"]), matrix).map(lambda part: part[0].format(part[1]))
+    return two | numbers | product | calls, pairs | outer | turned | vector.map("diag({})".format)
+
+
+NODES, WEIGHTS = st.sampled_from(["h", "a", "h[t-1]", "g_h", "g_a[t+1]"]), st.sampled_from(["W", "W.T"])
+VECTORS = st.deferred(lambda: NODES | nested(VECTORS, MATRICES)[0])
+MATRICES = st.deferred(lambda: WEIGHTS | nested(VECTORS, MATRICES)[1])
+
+
+def typed(latex):
+    """LaTeX of a formula without fractions, as the formula that a reader would type for it."""
+    for pattern, text in (
+        (r"\\nabla_\{(\w)\^\{\(t([+-]\d)?\)\}\} L", r"g_\1[t\2]"),
+        (r"\b([ha])\^\{\(t([+-]\d)?\)\}", r"\1[t\2]"),
+        (r"\[t\]", ""),
+        (r"\\(?:left|right)|\\operatorname", ""),
+        (r"\\tanh'\(", "slope(tanh, "),
+        (r"\\odot", "*"),
+        (r"\\oslash", "/"),
+        (r"(?<=\d)\\,", " * "),
+        (r"\\,", " ** "),  # what stands side by side binds tighter than ⊙
+        (r"\^\\top", ".T"),
+        (r"\\(?=[a-z])", ""),
+    ):
+        latex = re.sub(pattern, text, latex)
+    text = latex.replace("{diag}", "diag").replace("{softmax}", "softmax").translate(str.maketrans("{}", "()"))
+    tree = ast.parse(text, mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            node.op = ast.MatMult()
+    return ast.unparse(tree)
+
+
+@settings(max_examples=150)
+@given(VECTORS | MATRICES)
+def test_what_is_drawn_is_what_was_typed(text) -> None:
+    run = run_of(T=3)
+    formula = parse(text, RNN)
+    with np.errstate(all="ignore"):
+        expected = evaluate(formula, run, 2)
+        for again in (written(formula.part), typed(formula.latex())):
+            if not again.endswith("…"):
+                found = evaluate(parse(again, RNN), run, 2)
+                np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12, err_msg=again)
+
+
+def test_a_sum_over_the_steps_has_brackets_where_it_would_reach_further() -> None:
+    total = r"\textstyle\sum_t h^{(t)}"
+    assert parse("sum_t(h) + a", RNN).latex() == rf"{total} + a^{{(t)}}"
+    assert parse("sum_t(h) * a", RNN).latex() == rf"\left({total}\right) \odot a^{{(t)}}"
+    assert parse("a - sum_t(h)", RNN).latex() == rf"a^{{(t)}} - \left({total}\right)"
+    assert parse("sum_t(h + a)", RNN).latex() == r"\textstyle\sum_t \left(h^{(t)} + a^{(t)}\right)"
+
+
 def test_a_minus_stands_in_front_of_its_product() -> None:
     assert parse("-y / y_hat", RNN).latex() == r"-y^{(t)} \oslash \hat{y}^{(t)}"
     assert parse("W.T @ (-a)", RNN).latex() == r"{W}^\top\,\left(-a^{(t)}\right)"
+
+
+def test_an_index_of_t_is_the_step_itself_and_a_text_is_needed() -> None:
+    run = run_of(T=3)
+    np.testing.assert_array_equal(
+        evaluate(parse("h[t] + g_h[t]", RNN), run, 2), evaluate(parse("h + g_h", RNN), run, 2)
+    )
+    with pytest.raises(TypeError, match="is a str, not int"):
+        parse(3, RNN)
+
+
+def test_a_network_whose_own_numbers_are_not_finite_judges_nothing() -> None:
+    run = run_of()
+    params = {name: np.full_like(array, 1e200) for name, array in run.parameters.items()}
+    cell = engine.parse("h = W @ h[t-1] + U @ x\no = V @ h\nL = mse(o, y)")
+    over = engine.run(cell, {name: params[name] for name in cell.parameters}, run.x, np.ones((5, 1, 3)))
+    found = verdict("V.T @ g_o", over, "h", 5)
+    assert (found.kind, found.message) == ("unknown", "the network's own number is not finite here")
 
 
 def test_names_of_a_cell_come_before_names_of_the_language() -> None:
@@ -269,6 +358,16 @@ def test_a_wrong_formula_is_wrong_on_every_network(text, name, t, kind) -> None:
         if kind == "wrong":
             assert found.difference == np.max(np.abs(found.value - found.truth))
             assert found.difference == abs(found.value - found.truth)[found.where] > found.allowed
+
+
+@pytest.mark.parametrize("entry", range(4))
+def test_the_one_entry_that_is_wrong_is_named(entry) -> None:
+    cell = engine.parse("h = tanh(W @ h[t-1] + x)\no = V @ h\ny_hat = softmax(o)\nL = nll(y_hat, y)")
+    params = engine.initialise(cell, {"x": 4, "y": 3}, seed=1)
+    run = engine.run(cell, params, np.eye(4)[[0, entry, 2]], np.array([0, 1, 2]))
+    found = verdict("g_h + 0.0001 * x", run, "h", 2)  # x is 1 at the entry and 0 at all others
+    assert (found.kind, found.where) == ("wrong", (entry,))
+    assert found.difference == pytest.approx(1e-4)
 
 
 def test_a_row_with_the_right_numbers_is_told_from_any_other_wrong_shape() -> None:

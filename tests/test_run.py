@@ -161,6 +161,13 @@ def test_gradients_match_the_interpreter_at_sizes_of_every_kind(case) -> None:
     assert disagreement(made) <= allowed(made)
 
 
+@pytest.mark.parametrize("sizes", [dict(n_h=20, n_y=300), dict(n_h=5, n_x=900), dict(n_h=70)], ids=str)
+@pytest.mark.parametrize("feature", ["the book's network", "an LSTM", "the output comes back"])
+def test_gradients_match_the_interpreter_where_a_matrix_is_large(feature, sizes) -> None:
+    made = Case(FEATURES[feature], T=4, B=1, initial="KBn", **sizes).run_again()
+    assert disagreement(made) <= allowed(made)
+
+
 # --- results stay what they are -------------------------------------------------------------------------------------
 
 

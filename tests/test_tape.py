@@ -3,18 +3,23 @@
 import functools
 import gc
 import inspect
+import itertools
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import engine
-from engine import tape
+from engine import memory, tape
 from engine.once import once
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def inputs(cell, T=6, B=1, seed=0):
@@ -73,6 +78,18 @@ def test_results_are_read_only():
         for array in group.values():
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0
+
+
+def test_columns_of_a_buffer_overlap_where_they_share_one_and_follow_where_they_touch():
+    one, other = memory.Buffer(), memory.Buffer()
+    ranges = [(lo, hi) for lo in range(5) for hi in range(lo + 1, 6)]
+    for (a, b), (c, d) in itertools.product(ranges, ranges):
+        first, second = memory.Slot(one, a, b), memory.Slot(one, c, d)
+        assert first.overlaps(second) == bool(set(range(a, b)) & set(range(c, d)))
+        assert first.back(2).overlaps(second) == first.overlaps(second)  # in some step
+        assert not first.overlaps(memory.Slot(other, c, d))
+        assert second.follows(first) == (b == c)
+        assert not second.follows(first.back(1))
 
 
 def results(run):
@@ -150,6 +167,17 @@ def test_eight_threads_compute_what_each_computes_alone(equal):
     finally:
         sys.setswitchinterval(interval)
     assert wrong == []
+
+
+def test_a_run_that_outlives_the_pool_ends_in_silence():
+    source = (
+        "import numpy as np, engine, sys\ncell = engine.CATALOGUE['rnn']\n"
+        "params = engine.initialise(cell, {'x': 2, 'h': 3, 'y': 2})\n"
+        "sys.modules['numpy'].held = engine.run(cell, params, np.ones((4, 2)), np.zeros(4, int))\n"
+        "engine.tape._pool = None  # as Python leaves it when it ends\ndel np.held"
+    )
+    ended = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_a_lease_that_ends_inside_the_pool_waits_for_no_lock():
