@@ -166,17 +166,30 @@ def settle(page):
     assert exceptions.count() == 0, exceptions.all_inner_texts()
 
 
+def fit(page):
+    """Waits until the page has been told how wide it is, is made for that width, and has come to rest."""
+    page.wait_for_function("window[Symbol.for('unrolled')]?.fits")
+    settle(page)
+
+
 def until(page, act, happened, tries=10):
-    """Does what a user does who sees that nothing happened: acts again, until the JavaScript `happened` is true."""
+    """Does what a user does who sees that nothing happened: acts again, until the JavaScript `happened` is true.
+
+    What is acted upon may be gone by then, since the act before has only been slow.
+    """
     from playwright.sync_api import TimeoutError
 
+    fault = None
     for _ in range(tries):
-        act()
+        try:
+            act()
+        except TimeoutError as error:
+            fault = error
         try:
             return page.wait_for_function(happened, timeout=4_000)
         except TimeoutError:
             continue
-    raise AssertionError(f"not in {tries} tries: {happened}")
+    raise AssertionError(f"not in {tries} tries: {happened}") from fault
 
 
 #: Where a point of the graph, in columns and rows, is in the window: all read at one moment, since any of it may change.
@@ -190,6 +203,25 @@ _PLACE = """(live, [column, row]) => {
 def place(page, column, row):
     """Where a point of the graph, in columns and rows of the grid, is on the live picture now, however large it is drawn."""
     return page.locator(".live").evaluate(_PLACE, [float(column), float(row)])
+
+
+#: Each node of the plotly figures: its custom data, and where its middle is in the window.
+_POINTS = """() => [...document.querySelectorAll(".js-plotly-plot")].filter((figure) => figure._fullData).flatMap((figure) => {
+  const { xaxis, yaxis } = figure._fullLayout, frame = figure.getBoundingClientRect();
+  return figure._fullData.filter((trace) => trace.name === "nodes" && trace.customdata).flatMap((trace) =>
+    [...trace.customdata].map((node, i) => [[...node].map(String), frame.left + xaxis._offset + xaxis.l2p(trace.x[i]),
+      frame.top + yaxis._offset + yaxis.l2p(trace.y[i])]));
+})"""
+
+
+def click_point(page, *node):
+    """Clicks the node of a plotly figure that has this custom data, where it is now, if it is there; for `until`.
+
+    Plotly hears a click only where it has drawn its hover before, and on a busy machine that comes later.
+    """
+    wanted = [*map(str, node)]
+    for x, y in [(x, y) for found, x, y in page.evaluate(_POINTS) if found == wanted][:1]:
+        page.mouse.click(x, y)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from browser import CONSOLE, FLAGS, MISSING, serve, settle, system_chromium, watch
+from browser import CONSOLE, FLAGS, MISSING, fit, serve, settle, system_chromium, watch
 from hypothesis import settings
 
 # Times on a shared machine say nothing; under CI hypothesis has a profile of its own, which repeats the same examples.
@@ -65,7 +65,7 @@ def browser():
 
 @pytest.fixture
 def new_page(browser, server):
-    """A function that opens another browser (nothing in common with the others) on the explorer, settled.
+    """A function that opens another browser (nothing in common with the others) on the explorer, settled, at its width.
 
     `new_page("?query", **options)`: the options are those of Playwright's `new_context`, such as `color_scheme`,
     `viewport`, `has_touch`; `url=` looks at another server. At the end the test fails on a console error, a page error,
@@ -80,6 +80,8 @@ def new_page(browser, server):
         page = context.new_page()
         page.goto(f"{url}/{query}")
         settle(page)
+        if url == server.url:
+            fit(page)
         return page
 
     yield open_page

@@ -9,10 +9,12 @@ knob, strength        1: with a knob; with norms at the edges
 names                 1: a cell with odd names
 label                 a text at every step, as it stands
 tab                   1: in a tab that is not open at first
+hold                  1: no answer to a pick while there is the file $HOLD
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -29,6 +31,8 @@ from explorer.scene import Scene, magnitudes, scene
 from explorer.state import View
 
 ODD = "ħ_è = W @ ħ_è[t-1] + U @ x\nφ1 = tanh(ħ_è)\nconstructor = V @ φ1\ntoString_b = constructor * 2\nL = mse(toString_b, y)"
+
+HOLD = Path(os.environ.get("HOLD", "hold"))
 
 GAINS = np.round(np.geomspace(0.25, 4, 41), 3)
 
@@ -76,8 +80,8 @@ def knob_of(at: int, more: int, selected: tuple[str, int] | None) -> Knob:
 
 def picture() -> None:
     held = st.session_state
-    if held.get("picks"):
-        time.sleep(float(asked("slow", "0")))
+    while held.get("picks") and asked("hold", "") and HOLD.exists():
+        time.sleep(0.02)
     if "picked" not in held and asked("picked", ""):
         held.picked = (asked("picked", "")[0], int(asked("picked", "")[1:]))
     gain = st.slider("gain", 1, 20, 10) / 10

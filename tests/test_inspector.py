@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import settle, until
+from browser import click_point, place, settle, until
 from streamlit.testing.v1 import AppTest
 from test_scene import CELLS, run_of
 
@@ -391,18 +391,7 @@ def test_the_table_is_made_when_it_is_opened() -> None:
 def test_a_click_on_a_node_of_the_figure_shows_its_numbers(new_page) -> None:
     page = new_page("?picture=plotly")
     page.wait_for_function("document.querySelector('.js-plotly-plot .textpoint')?.closest('.js-plotly-plot')._fullData")
-
-    def click() -> None:
-        points = page.evaluate("""() => { const figure = document.querySelector(".js-plotly-plot"), axes = figure._fullLayout;
-          const frame = figure.getBoundingClientRect();
-          const traces = figure._fullData.filter((trace) => trace.name === "nodes");
-          return traces.flatMap((trace) => [...trace.customdata].map((node, i) =>
-            [...node, frame.left + axes.xaxis._offset + axes.xaxis.l2p(trace.x[i]),
-                      frame.top + axes.yaxis._offset + axes.yaxis.l2p(trace.y[i])])); }""")
-        page.mouse.click(*next((x, y) for name, t, x, y in points if (name, int(t)) == ("h", 2)))
-
-    # Plotly hears a click only where it has drawn its hover before, and on a busy machine that comes later.
-    until(page, click, "document.querySelector('.st-key-inspector')")
+    until(page, lambda: click_point(page, "h", 2), "document.querySelector('.st-key-inspector')")
     its_numbers_are_there(page)
 
 
@@ -411,8 +400,7 @@ def test_a_click_in_the_live_picture_shows_its_numbers(page) -> None:
     live.wait_for()
     picture = scene(models.run(Model()))
     i = index(picture, "h", 2)
-    kx, ky, ox, oy = map(float, live.get_attribute("data-view").split())
-    live.locator("canvas").first.click(position={"x": ox + picture.x[i] * kx, "y": oy - picture.y[i] * ky})
+    page.mouse.click(*place(page, picture.x[i], picture.y[i]))
     its_numbers_are_there(page)
     assert live.get_attribute("data-selected") == "h 2"
 

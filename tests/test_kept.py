@@ -292,6 +292,21 @@ def test_a_restart_of_the_server_brings_the_session_back(browser, tmp_path) -> N
         shows(page, mine)
 
 
+def test_no_element_of_the_page_is_taken_for_what_the_script_remembers(new_page) -> None:
+    """A browser's window has each element under its id: the heading "Unrolled" must not become the script's memory."""
+    page = new_page("vanish")
+    page.context.add_init_script(
+        """document.addEventListener("DOMContentLoaded", () => {
+          document.body.append(Object.assign(document.createElement("p"), { id: "unrolled", className: "mine" }));
+        })"""
+    )
+    page.reload()
+    loss(page)
+    enter(page, "Text", "hello world")
+    stored(page, "hello world")
+    assert page.locator("p.mine").get_attribute("id") == "unrolled"
+
+
 EDITOR = "document.querySelector('.st-key-cell-text textarea')?.value"
 
 
@@ -325,8 +340,9 @@ def test_a_lesson_gives_back_the_users_own_network_after_a_reload(page) -> None:
     settle(page)
     stored(page, '"before"')
     page.reload()
-    until(page, lambda: page.get_by_role("button", name="Give me back my network").click(timeout=9_000),
-          f"{LOSS} === {json.dumps(mine)}")  # fmt: skip
+    back = page.get_by_role("button", name="Give me back my network")
+    back.wait_for()
+    until(page, lambda: back.click(timeout=9_000), f"{LOSS} === {json.dumps(mine)}")
 
 
 #: Makes the browser refuse to store: in its storages of which the expression `full` is true.

@@ -228,9 +228,9 @@ def test_only_a_place_of_the_knob_is_a_turn():
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     """The page of live_app.py."""
-    with serve(
-        STREAMLIT, "run", "tests/live_app.py", "--server.headless=true", home=tmp_path_factory.mktemp("live")
-    ) as app:
+    home = tmp_path_factory.mktemp("live")
+    command = (STREAMLIT, "run", "tests/live_app.py", "--server.headless=true")
+    with serve(*command, home=home, environment={"HOLD": str(home / "hold")}) as app:
         yield app
     assert "Traceback" not in app.log()
 
@@ -370,14 +370,17 @@ def test_a_click_selects_here_and_in_python(open_picture):
     picture.answer("picked None picks 3")
 
 
-def test_the_selection_is_there_before_python_answers(open_picture):
-    picture = open_picture("slow=3")
+def test_the_selection_is_there_before_python_answers(open_picture, app):
+    hold = app.log_file.with_name("hold")
+    hold.touch()
+    picture = open_picture("hold=1")
     picture.click("h", 2)
     picture.until("data.selected === 'h 2'")
     picture.click("o", 3)
     picture.until("data.selected === 'o 3'")
     assert picture.page.get_by_text("picked None picks 0").is_visible()
     picture.note("data-selected")
+    hold.unlink()
     picture.answer("picked ('o', 3) picks 2")
     settle(picture.page)
     assert picture.selected == "o 3"

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import settle
+from browser import click_point, settle, until
 from cells import FEATURES, Case
 from streamlit.testing.v1 import AppTest
 from test_neurons import skipping
@@ -308,14 +308,7 @@ def test_a_click_on_a_neuron_shows_its_numbers(new_page) -> None:
     page = new_page("?graph=neurons&n.h=3")
     page.wait_for_function("document.querySelector('.st-key-neurons .js-plotly-plot .scatterlayer .point')")
     settle(page)
-    points = page.evaluate("""() => { const figure = document.querySelector(".st-key-neurons .js-plotly-plot");
-      const axes = figure._fullLayout, frame = figure.getBoundingClientRect();
-      return figure._fullData.filter((trace) => trace.name === "nodes" && trace.customdata).flatMap((trace) =>
-        [...trace.customdata].map((node, i) => [...node, frame.left + axes.xaxis._offset + axes.xaxis.l2p(trace.x[i]),
-                  frame.top + axes.yaxis._offset + axes.yaxis.l2p(trace.y[i])])); }""")
-    x, y = next((x, y) for name, t, unit, x, y in points if (name, int(t), int(unit)) == ("h", 2, 2))
-    page.mouse.click(x, y)
-    page.wait_for_selector(".st-key-neuron")
+    until(page, lambda: click_point(page, "h", 2, 2), "document.querySelector('.st-key-neuron')")
     page.wait_for_function("location.search.includes('unit=2')")
     settle(page)
     told = explained(models.run(from_query({"n.h": "3"})[0].model), ("h", 2, 1))

@@ -6,7 +6,9 @@
 const PREFIX = "unrolled.1.", ID = PREFIX + "id", DONE = PREFIX + "done", TAB = PREFIX + "tab", SLOT = PREFIX + "session.";
 const SLOTS = 4, STEP = 40; // sessions that are kept; pixels, so that a window that is dragged does not start a run at each
 const PAUSE = 500; // milliseconds without a key after which a draft is sent
-const here = (window.unrolled ??= {}); // of this page: the last order done, the record's id, what an order has found
+// Of this page: the last order done, the record's id, what an order has found, and whether the page fits its width. Under
+// a symbol, since under a text the window also has the element with that id, such as the heading "Unrolled".
+const here = (window[Symbol.for("unrolled")] ??= {});
 
 // A browser may refuse its storages, at all or for lack of room.
 const area = (name) => { try { return window[name]; } catch { return null; } };
@@ -89,6 +91,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
       if (refused !== told.refused) setStateValue("refused", (told.refused = refused));
       const width = Math.floor(parentElement.getBoundingClientRect().width / STEP) * STEP;
       if (known && width > 0 && width !== known) setStateValue("pixels", (known = width));
+      here.fits = width === told.pixels; // which tests may look at
     }, 60);
   };
   // What is typed is kept before it is sent: a reload comes without a word.
