@@ -1,9 +1,7 @@
 """Page set-up and navigation."""
 
 import importlib
-import math
 import sys
-import time
 from pathlib import Path
 
 # `streamlit run explorer/app.py` puts this folder on the path, not the root.
@@ -11,6 +9,7 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
+from explorer import delivery  # noqa: E402
 from explorer.received import guard  # noqa: E402
 from explorer.views import cliff, compare, derive, lessons, network, slips, vanish, work  # noqa: E402
 from explorer.work import SWITCH  # noqa: E402
@@ -27,15 +26,13 @@ _STYLE = """<style>
 """
 
 
-_SETTLED = 2.0  # seconds after which the browser has all that a run has made, on a usual line
-
-
 def main() -> None:
     """The explorer: set-up, navigation, and the page that is asked for."""
     st.set_page_config(page_title="Unrolled", page_icon="🔁", layout="wide")
-    st.html(f"{_STYLE}{work.STYLE}</style>")
+    st.html(f"{_STYLE}{work.STYLE}{delivery.STYLE}</style>")
     load_tables()
     guard()
+    delivery.begin()
     pages = [
         st.Page(network.page, title="Network", url_path="network", default=True),
         st.Page(vanish.page, title="Why gradients vanish", url_path="vanish"),
@@ -47,8 +44,7 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     session = st.session_state
-    # Of both, widgets must know: see controls.show.
-    session.page, session.arrived = page.url_path, time.monotonic() - session.pop("ended", math.inf) > _SETTLED
+    session.page = page.url_path
     session.pages = {other.url_path or "network": other for other in pages}  # to which a page may link
     if page is not pages[0]:
         session.welcome = False  # whoever has found another page is no longer new
@@ -56,7 +52,7 @@ def main() -> None:
         lessons.reminder()
     with work.sliced():
         page.run()
-    session.ended = time.monotonic()
+    delivery.end()
 
 
 @st.cache_resource(show_spinner=False)

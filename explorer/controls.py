@@ -20,6 +20,7 @@ from engine.initial import SCHEMES, Scheme, Setting
 from engine.names import latex, written
 from engine.tasks import MAX_TABLE_BYTES, TASKS
 from explorer import model as models
+from explorer.delivery import is_changed, position, show
 from explorer.markdown import code, plain
 from explorer.model import Model
 from explorer.received import refused
@@ -94,8 +95,8 @@ def tell_notes(notes: Sequence[Note]) -> None:
 
 
 def apply(key: str, change: Change) -> None:
-    """What a widget does when it is changed. A message about one that is no longer on the page changes nothing."""
-    if key in st.session_state:
+    """What a widget does when it is changed."""
+    if is_changed(key):
         put(key, change, st.session_state[key])
 
 
@@ -139,33 +140,6 @@ def undo(back: bool = True) -> None:
         session.faults, session.notice = {}, ""
 
 
-def show(key: str, value: Any) -> None:
-    """Set a widget's value from the state, unless what it holds was refused and is still being worked on.
-
-    On another page it is another widget, which knows nothing of the value that the session still has under its key. And
-    what the last run has sent may not have arrived, if it was stopped or another follows at once: the browser would then
-    have a widget without its value, and report the lowest as the user's.
-    """
-    session = st.session_state
-    page = session.get("page", "")
-    elsewhere = session.setdefault("shown", {}).get(key, page) != page
-    session.shown[key] = page
-    if elsewhere or (key not in session.faults and (key not in session or session[key] != value)):
-        session[key] = value
-    elif not session.get("arrived", True):
-        session[key] = session[key]
-
-
-def position(key: str, options: Sequence[Any]) -> int | None:
-    """Where the value of a select box stands among its options.
-
-    Every widget is given its value as its default too: the browser may take the default where the value itself, which is
-    told once, was overtaken by another run.
-    """
-    value = st.session_state[key]
-    return list(options).index(value) if value in options else None
-
-
 def _fault(key: str) -> None:
     if key in st.session_state.faults:
         st.error(plain(st.session_state.faults[key]))
@@ -186,7 +160,7 @@ def choice(
 
 def entered(setting: Setting, key: str, value: Any, change: Change, label: str = "", **more: Any) -> None:
     """The widget that suits a setting: its kind, its bounds, its help."""
-    show(key, value)
+    show(key, value, has_default=setting.default is not None)
     label = label or setting.label
     common: dict[str, Any] = {
         "key": key,
@@ -262,6 +236,7 @@ def _ready(label: str, key: str, names: list[str], chosen: str | None) -> None:
     st.pills(
         label,
         names,
+        default=st.session_state[key],
         format_func=lambda name: PRESETS[name].title,
         key=key,
         on_change=apply,
@@ -339,7 +314,7 @@ def table(text: str) -> None:
     key = "task.text"
     show(key, text)
     st.text_area(
-        "Table (CSV)", key=key, on_change=apply, args=(key, _setting("text")), height=130,
+        "Table (CSV)", st.session_state[key], key=key, on_change=apply, args=(key, _setting("text")), height=130,
         help="A first line that names the columns x1, x2, … and y, or y1, y2, … for several targets; then a row a step."
         " Targets are numbers, words that name classes, or shares. A column weight says how much each loss counts.",
     )  # fmt: skip
@@ -387,7 +362,8 @@ def losses(model: Model) -> None:
             key,
             ", ".join(f"{weight:g}" if float(f"{weight:g}") == weight else repr(weight) for weight in model.weights),
         )
-        st.text_input("Weight of each step", key=key, on_change=apply, args=(key, of_model(weights=_numbers)),
+        st.text_input("Weight of each step", st.session_state[key], key=key, on_change=apply,
+                      args=(key, of_model(weights=_numbers)),
                       help="One number a step, with commas between: 0, 0, 1 counts the third loss of three only.")  # fmt: skip
         _fault(key)
     if models.task(model).x.shape[1] > 1 or not models.structure(model).states:
@@ -412,7 +388,9 @@ def weights(model: Model) -> None:
         return
     if models.brought(model) is not None:
         show("own", model.own)
-        st.toggle("Those of the worked network", key="own", on_change=apply, args=("own", of_model(own=_same)))
+        st.toggle(
+            "Those of the worked network", model.own, key="own", on_change=apply, args=("own", of_model(own=_same))
+        )
         if model.own:
             return
     scheme("init", "Scheme", list(SCHEMES), model.scheme, of_model(scheme=_same))

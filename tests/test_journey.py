@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from browser import settle
+
+from explorer import model as models
+from explorer.state import PRESETS, from_query
 
 NODES = """() => {
   const figure = document.querySelector(".js-plotly-plot");
@@ -94,6 +98,52 @@ def test_quick_changes_one_after_the_other_are_all_kept(page):
     assert page.get_by_label("Gain", exact=True).input_value() == "2"
     assert page.get_by_label("Seed", exact=True).input_value() == "5"
     assert "init_seed=5" in page.url
+
+
+#: A line on which every message of the server takes 400 ms longer.
+SLOW = """(() => {
+  const late = (heard) => (event) => setTimeout(() => heard.call(event.target, event), 400);
+  const { get, set } = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
+  Object.defineProperty(WebSocket.prototype, "onmessage", { get, set(heard) { set.call(this, late(heard)); } });
+  const add = WebSocket.prototype.addEventListener;
+  WebSocket.prototype.addEventListener = function (kind, heard, options) {
+    add.call(this, kind, kind === "message" ? late(heard) : heard, options);
+  };
+})()"""
+
+
+def slowed(page, query):
+    """The page at another address, from now on by a slow line."""
+    page.context.add_init_script(SLOW)
+    page.goto(f"{re.match('https?://[^/]+/', page.url)[0]}{query}")
+    settle(page)
+
+
+def test_a_late_browser_undoes_nothing(page):
+    slowed(page, "?text=hello&picture=plotly")
+    for label, value, key in (("Gain", "2", "Enter"), ("Seed", "5", "Enter"), ("Text", "abc", "Control+Enter")):
+        field = page.get_by_label(label, exact=True)
+        field.fill(value)
+        field.press(key)
+    for part in ("text=abc", "gain%3A2", "init_seed=5"):
+        page.wait_for_function(f"location.search.includes('{part}')")
+    page.wait_for_timeout(1_000)  # whatever is still on its way
+    settle(page)
+    labels = ("Gain", "Seed", "Text")
+    assert [page.get_by_label(label, exact=True).input_value() for label in labels] == ["2", "5", "abc"]
+    assert all(part in page.url for part in ("text=abc", "gain%3A2", "init_seed=5"))
+
+
+def test_a_late_browser_keeps_what_a_ready_screen_has_set(page):
+    slowed(page, "?text=hello&init=normal,gain:2&picture=plotly")
+    page.locator(".st-key-preset").get_by_text("LSTM", exact=True).click()
+    page.get_by_label("Seed", exact=True).fill("5")
+    page.get_by_label("Seed", exact=True).press("Enter")
+    page.wait_for_function("location.search.includes('init_seed=5')")
+    page.wait_for_timeout(1_000)
+    settle(page)
+    state = from_query(dict(parse_qsl(urlsplit(page.url).query)))[0]
+    assert state.model == models.changed(PRESETS["lstm"].state.model, seed=5)
 
 
 def test_the_pointer_reads_a_node(page):

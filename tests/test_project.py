@@ -75,7 +75,7 @@ LAYERS = {
         sentence answers
         lesson
         handout kept
-        received
+        received delivery
         controls
         views
         app
@@ -84,7 +84,7 @@ LAYERS = {
     """,
 }
 PACKAGES = {"engine": {"numpy", "networkx"}, "explorer": {"numpy", "networkx", "plotly", "engine"}}
-KNOW_STREAMLIT = {"explorer": {"app", "controls", "live", "received", "views", "server", "__main__"}}
+KNOW_STREAMLIT = {"explorer": {"app", "controls", "delivery", "live", "received", "views", "server", "__main__"}}
 
 
 def imported(source: str, package: tuple[str, ...]):

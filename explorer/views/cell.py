@@ -10,7 +10,8 @@ import streamlit as st
 from engine.equations import MAX_TEXT, EquationError
 from engine.names import latex
 from explorer import model as models
-from explorer.controls import put, show, tell_notes, whole_page_if_changed
+from explorer.controls import put, tell_notes, whole_page_if_changed
+from explorer.delivery import is_changed, show
 from explorer.figures import rolled
 from explorer.markdown import plain
 from explorer.model import Model
@@ -44,6 +45,7 @@ def _editor(model: Model, palette: str, pixels: int) -> None:
     show(_KEY, models.cell(model).text if draft is None else draft)
     text = st.text_area(
         "Equations of a step",
+        st.session_state[_KEY],
         key=_KEY,
         on_change=_typed,
         height=240,
@@ -104,7 +106,8 @@ def _preview(model: Model, palette: str, pixels: int) -> None:
 
 
 def _typed() -> None:
-    st.session_state.draft = st.session_state.get(_KEY) or ""
+    if is_changed(_KEY):
+        st.session_state.draft = st.session_state[_KEY] or ""
 
 
 def _copy() -> None:

@@ -17,7 +17,8 @@ from explorer import cliff, figures, knob
 from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.cliff import COARSE, CUTS, FINE, NORMS, PICTURES, Cliff, Cut, Descent, Pair, Step, Surface
-from explorer.controls import Change, apply, choice, entered, put, show, started, write_link
+from explorer.controls import Change, apply, choice, entered, put, started, write_link
+from explorer.delivery import show
 from explorer.figures.text import number
 from explorer.knob import KINDS, Turn
 from explorer.markdown import plain
@@ -207,7 +208,7 @@ def descend(state: State, chosen: Cliff) -> None:
         ):
             show(f"cliff.{key}", value)
             st.segmented_control(
-                label, list(options), format_func=options.__getitem__, key=f"cliff.{key}", required=True,
+                label, list(options), format_func=options.__getitem__, key=f"cliff.{key}", default=value, required=True,
                 on_change=apply, args=(f"cliff.{key}", _entered(key)),
             )  # fmt: skip
     if state.view.cliff.across_range or state.view.cliff.up_range:

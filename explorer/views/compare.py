@@ -20,8 +20,9 @@ from explorer import live, samples, theme
 from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
-from explorer.controls import Change, apply, entered, put, show, tell_notes, write_link
+from explorer.controls import Change, apply, entered, put, tell_notes, write_link
 from explorer.course import Course, Reach
+from explorer.delivery import show
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
 from explorer.markdown import plain
@@ -116,7 +117,8 @@ def every(column: Column) -> int:
 def ready(state: State) -> None:
     """Comparisons on one click."""
     now = (state.model, state.view.columns)
-    show("compare.ready", next((name for name in READY if compare.ready(name, state.model) == now), None))
+    chosen = next((name for name in READY if compare.ready(name, state.model) == now), None)
+    show("compare.ready", chosen)
 
     def change(state: State, name: str | None) -> State:
         model, columns = compare.ready(name, state.model) if name else (state.model, ())
@@ -124,7 +126,7 @@ def ready(state: State) -> None:
 
     st.pills(
         "Ready comparisons", list(READY), format_func=lambda name: READY[name].title, key="compare.ready",
-        on_change=apply, args=("compare.ready", change),
+        default=chosen, on_change=apply, args=("compare.ready", change),
         help="\n\n".join(f"**{plain(row.title)}**: {row.help}" for row in READY.values())
         + "\n\nWhat can stay of the present network stays; a task of few steps gives way to random numbers.",
     )  # fmt: skip
@@ -155,7 +157,7 @@ def tools(state: State) -> None:
         show("lens", state.view.lens)
         st.segmented_control(
             "Colour shows", list(LENSES), format_func=lambda lens: LENSES[lens].title, key="lens", required=True,
-            on_change=apply, args=("lens", lambda state, lens: of_view(state, lens=lens)),
+            default=state.view.lens, on_change=apply, args=("lens", lambda state, lens: of_view(state, lens=lens)),
         )  # fmt: skip
     view = state.view
     with row.container(width=105):
@@ -241,7 +243,7 @@ def differs(i: int, column: Column, chosen: list[str]) -> None:
         return compare.edited(state, i, entries, [key for key in gone if key not in entries])
 
     show(key, chosen)
-    st.multiselect("Differs in", options, format_func=lambda name: ASPECTS[name].title, key=key, on_change=apply,
+    st.multiselect("Differs in", options, chosen, format_func=lambda name: ASPECTS[name].title, key=key, on_change=apply,
                    args=(key, change), placeholder="nothing yet")  # fmt: skip
     if key in st.session_state.faults:
         st.error(plain(st.session_state.faults[key]))

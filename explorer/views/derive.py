@@ -12,7 +12,8 @@ from engine import Run
 from engine.derivation import SECTIONS, Section, derive
 from explorer import export, samples
 from explorer.cache import RESULTS
-from explorer.controls import Change, apply, choice, entered, put, show, write_link
+from explorer.controls import Change, apply, choice, entered, put, write_link
+from explorer.delivery import show
 from explorer.figures.text import number
 from explorer.model import Model
 from explorer.state import DETAILS, LEVELS, State
@@ -67,8 +68,8 @@ def _choices(state: State, run: Run, t: int, sample: int) -> None:
         key = f"{_KEY}.detail"
         show(key, state.view.detail)
         st.segmented_control(
-            "Detail", list(DETAILS), format_func=DETAILS.__getitem__, key=key, required=True, on_change=apply,
-            args=(key, lambda state, detail: of_view(state, detail=detail)),
+            "Detail", list(DETAILS), format_func=DETAILS.__getitem__, key=key, default=state.view.detail, required=True,
+            on_change=apply, args=(key, lambda state, detail: of_view(state, detail=detail)),
         )  # fmt: skip
 
 
@@ -77,10 +78,12 @@ def _contents(state: State, run: Run) -> None:
     reasons = {key: row.applies(run) for key, row in SECTIONS.items()}
     there = [key for key in SECTIONS if not reasons[key]]
     key = f"{_KEY}.sections"
-    show(key, [section for section in state.view.sections if section in there])
+    chosen = [section for section in state.view.sections if section in there]
+    show(key, chosen)
     st.pills(
         "Contents", there, selection_mode="multi", format_func=lambda section: SECTIONS[section].title, key=key,
-        on_change=apply, args=(key, opened), help="Those that are chosen are open below, in the order of the derivation.",
+        default=chosen, on_change=apply, args=(key, opened),
+        help="Those that are chosen are open below, in the order of the derivation.",
     )  # fmt: skip
     missing = [f"**{SECTIONS[key].title}**: {reason}" for key, reason in reasons.items() if reason]
     if missing:

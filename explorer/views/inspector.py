@@ -17,7 +17,8 @@ from engine.operations import SOFTMAX, Array
 from explorer import export, samples, theme
 from explorer import model as models
 from explorer.cache import RESULTS
-from explorer.controls import Change, apply, put, show
+from explorer.controls import Change, apply, put
+from explorer.delivery import show
 from explorer.figures import copies
 from explorer.figures.text import number
 from explorer.grid import grid
@@ -110,7 +111,7 @@ def walker(state: State, run: Run) -> None:
         t = node[1] if node else within[-1]
         return select((name, min(max(t, within[0]), within[-1])))(state, None)
 
-    show("node", node and node[0])
+    show("node", node and node[0], has_default=False)
     row.selectbox(
         "Selected node", known, format_func=lambda name: _titled(run, name), key="node", on_change=apply,
         args=("node", renamed), index=None, placeholder="none; click one in the picture", width=260,
@@ -258,7 +259,7 @@ def _path(state: State, run: Run, node: Node) -> None:
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     if walked is not None and walked[0] not in losses:
         walked = (0, walked[1])
-    show("path.loss", None if walked is None else walked[0])
+    show("path.loss", None if walked is None else walked[0], has_default=False)
     row.selectbox(
         "Walk the path of the gradient, from the loss at", losses, key="path.loss", index=None, placeholder="no path",
         format_func=lambda loss: f"step {loss}" if loss else "where it is strongest", width=300, on_change=apply,

@@ -12,7 +12,8 @@ from engine.names import written
 from explorer import knob
 from explorer import model as models
 from explorer.cache import RESULTS
-from explorer.controls import apply, put, show
+from explorer.controls import apply, put
+from explorer.delivery import show
 from explorer.knob import KINDS, Turn
 from explorer.live import Knob
 from explorer.markdown import plain
@@ -61,7 +62,7 @@ def chooser(state: State, fault: str) -> None:
     model, turn, known = state.model, state.view.knob, knob.arrays(state.model)
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     there = turn is not None and turn.of in known
-    show("knob.of", turn.of if turn is not None and there else None)
+    show("knob.of", turn.of if turn is not None and there else None, has_default=False)
     row.selectbox(
         "Knob", known, format_func=_titled, key="knob.of", on_change=apply, args=("knob.of", _of), index=None,
         placeholder="none; choose what to turn", width=260,
@@ -71,7 +72,7 @@ def chooser(state: State, fault: str) -> None:
     if turn is not None and there:
         kinds = knob.kinds(model, turn.of)
         if len(kinds) > 1:
-            show("knob.kind", turn.kind if turn.kind in kinds else None)
+            show("knob.kind", turn.kind if turn.kind in kinds else None, has_default=turn.kind == kinds[0])
             row.selectbox(
                 "turns its", kinds, format_func=KINDS.__getitem__, key="knob.kind", on_change=apply,
                 index=0 if turn.kind in kinds else None, placeholder="choose",

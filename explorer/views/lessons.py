@@ -18,7 +18,8 @@ from engine import Run
 from engine.given import shown
 from explorer import handout
 from explorer.answers import amount, typed
-from explorer.controls import Change, current, put, show, write_link
+from explorer.controls import Change, current, put, write_link
+from explorer.delivery import is_changed, show
 from explorer.figures.text import number
 from explorer.lesson import Given, Lesson, Link, Question, Step, lesson, lessons, rendered
 from explorer.markdown import plain
@@ -111,7 +112,7 @@ def _go(own: Lesson, place: int) -> None:
 
 
 def _picked(own: Lesson) -> None:
-    if (place := st.session_state.get("lesson.step")) is not None:
+    if is_changed("lesson.step") and (place := st.session_state["lesson.step"]) is not None:
         _go(own, place)
 
 
@@ -266,8 +267,8 @@ def _turn(own: Lesson, place: int) -> None:
     show("lesson.step", place)
     with row.container(width="content"):
         st.segmented_control(
-            "Step", range(1, len(own.steps) + 1), key="lesson.step", required=True, on_change=_picked, args=(own,),
-            label_visibility="collapsed",
+            "Step", range(1, len(own.steps) + 1), key="lesson.step", default=place, required=True,
+            on_change=_picked, args=(own,), label_visibility="collapsed",
         )  # fmt: skip
     if place < len(own.steps):
         row.button("Next ▶", key="lesson.next", on_click=_go, args=(own, place + 1), type="primary")

@@ -7,7 +7,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from explorer.controls import apply, put, show
+from explorer.controls import apply, put
+from explorer.delivery import show
 from explorer.markdown import plain
 from explorer.state import PARTS, State, left_out, to_query
 
@@ -32,8 +33,8 @@ def link(state: State) -> None:
         show("hide", list(state.view.hidden))
         st.pills(
             "Leave out", list(PARTS), format_func=PARTS.__getitem__, selection_mode="multi", key="hide", on_change=apply,
-            args=("hide", hiding), help="Whoever opens the link can show them again. All but the side bar are parts of "
-            "the page Network.",
+            args=("hide", hiding), default=state.view.hidden, help="Whoever opens the link can show them again. All but "
+            "the side bar are parts of the page Network.",
         )  # fmt: skip
         st.button(
             "Presentation", key="present", on_click=put, args=("present", presenting, True),

@@ -15,7 +15,8 @@ from engine.names import latex, written
 from engine.tasks import Task
 from explorer import model as models
 from explorer import samples, theme
-from explorer.controls import apply, choice, entered, put, show, write_link
+from explorer.controls import apply, choice, entered, put, write_link
+from explorer.delivery import show
 from explorer.figures import gradients, graph
 from explorer.figures.text import number
 from explorer.live import live, strip

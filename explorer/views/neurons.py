@@ -14,7 +14,8 @@ from engine.names import latex, written
 from engine.neurons import Explanation, Neuron, Term, explained, forms, neuron_of
 from explorer import figures, samples
 from explorer import neurons as layout
-from explorer.controls import Change, apply, put, show
+from explorer.controls import Change, apply, put
+from explorer.delivery import show
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
 from explorer.markdown import plain
@@ -91,7 +92,7 @@ def steps(state: State, run: Run, pixels: int) -> None:
 
     show("neurons.steps", shown)
     st.slider(
-        f"Steps, of {run.T:,}", 1, run.T, key="neurons.steps", on_change=apply, args=("neurons.steps", change),
+        f"Steps, of {run.T:,}", 1, run.T, shown, key="neurons.steps", on_change=apply, args=("neurons.steps", change),
         help="Of a longer window the last steps are drawn, as many as have 400 neurons together.",
     )  # fmt: skip
 
@@ -133,7 +134,7 @@ def neuron(state: State, run: Run, pixels: int) -> None:
     def changed(state: State, unit: int | None) -> State:
         return replace(state, view=replace(state.view, unit=unit or 0))
 
-    show("unit", unit or None)
+    show("unit", unit or None, has_default=False)
     st.number_input(
         f"Neuron of {plain(written(name))}, 1 to {units}", 1, units, value=None, step=1, key="unit",
         on_change=apply, args=("unit", changed), placeholder="all", width=200,

@@ -19,7 +19,8 @@ from engine.operations import Array
 from engine.verdict import TOLERANCES, Asked, Kind, Verdict, judge
 from explorer import samples, slips
 from explorer.cache import RESULTS
-from explorer.controls import Change, apply, choice, put, show, write_link
+from explorer.controls import Change, apply, choice, put, write_link
+from explorer.delivery import show
 from explorer.markdown import plain
 from explorer.model import Model
 from explorer.slips import SLIPS, SOURCES, Case
@@ -265,7 +266,7 @@ def own(state: State, run: Run, wide: bool) -> None:
     show(_KEY, state.view.formula)
     example = "V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])"
     st.text_area(
-        "Formula", key=_KEY, on_change=apply, height=90, max_chars=MAX_FORMULA, placeholder=example,
+        "Formula", st.session_state[_KEY], key=_KEY, on_change=apply, height=90, max_chars=MAX_FORMULA, placeholder=example,
         args=(_KEY, lambda state, text: replace(state, view=replace(state.view, formula=text or ""))),
         help="The right side alone. What is not a name of your cell or of this language is pointed at.",
     )  # fmt: skip

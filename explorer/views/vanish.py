@@ -19,7 +19,8 @@ from engine.spectra import Stretches, stretches
 from engine.truncation import Truncated
 from explorer import figures, samples, vanishing
 from explorer.cache import RESULTS, lock
-from explorer.controls import Change, apply, choice, entered, put, show, write_link
+from explorer.controls import Change, apply, choice, entered, put, write_link
+from explorer.delivery import show
 from explorer.figures.routes import drawn
 from explorer.figures.text import number
 from explorer.figures.triangle import jacobian_norms
@@ -62,6 +63,7 @@ def page() -> None:
     places = st.tabs(
         list(titles),
         key=key,
+        default=TABS[state.view.tab],
         on_change=apply,
         args=(key, lambda state, title: of_view(state, tab=titles.get(title, title))),
     )
@@ -125,7 +127,7 @@ def _choices(state: State, run: Run, name: str) -> None:
             show("vanish.spread", state.view.spread)
             st.segmented_control(
                 "Samples in the curve", list(SPREADS), format_func=SPREADS.__getitem__, key="vanish.spread",
-                required=True, on_change=apply,
+                default=state.view.spread, required=True, on_change=apply,
                 args=("vanish.spread", lambda state, spread: of_view(state, spread=spread)),
                 help="**A line each**: thin, up to 40 of them. **A band**: from the smallest to the largest, and the median.",
             )  # fmt: skip
