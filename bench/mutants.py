@@ -53,9 +53,9 @@ from hypothesis import Phase, settings  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 #: Test files that look at the engine although they, or some of their tests, need the explorer.
 ALSO = ("counted", "derivation", "formula", "notes", "pickle")
-SLOW = 5.0  # seconds of a test, under coverage, above which it does not run for a mutant
-MOST = 10.0  # seconds of all tests of a mutant, under coverage
-MANY = 250  # tests of a mutant
+SLOW = 10.0  # seconds of a test, under coverage, above which it does not run for a mutant
+MOST = 20.0  # seconds of all tests of a mutant, under coverage
+MANY = 400  # tests of a mutant
 SECONDS, BYTES = 30, 8 << 30  # of a mutant, before it counts as one that hangs
 KINDS = ("killed", "timed out", "survived", "not reached")
 _PYTEST = ["-q", "-p", "no:cacheprovider", "--no-browser", "-p", "no:anyio", "--hypothesis-seed=0", "-o", "timeout=100"]

@@ -371,7 +371,7 @@ def _filled(left: str, numbers: str, result: Array) -> str:
 
 
 def _plus(terms: list[str]) -> str:
-    return " + ".join(terms) or "0"
+    return " + ".join(terms).replace("+ -", "- ") or "0"
 
 
 # What the book's equations are those of ---------------------------------------------------------------------------
@@ -1022,7 +1022,8 @@ def _one_step_symbols(cell: Cell, name: str) -> str:
 
     def walk(node: str, factors: list[str]) -> None:
         if node == name:
-            found.append(r"\,".join(filter(None, factors)) or "I")
+            sign = "-" * (sum(factor.startswith("-") for factor in factors) % 2)  # in front of the whole product
+            found.append(sign + (r"\,".join(factor.removeprefix("-") for factor in factors if factor) or "I"))
             return
         for target in cell.nodes:
             for read in cell.reads[target]:

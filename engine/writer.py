@@ -487,7 +487,7 @@ class Writer:
         found = {}
         for name in self.plan.cell.states:
             slot, K = self.adjoint[name], self.plan.lags[name]
-            lead = slot.buffer.lead - slot.lag
+            lead = slot.buffer.lead
             found[name] = slot.buffer.allocate(self.space)[lead - K : lead, :, slot.lo : slot.hi]
         return found
 

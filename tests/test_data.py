@@ -206,6 +206,28 @@ def test_classes_may_be_any_integers(kind) -> None:
     assert np.array_equal(made.grad["x"], expected.grad["x"])
 
 
+@pytest.mark.parametrize("kind", ["int8", "uint8", ">i2", "int64", "uint64"])
+def test_classes_may_be_as_large_as_their_type_allows(kind) -> None:
+    cell = parse("o = W @ h[t-1] + b\nh = tanh(R @ o)\nL = nll(softmax(o), y)")
+    n = min(np.iinfo(kind).max, 299) + 1
+    params = {name: np.zeros(shape) for name, shape in cell.shapes({"o": n, "h": 2}).items()}
+    for top in (n - 1, n // 2, 1):  # the largest of one byte among them, and the first whose leading bit is 1
+        y = np.array([[0, top], [top, 0]])
+        made, expected = (run(cell, params, None, given) for given in (y.astype(kind), y))
+        assert np.array_equal(made.grad["o"], expected.grad["o"])
+        assert made.loss == pytest.approx(2 * np.log(n))
+
+
+@pytest.mark.parametrize("top", [1, 2, 3, 4, 7])
+def test_the_largest_class_says_how_many_there_are_where_nothing_else_does(top) -> None:
+    cell = parse("h = tanh(alpha * h[t-1])\ny_hat = softmax(h)\nL = nll(y_hat, y)")
+    free = parse("y_hat = softmax(y_hat[t-1])\nL = nll(y_hat, y)")
+    assert (cell.only_classes_fix_y, free.only_classes_fix_y) == (False, True)
+    made = run(free, {}, None, np.array([0, top, 1]))
+    assert made.value["y_hat"].shape == (3, 1, top + 1)
+    assert made.loss == pytest.approx(3 * np.log(top + 1))
+
+
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64", "longdouble", ">f8"])
 def test_floats_may_be_of_any_precision(kind) -> None:
     x = X.astype("float16")

@@ -91,6 +91,18 @@ def test_every_row_of_the_sources_has_its_lines() -> None:
     assert rows == {f"A{i}" for i in range(1, 18)}
 
 
+@pytest.mark.parametrize("name", list(engine.CATALOGUE))
+def test_a_step_s_jacobian_is_a_sum_of_products_between_two_steps(name: str) -> None:
+    run = made(name)
+    lines = [line for line in derive(run, "recursion", 2).lines if "does to itself one step later" in line.said]
+    assert lines or name not in ("rnn", "gru")
+    for line in lines:
+        paths = line.symbols.partition(" = ")[2]
+        assert r"\,-" not in paths  # the sign of a product stands in front of it
+        assert "+ -" not in paths
+        assert set(re.findall(r"\(t([+-]\d+)?\)", paths)) <= {"", "+1"}
+
+
 # --- a wrong formula is seen -----------------------------------------------------------------------------------------
 
 

@@ -198,7 +198,7 @@ def shares(draw, depth: int = 3) -> str:
         case "one":
             return part()
         case "not":
-            return f"(1 - {part()})"
+            return draw(st.sampled_from(["(1 - {})", "(1 + -{})", "(-{} + 1)", "-({} - 1)"])).format(part())
         case "times":
             return f"({part()} * {part()})"
         case "mixed":

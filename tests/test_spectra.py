@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import mpmath
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 
 import engine
 from engine import CATALOGUE, interpreter, truncation
+from engine.expansion import _WRITTEN
 from engine.links import system
 from engine.run import Run
 from engine.spectra import _WORK, graded_logs, stretches, transitions
@@ -200,6 +202,26 @@ def test_the_symbols_are_the_recursion_of_the_text() -> None:
     for arguments, message in (((0,), "steps are 1 to 7"), ((1, 5), "samples are counted")):
         with pytest.raises(ValueError, match=message):
             engine.expand(run, "h", *arguments)
+
+
+@pytest.mark.parametrize("t", range(1, 8))
+def test_the_symbols_have_every_step_once_and_in_order(t) -> None:
+    found = engine.expand(made("rnn"), "h", t)
+
+    def steps(symbols: str, what: str) -> list[int]:
+        return [int(k or 0) for k in re.findall(what + r"h\^\{\(t(?:\+(\d+))?\)\}", symbols)]
+
+    for k, term in enumerate(found.terms):  # a Jacobian for each step between, of many the first two and the last
+        between = list(range(1, k + 1)) if k <= _WRITTEN else [1, 2, k]
+        assert steps(term.symbols, r"frac\{\\partial ") == between
+        assert steps(term.symbols, r"\}\{\\partial ") == [above - 1 for above in between]
+        assert steps(term.symbols, r"nabla_\{") == [k]
+        assert (r"\cdots" in term.symbols) == (k > _WRITTEN)
+    later = 7 - t
+    depth = min(later, _WRITTEN - 1)
+    assert steps(found.symbols, r"nabla_\{") == [0, *range(depth + 1)]  # the whole, and each step's own part
+    assert steps(found.symbols, r"frac\{\\partial ") == list(range(1, depth + 1 + (later > depth)))
+    assert found.symbols.count(r"\left[") == found.symbols.count(r"\right]")
 
 
 @pytest.mark.parametrize("name", RECURRENT)
