@@ -9,7 +9,7 @@ from cells import FEATURES, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import CATALOGUE, EquationError, parse
+from engine import CATALOGUE, EquationError, parse, spelling
 from engine.equations import (
     MAX_DEPTH,
     MAX_LAG,
@@ -395,6 +395,12 @@ def test_a_line_that_is_no_equation_is_told_with_the_remedy(line, remedy) -> Non
         parse(f"{line}\nL = mse(x, y)")
     assert caught.value.line == 1
     assert remedy in caught.value.message
+
+
+@pytest.mark.parametrize("length", [1, 59, 60, 61, 1000])
+def test_a_line_is_quoted_whole_or_by_its_beginning(length) -> None:
+    line = "a" * length
+    assert spelling.quoted(line) == (f"'{line}'" if length <= 60 else f"'{line[:60]}…'")
 
 
 @pytest.mark.parametrize(

@@ -333,6 +333,18 @@ def test_numbers_far_below_one_and_saturated_units_are_judged_as_others_are() ->
     assert verdict("(1 - h * h) * g_h", saturated, "a", 2).kind == "right"
 
 
+def test_the_input_has_a_value_and_a_gradient_and_jacobians_are_those_of_nodes() -> None:
+    run = run_of()
+    assert verdict("x", run, "x", 2, "value").kind == "right"
+    assert verdict("U.T @ g_a", run, "x", 2).kind == "right"
+    assert verdict("diag(slope(tanh, a))", run, "a", 2, "jacobian", "h").kind == "right"
+    for name, of in (("x", "h"), ("h", "x"), ("zz", "h"), ("h", "zz")):
+        with pytest.raises(ValueError, match=r"there is no jacobian of '(x|zz)' in rnn; there are a, h, o, y_hat, L$"):
+            verdict("h", run, name, 2, "jacobian", of)
+    with pytest.raises(ValueError, match=r"there is no gradient of 'zz' in rnn; there are a, h, o, y_hat, L, x$"):
+        verdict("h", run, "zz", 2)
+
+
 # --- wrong formulas -------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -410,6 +411,22 @@ def test_copy_baseline() -> None:
 
 def table(text: str, targets: str = "auto") -> Task:
     return made("table", text=text, targets=targets)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 11, 12, 13, 29])
+def test_how_many_classes_and_faulty_entries_there_are_is_told_with_some_of_them(count) -> None:
+    classes = [f"word{i}" for i in range(count + 1)]
+    note = table("x,y\n" + "\n".join(f"0.{i},{word}" for i, word in enumerate(classes))).notes[0]
+    named = re.findall(r"'(word\d+)'", note)
+    more = re.search(r"and (\d+) more", note)
+    assert f"{count + 1} classes" in note
+    assert set(named) < set(classes) if more else sorted(named) == sorted(classes)
+    assert len(named) + (int(more[1]) if more else 0) == count + 1
+    with pytest.raises(ValueError, match="column x") as caught:
+        table("x,y\n" + "0.5,1\n" + "bad,1\n" * count)
+    others = {1: "", 2: " (1 other entry too)"}.get(count, f" ({count - 1} other entries too)")
+    assert str(caught.value).count("other entr") == (count > 1)
+    assert others in str(caught.value)
 
 
 def test_tables_read_back() -> None:
