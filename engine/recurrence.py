@@ -630,16 +630,11 @@ class Augmented:
             whole = out.buffer.allocate(w.space)[:, :, out.lo : out.hi]
             return [] if started else [partial(whole.fill, 0)]
         array, grads = out.buffer.allocate(w.space), self.grads.buffer.allocate(w.space)
-        lead = out.buffer.lead
-        found: list[Bound] = []
-        for t in range(w.T + lag - 1, w.T - 1, -1):
-            if t - lag >= -lag:
-                found.append(
-                    partial(
-                        self.back.dot, grads[self.grads.buffer.lead + t, 0], array[lead + t - lag, 0, out.lo : out.hi]
-                    )
-                )
-        return found
+        first, ahead = out.buffer.lead - lag, self.grads.buffer.lead
+        return [
+            partial(self.back.dot, grads[ahead + t, 0], array[first + t, 0, out.lo : out.hi])
+            for t in range(w.T + lag - 1, w.T - 1, -1)
+        ]
 
     def write_parameters(self) -> None:
         """One product of all steps gives the gradients of every parameter of the sums."""
