@@ -15,7 +15,7 @@ from engine.budget import MAX_RUN_BYTES, fits
 from engine.cell import Cell
 from engine.equations import likely
 from engine.given import one_of, unmasked
-from engine.operations import Array
+from engine.operations import Array, locked
 
 _MAX_CLASSES = 1 << 30
 _FLOAT64 = np.dtype(np.float64)
@@ -61,13 +61,17 @@ class Data:
     seed: Array
     reduction: Literal["mean", "sum"]
 
-    def __post_init__(self) -> None:
-        given = (self.y, self.weights, self.seed, *self.parameters.values(), *self.initial.values())
-        for array in given if self.x is None else (self.x, *given):
-            array.setflags(write=False)
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return Data, tuple(getattr(self, entry.name) for entry in fields(self))  # so that the copy is read-only too
+        return _data_of, tuple(getattr(self, entry.name) for entry in fields(self))
+
+
+def _data_of(*entries: Any) -> Data:
+    """How data come back from a pickle: read-only, as they were."""
+    data = Data(*entries)
+    given = (data.y, data.weights, data.seed, *data.parameters.values(), *data.initial.values())
+    for array in given if data.x is None else (data.x, *given):
+        locked(array)
+    return data
 
 
 def checked(
@@ -91,10 +95,9 @@ def checked(
     parameters = _parameters(cell, params)
     given = _given_initial(cell, initial)
     classes = y.dtype.kind in "iu"
-    # as unsigned numbers the negative ones are the largest: one pass finds either fault
-    top = int(np.maximum.reduce(y.view(y.dtype.str.replace("i", "u")), None)) if classes else 0
-    if top > _MAX_CLASSES or (classes and y.dtype.kind == "i" and top >> (8 * y.itemsize - 1)):
-        raise ValueError(f"y has classes from {int(y.min())} to {int(y.max())}; they are counted from 0")
+    low, top = _extremes(y) if classes else (0, 0)
+    if low < 0 or top > _MAX_CLASSES:
+        raise ValueError(f"y has classes from {low} to {top}; they are counted from 0")
     # The memory that the run needs is bounded here, before anything large is copied.
     try:
         shape = _shape(
@@ -112,18 +115,16 @@ def checked(
     except ValueError as error:
         raise ValueError(f"{error}{_classes_as_floats(cell, given_y, x)}") from None
     if classes and top >= shape.sizes["y"]:
-        raise ValueError(
-            f"y has classes from {int(y.min())} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}"
-        )
+        raise ValueError(f"y has classes from {low} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}")
     factors = _weights(weights, T, B, kind)
     return Data(
         shape,
         {name: _copy("params", array, kind, name) for name, array in parameters.items()},
         None if x is None else _copy("x", x, kind),
-        np.array(y, np.intp) if classes else _copy("y", y, kind),
+        locked(np.array(y, np.intp)) if classes else _copy("y", y, kind),
         _initial(shape, {name: _copy("initial", array, kind, name) for name, array in given.items()}),
         factors,
-        factors / kind.type(B) if reduction == "mean" and B > 1 else factors,
+        locked(factors / kind.type(B)) if reduction == "mean" and B > 1 else factors,
         reduction,  # type: ignore[arg-type]
     )
 
@@ -160,14 +161,14 @@ def _floats(what: str, array: Any, expected: str, entry: str = "") -> Array:
 def _copy(what: str, array: Array, kind: np.dtype[Any], entry: str = "") -> Array:
     """A copy of an array of floats, of this kind, read-only; raises ValueError if a number is not finite."""
     copied = np.array(array, kind)
-    flat = copied.reshape(-1)
+    flat = copied.ravel("K")
     if not isfinite(flat.dot(flat)):  # one pass; a finite sum of squares has no nan and no inf in it
         wrong = ~np.isfinite(copied)
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
             number = f"{array[where]} at index {list(where)}"
             raise ValueError(f"{_called(what, entry)} has {number}; every number must be finite in {kind}")
-    return copied
+    return locked(copied)
 
 
 def _called(what: str, entry: str) -> str:
@@ -221,6 +222,13 @@ def _target(cell: Cell, y: Any, x: Array | None) -> Array:
             f" equal{_classes_as_floats(cell, y, x)}"
         )
     return result
+
+
+def _extremes(y: Array) -> tuple[int, int]:
+    """The smallest and the largest class; nothing is copied."""
+    if y.flags.c_contiguous:  # the quicker way, which would copy any other array
+        return int(y.item(y.argmin())), int(y.item(y.argmax()))
+    return int(y.min()), int(y.max())
 
 
 def _classes_as_floats(cell: Cell, y: Any, x: Array | None) -> str:
@@ -327,12 +335,13 @@ def _initial(shape: Shape, given: Mapping[str, Array]) -> dict[str, Array]:
         result[name] = np.zeros((cell.lags[name], shape.B, shape.sizes[name]), shape.dtype)
         if name in given:
             result[name][-1 if given[name].ndim < 3 else slice(None)] = given[name]
+        locked(result[name])
     return result
 
 
 def _weights(weights: Any, T: int, B: int, kind: np.dtype[Any]) -> Array:
     if weights is None:
-        return np.ones((T, B), kind)
+        return locked(np.ones((T, B), kind))
     expected = "weights is (T,) or (T, B), the factor of each L(t), or True where it counts"
     unmasked("weights", weights)
     try:
@@ -344,4 +353,4 @@ def _weights(weights: Any, T: int, B: int, kind: np.dtype[Any]) -> Array:
     if result.shape not in ((T,), (T, B)):
         raise ValueError(f"weights has shape {result.shape}; {expected}, here ({T},) or ({T}, {B})")
     result = _copy("weights", result, kind)
-    return np.repeat(result[:, None], B, axis=1) if result.ndim == 1 and B > 1 else result.reshape(T, B)
+    return locked(np.repeat(result[:, None], B, axis=1)) if result.ndim == 1 and B > 1 else result.reshape(T, B)

@@ -17,7 +17,7 @@ from engine.once import once
 from engine.operations import FUNCTIONS, SOFTMAX, Array, locked
 from engine.pause import pause
 from engine.schedule import counted, schedule
-from engine.tape import Results, played
+from engine.tape import Kept, Results, played
 
 Reduction: TypeAlias = Literal["mean", "sum"]
 Cause: TypeAlias = Literal["range", "log of a negative number", "log of zero"]
@@ -54,15 +54,31 @@ class Run:
     gradients_match_the_complex_step, gradients_match_the_reference_cases.
     """
 
-    def __init__(self, data: Data, results: Results) -> None:
+    def __init__(self, data: Data, results: Results | Kept) -> None:
         self._data, self._results = data, results
-        self.value: Mapping[str, Array] = results.value
-        self.grad: Mapping[str, Array] = results.grad
-        self.param_grad: Mapping[str, Array] = results.param_grad
-        self.initial_grad: Mapping[str, Array] = results.initial_grad
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Run, (self._data, self._results)
+
+    @once
+    def value(self) -> Mapping[str, Array]:
+        """Name -> (T, B, n): every node, and x."""
+        return self._results["value"]
+
+    @once
+    def grad(self) -> Mapping[str, Array]:
+        """Name -> ∂(total loss)/∂node, (T, B, n): for every node, and for x."""
+        return self._results["grad"]
+
+    @once
+    def param_grad(self) -> Mapping[str, Array]:
+        """Name -> the parameter's gradient, in its shape."""
+        return self._results["param_grad"]
+
+    @once
+    def initial_grad(self) -> Mapping[str, Array]:
+        """Name of the state -> (K, B, n); the last row is t = 0."""
+        return self._results["initial_grad"]
 
     @property
     def cell(self) -> Cell:
@@ -262,7 +278,7 @@ class Run:
 
     def _sent(self, name: str, steps: slice) -> Array:
         """What reaches a node by the edges of the graph alone, not by a loss that is computed from its argument."""
-        sent = self._results.sent.get(name)
+        sent = self._results["sent"].get(name)
         return np.zeros_like(self.grad[name][steps]) if sent is None else sent[steps]
 
     def argument(self, name: str, steps: slice = slice(None)) -> Array:

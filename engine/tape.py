@@ -20,13 +20,14 @@ import math
 import os
 import threading
 from collections import OrderedDict, deque
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from engine.data import Data, Shape
-from engine.operations import Array
+from engine.once import once
+from engine.operations import Array, locked, no_zero
 from engine.recurrence import Recurrence
 from engine.schedule import counted, schedule
 from engine.writer import Writer
@@ -41,7 +42,6 @@ class _View(NamedTuple):
 
     block: int
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
     offset: int
     strides: tuple[int, ...]
 
@@ -49,7 +49,7 @@ class _View(NamedTuple):
 class Tape:
     """Memory and calls of one shape of run.
 
-    groups   for each group of results, in the order of `Results`, name -> where the array lies
+    groups   for each group of results, as `Results` has them, name -> where the array lies
     blocks   the blocks of memory in which they lie
     nbytes   of all its memory
     """
@@ -65,8 +65,13 @@ class Tape:
         self.shape = data.shape
         self.nbytes = sum(slab.nbytes for slab in writer.space.slabs)
         self.blocks: list[Array] = []
-        groups = writer.values(), writer.grads(), writer.param_grads(), writer.initial_grads(), writer.sent
-        self.groups = [self._places(group) for group in groups]
+        self.groups = {
+            "value": self._places(writer.values()),
+            "grad": self._places(writer.grads()),
+            "param_grad": self._places(writer.param_grads()),
+            "initial_grad": self._places(writer.initial_grads()),
+            "sent": self._places(writer.sent),
+        }
         self.interfaces = [_interface(block) for block in self.blocks]
 
     def _places(self, group: Mapping[str, Array]) -> dict[str, _View]:
@@ -77,23 +82,23 @@ class Tape:
             if block == len(self.blocks):
                 self.blocks.append(owner)
             offset = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-            found[name] = _View(block, array.shape, array.dtype, offset, array.strides)
+            found[name] = _View(block, array.shape, offset, array.strides)
         return found
 
     def play(self, data: Data) -> None:
         """Compute the run of `data`, which has the shape that the tape was made for."""
-        copy, parameters = np.copyto, data.parameters
+        parameters = data.parameters
         for place, name in self._fill:
-            copy(place, parameters[name])
+            place[...] = parameters[name]
         for place, give in self._load:
-            copy(place, give(data))
+            place[...] = give(data)
         for call in self._forward:
             call()
-        aside = () if self._all_count and data.seed.all() else self._put_aside(data)
+        aside = () if self._all_count and no_zero(data.seed) else self._put_aside(data)
         for call in self._backward:
             call()
         for place, array in aside:
-            copy(place, array)
+            place[...] = array
 
     def _put_aside(self, data: Data) -> list[tuple[Array, Array]]:
         """What no counted loss depends on, replaced by 0 for the way back if any of it is not finite; and what it was.
@@ -171,52 +176,10 @@ class _Block:
         self.lease, self.__array_interface__ = lease, interface
 
 
-class Arrays(Mapping[str, Array]):
-    """Name -> array, for reading only. Those of a leased tape are made when one of them is first read."""
+class Arrays(dict[str, Array]):
+    """Name -> array, for reading only; a dict and no proxy of one, since that is read in a third of the time."""
 
-    __slots__ = ("_blocks", "_lease", "_made", "_places")
-
-    def __init__(
-        self, made: dict[str, Array] | None, lease: Lease | None = None, blocks: dict[int, Array] | None = None,
-        places: Mapping[str, _View] | None = None,
-    ) -> None:  # fmt: skip
-        self._made, self._lease, self._blocks, self._places = made, lease, blocks, places
-
-    def _all(self) -> dict[str, Array]:
-        if self._made is None:
-            lease, blocks, places = self._lease, self._blocks, self._places
-            assert lease is not None
-            assert blocks is not None
-            assert places is not None
-            for block in {view.block for view in places.values()} - blocks.keys():
-                blocks[block] = np.asarray(_Block(lease, lease.tape.interfaces[block]))
-            array = np.ndarray
-            self._made = {
-                name: array(shape, dtype, blocks[block], offset, strides)
-                for name, (block, shape, dtype, offset, strides) in places.items()
-            }
-        return self._made
-
-    def __getitem__(self, name: str) -> Array:
-        return (self._made or self._all())[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def keys(self) -> KeysView[str]:
-        return self._all().keys()
-
-    def values(self) -> ValuesView[Array]:
-        return self._all().values()
-
-    def items(self) -> ItemsView[str, Array]:
-        return self._all().items()
-
-    def __repr__(self) -> str:
-        return repr(self._all())
+    __slots__ = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Arrays.kept, ({name: np.array(array) for name, array in self.items()},)
@@ -224,9 +187,7 @@ class Arrays(Mapping[str, Array]):
     @classmethod
     def kept(cls, arrays: dict[str, Array]) -> Arrays:
         """A mapping with these arrays, which it locks: how one comes back from a pickle."""
-        for array in arrays.values():
-            array.flags.writeable = False
-        return cls(arrays)
+        return cls({name: locked(array) for name, array in arrays.items()})
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("the results of a run are read-only; dict(…) makes a copy that is not")
@@ -234,20 +195,46 @@ class Arrays(Mapping[str, Array]):
     __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
 
 
-class Results(NamedTuple):
-    """What a run has computed; all arrays are read-only.
+class Results:
+    """What a run has computed, on a tape that belongs to it alone; a mapping is made when it is asked for.
 
-    value, grad, param_grad, initial_grad   as `Run` has them
+    The groups are value, grad, param_grad and initial_grad, as `Run` has them, and
+
     sent     node that a loss is computed jointly with -> the part of its gradient that it sends on, where there is one
     nbytes   of the memory that they take
     """
 
-    value: Arrays
-    grad: Arrays
-    param_grad: Arrays
-    initial_grad: Arrays
-    sent: Arrays
-    nbytes: int
+    def __init__(self, tape: Tape) -> None:
+        self._lease = Lease(tape)
+        self.nbytes = tape.nbytes
+
+    def __getitem__(self, group: str) -> Arrays:
+        tape, blocks, array = self._lease.tape, self._blocks, np.ndarray
+        dtype = tape.shape.dtype
+        return Arrays(
+            {
+                name: array(shape, dtype, blocks[block], offset, strides)
+                for name, (block, shape, offset, strides) in tape.groups[group].items()
+            }
+        )
+
+    @once
+    def _blocks(self) -> list[memoryview]:
+        """The memory of the tape, read-only; whoever holds a part of it holds the lease."""
+        return [memoryview(np.asarray(_Block(self._lease, interface))) for interface in self._lease.tape.interfaces]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Kept, ({group: self[group] for group in self._lease.tape.groups}, self.nbytes)
+
+
+class Kept:
+    """`Results` that came back from a pickle."""
+
+    def __init__(self, groups: dict[str, Arrays], nbytes: int) -> None:
+        self._groups, self.nbytes = groups, nbytes
+
+    def __getitem__(self, group: str) -> Arrays:
+        return self._groups[group]
 
 
 class _Pool:
@@ -314,6 +301,4 @@ def played(data: Data) -> Results:
     """The results of the run of `data`, on a tape that belongs to them alone: one from the pool, or a new one."""
     tape = _pool.take(data.shape) or Tape(data)
     tape.play(data)
-    lease, blocks = Lease(tape), dict[int, Array]()
-    value, grad, param_grad, initial_grad, sent = (Arrays(None, lease, blocks, places) for places in tape.groups)
-    return Results(value, grad, param_grad, initial_grad, sent, tape.nbytes)
+    return Results(tape)
