@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import networkx as nx
+import numpy as np
 
 from engine.cell import Cell, parse
-from engine.given import one_of, whole
+from engine.given import one_of, shown, whole
 from engine.operations import FUNCTIONS
 
 BOOK = "Goodfellow, Bengio & Courville, Deep Learning (2016)"
@@ -22,7 +23,7 @@ L = nll(y_hat, y)
 
 def rnn(activation: str = "tanh") -> Cell:
     """The recurrent network of the book, (10.8)–(10.11), with an activation of the table in place of tanh."""
-    _known(activation)
+    one_of("activation", activation, ACTIVATIONS)
     return parse(
         f"""# Elman network, Goodfellow et al. (2016), (10.8)–(10.11)
 a = b + W @ h[t-1] + U @ x
@@ -35,11 +36,6 @@ h = {activation}(a)
         "comes back from h(t+1), through W and the slope of the activation: a product with one more factor for every step "
         "that it travels, which is why it vanishes or explodes.",
     )
-
-
-def _known(activation: str) -> None:
-    if activation not in FUNCTIONS:
-        raise ValueError(f"activation is {activation!r}; known: {', '.join(FUNCTIONS)}")
 
 
 def _lstm(name: str, candidate: str, title: str, source: str, about: str, *, peephole: bool = False) -> Cell:
@@ -185,18 +181,19 @@ def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss
     Use it with T = 1 and the samples in the batch; the loss is then their mean.
     """
     layers = whole("layers", layers, 1, 50, "a whole number from 1 to 50")
+    if not isinstance(activations, Sequence | np.ndarray):
+        raise ValueError(f"activations is {shown(activations)}; one name, or a list of {layers - 1}")
     chosen = [activations] * (layers - 1) if isinstance(activations, str) else list(activations)
     if len(chosen) != layers - 1:
         raise ValueError(f"activations has {len(chosen)} entries; {layers} layers have {layers - 1} hidden ones")
     for activation in chosen:
-        _known(activation)
+        one_of("activation", activation, ACTIVATIONS)
     ends = {
         "nll": ("y_hat = softmax(a)", "nll(y_hat, y)"),
         "mse": ("", "mse(a, y)"),
         "bce": ("y_hat = sigmoid(a)", "bce(y_hat, y)"),
     }
-    if loss not in ends:
-        raise ValueError(f"loss is {loss!r}; known: {', '.join(ends)}")
+    one_of("loss", loss, ends)
     lines, below = [], "x"
     for i in range(2, layers + 2):
         lines.append(f"a_{i} = b_{i} + W_{i} @ {below}")
@@ -239,7 +236,7 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
     if not nx.is_directed_acyclic_graph(graph):
         cycle = " → ".join(str(edge[0]) for edge in nx.find_cycle(graph))
         raise ValueError(f"graph has a cycle ({cycle}); a network of neurons is acyclic")
-    one_of("loss", loss, ("mse", "nll", "bce"), "known: mse, nll, bce")
+    one_of("loss", loss, ("mse", "nll", "bce"))
     order = {node: i for i, node in enumerate(graph.nodes, 1)}
     inputs = [node for node in graph if graph.in_degree(node) == 0]
     outputs = [node for node in graph if graph.out_degree(node) == 0 and graph.in_degree(node)]
@@ -269,7 +266,7 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
             terms.append(f"b_{i}")
             parameters[f"b_{i}"] = [number(bias, f"the bias of {node!r}")]  # type: ignore[list-item]
         activation = graph.nodes[node].get("activation", "tanh")
-        _known(activation)
+        one_of("activation", activation, ACTIVATIONS)
         lines += [f"a_{i} = {' + '.join(terms)}", f"phi_{i} = {activation}(a_{i})"]
     for column, node in enumerate(outputs):
         parameters[f"T_{order[node]}"] = [[float(row == column)] for row in range(len(outputs))]

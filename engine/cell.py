@@ -11,7 +11,7 @@ import networkx as nx
 
 from engine import notation
 from engine.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
-from engine.given import whole
+from engine.given import mapping, one_of, texts, whole
 from engine.names import free
 from engine.notes import Note, notes
 from engine.once import once
@@ -57,6 +57,8 @@ class Cell:
     probabilities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        texts(name=self.name, title=self.title, source=self.source, about=self.about)
+        mapping("start", self.start, "{parameter: number}")
         _ = self.equations, self._classes, self.losses  # an error in the text belongs here, not at the first use
 
     @once
@@ -165,12 +167,14 @@ class Cell:
         return self is other or (isinstance(other, Cell) and (self.text, self.name) == (other.text, other.name))
 
     def loss(self, name: str) -> Loss | None:
-        """The loss that the node's equation calls, or None."""
+        """The loss that the node's equation calls, or None; raises ValueError for what is no node."""
+        one_of("name", name, self.equations)
         called = _called(self.equations[name], LOSSES)
         return None if called is None else LOSSES[called]
 
     def operation(self, name: str) -> str | None:
         """The row of the table that the node's equation calls; None for sums and products, and for what has no equation."""
+        texts(name=name)
         return _called(self.equations[name], OPERATIONS) if name in self.equations else None
 
     def logits(self, name: str) -> Expression | None:
@@ -190,6 +194,7 @@ class Cell:
 
         An output is a node of the target's size that no later step reads; an inner node is any other.
         """
+        texts(name=name)
         if name == "x":
             return "input"
         if name == "y":
@@ -248,6 +253,7 @@ class Cell:
         }
 
     def _solve(self, sizes: Sizes) -> dict[_Key, int]:
+        mapping("sizes", sizes, "{name: number of units}")
         classes, found = self._classes, {}
         given: dict[_Key, tuple[str, int]] = {}
         for name, size in sizes.items():
@@ -344,6 +350,9 @@ def parse(
 
     What runs but is probably a slip is in the cell's `notes`.
     """
+    texts(title=title)
+    if start is not None:
+        mapping("start", start, "{parameter: number}")
     begin = MappingProxyType(dict(start or {}))
     return Cell(text, name, title or name, source, about, begin, tuple(probabilities))
 

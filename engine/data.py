@@ -14,7 +14,7 @@ import numpy as np
 from engine.budget import MAX_RUN_BYTES, fits
 from engine.cell import Cell
 from engine.equations import likely
-from engine.given import one_of, unmasked
+from engine.given import mapping, one_of, unmasked
 from engine.operations import Array, locked
 
 _MAX_CLASSES = 1 << 30
@@ -245,8 +245,7 @@ def _classes_as_floats(cell: Cell, y: Any, x: Array | None) -> str:
 
 
 def _parameters(cell: Cell, params: Mapping[str, Any]) -> dict[str, Array]:
-    if not isinstance(params, Mapping):
-        raise ValueError(f"params is a {type(params).__name__}; a mapping {{name: array}} is needed")
+    mapping("params", params, "{name: array}")
     result = {}
     for name in cell.parameters:
         if name not in params:
@@ -265,8 +264,7 @@ def _parameters(cell: Cell, params: Mapping[str, Any]) -> dict[str, Array]:
 def _given_initial(cell: Cell, initial: Mapping[str, Any] | None) -> dict[str, Array]:
     if initial is None:
         return {}
-    if not isinstance(initial, Mapping):
-        raise ValueError(f"initial is a {type(initial).__name__}; a mapping {{state: array}} is needed")
+    mapping("initial", initial, "{state: array}")
     expected = "it is floats (n,), (B, n) or (K, B, n), the last row being t = 0"
     for name in initial:
         if name not in cell.states:

@@ -71,8 +71,8 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
     **Holds:** jacobians_match_the_complex_step, the_chain_rule_holds_at_every_step.
     Raises ValueError for an unknown name, or for more than `budget.MAX_BYTES`, with the T that would fit.
     """
-    known(run, of)
-    known(run, wrt)
+    known(run, of, "of")
+    known(run, wrt, "wrt")
     m, n = run.sizes[of], run.sizes[wrt]
     kept = _carried_units(run, wrt)
     remedy = "jacobian_norm needs less"
@@ -95,8 +95,8 @@ def jacobian_at(run: Run, of: str, wrt: str, t: int, s: int) -> Array:
     **Holds:** one_jacobian_is_that_of_all.
     Raises ValueError for an unknown name or step.
     """
-    known(run, of)
-    known(run, wrt)
+    known(run, of, "of")
+    known(run, wrt, "wrt")
     t, s = step_of(t, run.T), step_of(s, run.T, what="s")
     m, n = run.sizes[of], run.sizes[wrt]
     found: Array | None = np.zeros((run.B, m, n))
@@ -129,8 +129,8 @@ def jacobian_norm(
     **Holds:** jacobian_norm_is_the_norm_of_the_jacobian.
     Raises ValueError for an unknown name or kind, or for more than `budget.MAX_BYTES`, with the T that would fit.
     """
-    known(run, of)
-    known(run, wrt)
+    known(run, of, "of")
+    known(run, wrt, "wrt")
     one_of("kind", kind, ("spectral", "fro"), "'spectral' or 'fro'")
     m = run.sizes[of]
     kept = _carried_units(run, wrt)
@@ -144,10 +144,9 @@ def jacobian_norm(
 # What is asked for ---------------------------------------------------------------------------------------------------
 
 
-def known(run: Run, name: str) -> None:
-    """Raises ValueError unless the name has a gradient."""
-    if name not in run.grad:
-        raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
+def known(run: Run, name: str, what: str = "name") -> None:
+    """Raises ValueError unless the name, which the caller gave as the argument `what`, has a gradient."""
+    one_of(what, name, run.grad, f"nodes: {', '.join(run.grad)}")
 
 
 def _carried_units(run: Run, name: str) -> int:

@@ -1,9 +1,9 @@
-"""What a caller gives: whole numbers of any integer type, and arrays without a mask; else an error that says what came."""
+"""What a caller gives: whole numbers of any type, texts, mappings, arrays without a mask; else an error that says what came."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -39,10 +39,26 @@ def whole(what: str, value: Any, lower: int, upper: int | None, allowed: str) ->
     return number
 
 
-def one_of(what: str, value: Any, names: Collection[str], allowed: str) -> None:
-    """Raises ValueError, "{what} is {value}; {allowed}", for anything but one of the names, an array of texts among it."""
+def texts(**given: Any) -> None:
+    """Raises ValueError, "{name of the argument} is {value}; a text is needed", for anything but texts."""
+    for what, value in given.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{what} is {shown(value)}; a text is needed")
+
+
+def one_of(what: str, value: Any, names: Collection[str], allowed: str = "") -> None:
+    """Raises ValueError, "{what} is {value}; {allowed}", for anything but one of the names, an array of texts among it.
+
+    Without `allowed` the message lists the names.
+    """
     if not isinstance(value, str) or value not in names:
-        raise ValueError(f"{what} is {shown(value)}; {allowed}")
+        raise ValueError(f"{what} is {shown(value)}; {allowed or 'known: ' + ', '.join(names)}")
+
+
+def mapping(what: str, value: Any, allowed: str) -> None:
+    """Raises ValueError, "{what} is a {type}; a mapping {allowed} is needed", for anything but a mapping."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{what} is a {type(value).__name__}; a mapping {allowed} is needed")
 
 
 def sample_of(sample: Any, B: int) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine import wide
 from engine.flow import blocks, known, of_losses, scaled, started
+from engine.given import one_of
 from engine.links import WANTED, Link, System, system
 from engine.memory import Buffer, Call, Loop, Product, Slot, Space, Steps
 from engine.operations import SOFTMAX, Array, locked
@@ -49,6 +50,7 @@ def log_argument_grad_norm(run: Run, name: str) -> Array:
     **Holds:** log_argument_grad_norm_is_that_of_the_argument_s_gradient.
     Raises ValueError for a node that is no elementwise function of its argument.
     """
+    one_of("name", name, run.cell.nodes)
     made = next((i for stage in schedule(run.cell).stages for i in stage.instructions if i.out == name), None)
     if not isinstance(made, Elementwise):
         raise ValueError(f"{name!r} is no elementwise function of its argument; its gradient has no part by a slope")

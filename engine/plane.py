@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.cell import Cell, parse
 from engine.equations import Apply, EquationError, Expression, Number, walk
-from engine.given import unmasked
+from engine.given import mapping, one_of, unmasked
 from engine.operations import LOSSES, Array
 from engine.run import Run
 from engine.run import run as run_cell
@@ -57,6 +57,8 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
         raise ValueError(
             f"points has shape {points.shape} for {k} directions; it must be (N, k), with k from 1 to {_MOST}"
         )
+    for given in directions if origin is None else (*directions, origin):
+        mapping("a direction or the origin", given, "{name: array}")
     if not all(directions):
         raise ValueError("a direction names no array, so nothing would change along it")
     own = {**run.parameters, **({"x": run.x} if run.x is not None else {})}
@@ -109,6 +111,11 @@ def along(run: Run, directions: Iterable[Direction]) -> Array:
     **Holds:** the_slopes_are_those_of_the_parameters.
     """
     grads = {**run.param_grad, "x": run.grad.get("x")}
+    directions = list(directions)
+    for direction in directions:
+        mapping("one of the directions", direction, "{name: array}")
+        for name in direction:
+            one_of("directions: the name of an array", name, grads)
     with np.errstate(all="ignore"):
         return np.array(
             [sum(float(np.sum(grads[name] * array)) for name, array in direction.items()) for direction in directions]

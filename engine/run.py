@@ -13,6 +13,7 @@ from engine import budget, interpreter, operations
 from engine.cell import Cell, Read
 from engine.data import Data, checked
 from engine.equations import Apply
+from engine.given import one_of
 from engine.once import once
 from engine.operations import FUNCTIONS, SOFTMAX, Array, locked
 from engine.pause import pause
@@ -188,6 +189,7 @@ class Run:
         For a parameter its own shape, for y the target. `steps` takes some of the T rows, here and below: nothing is computed
         for the others. **Holds:** some_steps_are_rows_of_all_steps.
         """
+        one_of("name", name, self._names)
         if name in self.parameters:
             return self.parameters[name]
         if name == "y":
@@ -206,6 +208,7 @@ class Run:
 
     def slope(self, name: str, steps: slice = slice(None)) -> Array:
         """φ'(a(t)), (T, B, n), for a node h = φ(a) whose equation is one call of an elementwise function."""
+        one_of("name", name, self._names)
         expression = self.cell.equations[name].expression if name in self.cell.equations else None
         if not isinstance(expression, Apply) or expression.operation not in FUNCTIONS:
             raise ValueError(f"{name!r} is no elementwise function of its argument; it has no local derivative φ'(a)")
@@ -217,6 +220,7 @@ class Run:
 
         Raises ValueError for any other node.
         """
+        one_of("loss", loss, self._names)
         row = self.cell.loss(loss) if loss in self.cell.equations else None
         if row is None or row.joint is None or self.cell.logits(loss) is None:
             raise ValueError(f"{loss!r} is not computed from the argument of a softmax or a sigmoid")
@@ -257,6 +261,11 @@ class Run:
         last = self.T if last is None else last
         yield from (slice(begin, min(begin + many, last)) for begin in range(first - 1, last, many))
 
+    @once
+    def _names(self) -> Mapping[str, None]:
+        """What has a value at a step: x, the nodes, the parameters and y."""
+        return dict.fromkeys((*self.value, *self.parameters, "y"))
+
     def _width(self, name: str) -> int:
         """Numbers of a step of x, y or a node, of all samples."""
         return self.B * self.sizes[name]
@@ -283,6 +292,7 @@ class Run:
 
     def argument(self, name: str, steps: slice = slice(None)) -> Array:
         """The a(t) of a node φ(a) whose equation is one call, (T, B, n)."""
+        one_of("name", name, self.cell.equations)
         expression = self.cell.equations[name].expression
         assert isinstance(expression, Apply)
         with np.errstate(all="ignore"):
@@ -304,6 +314,7 @@ class Run:
         """
         pause()
         cell = self.cell
+        one_of("target", target, cell.equations, f"nodes: {', '.join(cell.nodes)}")
         reads = [read.name for read in cell.reads[target] if names is None or read.name in names]
         width = sum(self.parameters[name].size if name in self.parameters else self._width(name) for name in reads)
         count = len(range(*steps.indices(self.T)))
@@ -337,8 +348,8 @@ class Run:
         **Holds:** messages_sum_to_the_gradient: over all targets they sum to grad[source].
         Raises ValueError if there is no such edge.
         """
-        if target not in self.cell.equations:
-            raise ValueError(f"target is {target!r}; nodes: {', '.join(self.cell.nodes)}")
+        one_of("source", source, self._names)
+        one_of("target", target, self.cell.nodes, f"nodes: {', '.join(self.cell.nodes)}")
         found = [
             _shifted(message, read.lag)
             for read, message in self.messages(target, names=(source,))
@@ -359,13 +370,14 @@ class Run:
         Raises ValueError if there is no such parameter, and for more than `budget.MAX_BYTES`, with the number of steps
         that would fit.
         """
-        if name not in self.parameters:
-            raise ValueError(f"{name!r} is no parameter of {self.cell.name}; it has {', '.join(self.parameters)}")
+        one_of("name", name, self.parameters, f"parameters: {', '.join(self.parameters)}")
         return self.step_grads((name,), steps)[name]
 
     def step_grads(self, names: Iterable[str], steps: slice = slice(None)) -> dict[str, Array]:
         """`step_grad` of several parameters; what they have in common is computed once."""
         count, names = len(range(*steps.indices(self.T))), tuple(names)
+        for name in names:
+            one_of("one of the names", name, self.parameters)
         width = sum(self.parameters[name].size for name in names)
         what = f"the gradient at each copy of {', '.join(names)}"
         budget.fits(what, lambda T: T * width * self.dtype.itemsize, count, self.B, _FEWER)

@@ -221,7 +221,7 @@ class Results:
     @once
     def _blocks(self) -> list[memoryview]:
         """The memory of the tape, read-only; whoever holds a part of it holds the lease."""
-        return [memoryview(np.asarray(_Block(self._lease, interface))) for interface in self._lease.tape.interfaces]
+        return [np.asarray(_Block(self._lease, interface)).data for interface in self._lease.tape.interfaces]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Kept, ({group: self[group] for group in self._lease.tape.groups}, self.nbytes)

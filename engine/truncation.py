@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.given import unmasked, whole
+from engine.given import mapping, unmasked, whole
 from engine.operations import Array
 from engine.run import Run
 from engine.run import run as run_cell
@@ -71,6 +71,7 @@ def clip_by_norm(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, Ar
     **Holds:** clipping_by_norm_keeps_the_direction; the norm is right even where its square is no float.
     Raises ValueError for a limit that is not positive, or gradients that are not finite.
     """
+    mapping("grads", grads, "{name: array}")
     _positive(limit)
     largest = 0.0
     for name, grad in grads.items():
@@ -94,6 +95,7 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, A
     **Holds:** clipping_by_value_bounds_every_entry.
     Raises ValueError for a limit that is not positive.
     """
+    mapping("grads", grads, "{name: array}")
     _positive(limit)
     for name, grad in grads.items():
         unmasked(f"the gradient of {name}", grad)

@@ -224,3 +224,67 @@ def test_a_choice_takes_its_names_and_nothing_else(value):
     ):
         with pytest.raises(ValueError, match=f"^{what} is "):
             ask()
+
+
+#: Arguments of the public functions, of which each needs some: what stands in for them while another is tried.
+STANDS_IN = {
+    "cell": RNN, "text": RNN.text, "params": PARAMS, "x": X, "y": Y, "sizes": SIZES, "graph": nx.DiGraph([("a", "b")]),
+    "directions": [PARAMS], "points": np.zeros((1, 1)), "grads": PARAMS, "limit": 1.0, "name": "h", "of": "h", "wrt": "h",
+    "loss": "L", "target": "a", "source": "h", "names": ["b"], "t": 1, "s": 1, "every": 2, "steps": 2,
+}  # fmt: skip
+_TEXT = re.compile(r"\bstr\b|Literal|Reduction|Parameters|Schemes|Direction")
+
+
+def asking(run):
+    """Name of a public function or method, and of its argument that takes a text or names -> how it is called with one."""
+    functions = {name: getattr(engine, name) for name in engine.__all__ if inspect.isfunction(getattr(engine, name))}
+    functions |= {f"TASKS[{name!r}]": entry.function for name, entry in TASKS.items()}
+    for thing in (run, RNN):
+        kind = type(thing)
+        names = [name for name, entry in vars(kind).items() if inspect.isfunction(entry) and name[0] != "_"]
+        functions |= {f"{kind.__name__}.{name}": getattr(thing, name) for name in names}
+    functions["Cell"] = engine.Cell
+    for called, function in functions.items():
+        rows = inspect.signature(function).parameters
+        needed = {
+            name: {"run": run, **STANDS_IN}[name]
+            for name, row in rows.items()
+            if row.default is row.empty and name != "expression"
+        }
+        if called == "unroll":
+            needed["source"] = run
+        for name, row in rows.items():
+            if _TEXT.search(str(row.annotation)):
+                yield (
+                    called,
+                    name,
+                    str(row.annotation),
+                    lambda value, f=function, n=name, g=needed: f(**{**g, n: value}),
+                )
+
+
+def refusal(ask, value):
+    """What a call with the value says if it refuses it; None if it takes it."""
+    try:
+        ask(value)
+    except (ValueError, TypeError) as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("value", [["h"], [["h"]], np.array(["h", "a"]), {"h": ["a"]}, {"h"}, None], ids=repr)
+def test_what_is_no_text_is_told_with_the_argument(value, run) -> None:
+    """Each text is looked up somewhere, and what cannot be hashed or compared is refused before, by the name of the argument."""
+    tried = 0
+    for called, name, annotation, ask in asking(run):
+        many = any(word in annotation for word in ("Iterable", "Collection", "Sequence", "Mapping", "tuple", "Schemes"))
+        if (value is None and ("None" in annotation or many)) or (isinstance(value, dict) and "Mapping" in annotation):
+            continue
+        tried += 1
+        message = refusal(ask, value)
+        if message is None:
+            assert many, f"{called} takes {value!r} for {name}"
+        else:
+            assert name.removesuffix("s") in message, (called, name, message)
+            assert "unhashable" not in message
+            assert "truth value" not in message
+    assert tried > 35
