@@ -139,12 +139,13 @@ class Reach:
             reached = {context for own in contexts.values() for context in own}
         tests = {context.rpartition("|")[0] for context in reached} - {""}
         quick = [test for test in tests if self.seconds[test] <= SLOW]
-        files = Counter(_file(test) for test in quick)
         own = f"tests/test_{mutant.module}.py"
-        first = own if own in files else max(sorted(files), key=lambda file: files[file], default="")
-        quick.sort(key=lambda test: (_file(test) != first, self.seconds[test], test))
+        quick.sort(key=lambda test: (_file(test) != own, self.seconds[test], test))
         until = itertools.accumulate(self.seconds[test] for test in quick[:MANY])
         chosen = [test for test, seconds in zip(quick, until, strict=False) if seconds <= MOST]
+        files = Counter(_file(test) for test in chosen)
+        first = own if own in files else max(files, key=lambda file: files[file], default="")
+        chosen.sort(key=lambda test: _file(test) != first)
         return [list(part) for _, part in itertools.groupby(chosen, lambda test: _file(test) == first)]
 
 
