@@ -103,6 +103,17 @@ def test_a_step_s_jacobian_is_a_sum_of_products_between_two_steps(name: str) -> 
         assert set(re.findall(r"\(t([+-]\d+)?\)", paths)) <= {"", "+1"}
 
 
+@pytest.mark.parametrize("T", [1, 2, 7, 8, 9, 30])
+def test_of_a_long_sum_the_first_and_the_last_are_shown(T: int) -> None:
+    run = made("rnn", T=T)
+    (line,) = (line for line in derive(run, "loss", 1).lines if line.said.startswith("The total loss is the sum"))
+    shown = line.numbers.removeprefix("L = ").partition(" = ")[0].split(" + ")
+    expected = [*range(T)] if T <= 8 else [*range(6), T - 1]
+    found = [float(text) for text in shown if text != r"\cdots"]
+    np.testing.assert_allclose(found, run.losses[expected, 0], rtol=1e-2)
+    assert (shown[6:7] == [r"\cdots"]) == (T > 8)
+
+
 # --- a wrong formula is seen -----------------------------------------------------------------------------------------
 
 
