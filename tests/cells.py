@@ -71,7 +71,7 @@ FEATURES = {
     "a function of a parameter": f"h = tanh(sigmoid(alpha) * h[t-1] + U @ x)\n{_SOFTMAX}",
     "an output that reads the state twice": "h = tanh(W @ h[t-1] + U @ x)\no = c + V @ h + R @ h\ny_hat = softmax(o)\n"
     "L = nll(y_hat, y)",
-    "a factor of zero": "h = tanh(W @ h[t-1] + U @ x)\nk = 0 * h\no = V @ h + R @ k\nL = mse(o, y)",
+    "a factor of zero": "z = U @ x\nh = W @ h[t-1] + 0 * z\nk = 0 * h\no = V @ h + R @ k\nL = mse(o, y)",
     "nodes that nobody reads": f"d = tanh(R @ h[t-1])\nh = tanh(W @ h[t-1] + U @ x)\ne = h * d[t-1]\n{_SOFTMAX}",
     "a state that starts nothing": "h = tanh(W @ h[t-1])\nk = U @ x\nL = mse(V @ k, y)",
     "several losses": "h = tanh(W @ h[t-1] + U @ x)\no = V @ h\ny_hat = softmax(o)\nL = 0.5 * nll(y_hat, y) + mse(o, y)\n"
