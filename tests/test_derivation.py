@@ -109,9 +109,21 @@ def test_of_a_long_sum_the_first_and_the_last_are_shown(T: int) -> None:
     (line,) = (line for line in derive(run, "loss", 1).lines if line.said.startswith("The total loss is the sum"))
     shown = line.numbers.removeprefix("L = ").partition(" = ")[0].split(" + ")
     expected = [*range(T)] if T <= 8 else [*range(6), T - 1]
-    found = [float(text) for text in shown if text != r"\cdots"]
-    np.testing.assert_allclose(found, run.losses[expected, 0], rtol=1e-2)
-    assert (shown[6:7] == [r"\cdots"]) == (T > 8)
+    norms = np.linalg.norm(run.step_grad("W"), axis=(1, 2))
+    (copies,) = (
+        re.search(r"from step 1, \$(.*)\$", line.said)
+        for line in derive(run, "copies", 1).lines
+        if "$W$, so" in line.said
+    )
+    for terms, values in ((shown, run.losses[:, 0]), (copies[1].split(", "), norms)):
+        found = [_read(text) for text in terms if text != r"\cdots"]
+        np.testing.assert_allclose(found, values[expected], rtol=1e-2)
+        assert (terms[6:7] == [r"\cdots"]) == (T > 8)
+
+
+def _read(latex: str) -> float:
+    mantissa, _, power = latex.partition(r" \cdot 10^{")
+    return float(mantissa) * 10.0 ** int(power.rstrip("}") or 0)
 
 
 # --- a wrong formula is seen -----------------------------------------------------------------------------------------
