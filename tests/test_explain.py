@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from cells import FEATURES, Case
 
 import engine
 from engine import explain
@@ -103,6 +104,23 @@ def test_forward_numbers_are_those_of_the_run():
     np.testing.assert_array_equal(found.reads["h", 2], run.value["h"][1, 1])
     np.testing.assert_array_equal(found.value, run.value["a"][2, 1])
     np.testing.assert_array_equal(explain.forward(run, "a", 1).reads["h", 0], [0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "text", [FEATURES["lags of one, two and three"], FEATURES["two recurrent layers"]], ids=["lags", "layers"]
+)
+def test_forward_reads_are_those_of_the_run_and_before_it(text):
+    run = Case(text, T=4, B=2, seed=1, initial="KBn").run()
+    for node in run.cell.nodes:
+        for t, sample in itertools.product(range(1, run.T + 1), range(run.B)):
+            for (name, step), found in explain.forward(run, node, t, sample).reads.items():
+                if step is None:
+                    expected = run.parameters[name]
+                elif name in ("x", "y"):
+                    expected = getattr(run, name)[step - 1, sample]
+                else:  # before the run: row K − 1 is t = 0
+                    expected = run.value[name][step - 1, sample] if step > 0 else run.initial[name][step - 1, sample]
+                np.testing.assert_array_equal(found, expected)
 
 
 def test_the_softmax_jacobian():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import engine
 from engine import CATALOGUE, EquationError
 from engine.formula import Misfit, evaluate, parse, written
+from engine.operations import FUNCTIONS
 from engine.verdict import TOLERANCES, Asked, by_disturbance, judge, other_network, truth
 from explorer import model as models
 from explorer.model import Model
@@ -343,6 +344,18 @@ def test_the_input_has_a_value_and_a_gradient_and_jacobians_are_those_of_nodes()
             verdict("h", run, name, 2, "jacobian", of)
     with pytest.raises(ValueError, match=r"there is no gradient of 'zz' in rnn; there are a, h, o, y_hat, L, x$"):
         verdict("h", run, "zz", 2)
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0, 3000.0])
+def test_each_function_of_the_language_has_the_values_of_the_cell_s_own(size) -> None:
+    for name in ("softmax", *(row for row in FUNCTIONS if row != "identity")):
+        cell = engine.parse(f"a = W @ h[t-1] + U @ x\nh = {name}(a)\nL = mse(h, y)")
+        random = np.random.default_rng(1)
+        params = {key: size * random.standard_normal(shape) for key, shape in cell.shapes({"x": 2, "y": 3}).items()}
+        run = engine.run(cell, params, random.standard_normal((3, 2)), np.ones((3, 1, 3)))
+        for t in (1, 2, 3):
+            found = evaluate(parse(f"{name}(a)", cell), run, t)
+            np.testing.assert_allclose(found, run.value["h"][t - 1, 0], rtol=1e-12, atol=1e-300)
 
 
 # --- wrong formulas -------------------------------------------------------------------------------------------------

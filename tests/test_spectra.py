@@ -161,6 +161,18 @@ def test_no_jacobian_is_larger_than_the_bound(activation, scale) -> None:
                 assert (norms[t, s] <= (found.weights * found.seen) ** (t - s) * (1 + 1e-12)).all()
 
 
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_the_bound_is_reached_where_every_direction_is_scaled_alike(scale) -> None:
+    cell = engine.parse("h = W @ h[t-1] + U @ x\nL = mse(h, y)")
+    W = scale * np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+    run = engine.run(cell, {"W": W, "U": np.ones((4, 1))}, np.ones((6, 1)), np.ones((6, 1, 4)))
+    found = engine.bound(run, "h")
+    assert found is not None
+    assert found.rate == pytest.approx(scale)
+    for steps in range(6):
+        assert 10 ** found.log10(steps) == pytest.approx(engine.jacobian_norm(run, "h", "h")[5, 5 - steps, 0])
+
+
 def test_the_bound_is_not_stated_where_it_does_not_hold() -> None:
     for name, state in (("lstm", "s"), ("gru", "h"), ("rnn_skip", "h"), ("rnn_leaky", "h"), ("rnn", "o")):
         assert engine.bound(made(name), state) is None
@@ -372,6 +384,18 @@ def test_windowed_gradients_are_partial_sums_of_by_loss(name, steps, monkeypatch
         assert max(found.error.values()) < 1e-12
     elif steps == 1:
         assert found.error["V"] < 1e-12 or name == "rnn_output"  # the output's weights need no later step
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+def test_the_error_and_the_cosine_compare_the_cut_gradient_with_the_whole(name) -> None:
+    run = made(name)
+    found = engine.cut(run, 2)
+    compared = [key for key in run.cell.parameters if found.error[key]]
+    assert compared
+    for key in compared:
+        cut, whole = found.param_grad[key].ravel(), run.param_grad[key].ravel()
+        assert found.error[key] == pytest.approx(np.linalg.norm(cut - whole) / np.linalg.norm(whole))
+        assert found.cosine[key] == pytest.approx(cut @ whole / np.linalg.norm(cut) / np.linalg.norm(whole))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
