@@ -126,8 +126,8 @@ class Space:
         """Memory for an array, in one slab with others where it is small: a result costs less the fewer slabs there are."""
         needed = math.prod(shape) * self.dtype.itemsize
         if not self.slabs or self._used + needed > self.slabs[-1].nbytes:
-            self.slabs.append(np.zeros(max(needed, _SLAB), np.uint8))
-            self._used = 0
+            self.slabs.append(np.zeros(max(needed + _LINE, _SLAB), np.uint8))
+            self._used = -self.slabs[-1].ctypes.data % _LINE
         array = self.slabs[-1][self._used : self._used + needed].view(self.dtype).reshape(shape)
         self._used += -(-needed // _LINE) * _LINE
         return array
