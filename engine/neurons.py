@@ -575,9 +575,18 @@ class _Writer:
             row = self.run.parameters[matrix.name][i].tolist()
             return self.sum(list(zip(row, self.values(arguments[1], len(row)), strict=True)))
         if operation == "neg":
-            return rf"\left(-{self.numbers(arguments[0], i)}\right)"
-        parts = [self.numbers(argument, i) for argument in arguments]
-        return r" \cdot ".join(parts) if operation == "*" else rf"\left({parts[0]} {operation} {parts[1]}\right)"
+            return rf"\left(-{self.factor(arguments[0], i)}\right)"
+        if operation == "*":
+            return r" \cdot ".join(self.factor(argument, i) for argument in arguments)
+        left, right = arguments
+        second = self.numbers(right, i) if operation == "+" else self.factor(right, i)
+        return rf"\left({self.numbers(left, i)} {operation} {second}\right)"
+
+    def factor(self, expression: Expression, i: int) -> str:
+        """The same where it is multiplied or taken away: a product with a matrix is a sum, and has brackets."""
+        text = self.numbers(expression, i)
+        is_sum = isinstance(expression, Apply) and expression.operation == "@" and " + " in text
+        return rf"\left({text}\right)" if is_sum else text
 
     def sum(self, products: list[tuple[float, float]]) -> str:
         """A sum of products, abridged where it is long."""

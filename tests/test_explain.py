@@ -123,6 +123,22 @@ def test_forward_reads_are_those_of_the_run_and_before_it(text):
                 np.testing.assert_array_equal(found, expected)
 
 
+def test_factors_stand_in_the_order_in_which_the_gradient_meets_them_from_the_right():
+    cell = engine.parse("h = tanh(b + W @ (M @ h[t-1]) + U @ (k * x))\nL = mse(V @ h, y)")
+    slope = r"\operatorname{diag}\left(1 - h^{(t)} \odot h^{(t)}\right)"
+    at = {read.name: read for read in cell.reads["h"]}
+    assert explain.chain(cell, "h", at["h"], 0) == rf"M^\top\,W^\top\,{slope}"
+    assert explain.chain(cell, "h", at["x"], 0) == rf"\operatorname{{diag}}\left(k\right)\,U^\top\,{slope}"
+    gradient = rf"{slope} \nabla_{{h^{{(t)}}}} L"
+    for name, expected in {
+        "b": gradient,
+        "W": rf"{gradient}\,\left(M h^{{(t-1)}}\right)^\top",  # the vector right of the matrix, not the matrix
+        "M": rf"W^\top\,{gradient}\,{{h^{{(t-1)}}}}^\top",
+        "U": rf"{gradient}\,\left(k \odot x^{{(t)}}\right)^\top",
+    }.items():
+        assert explain.flow_to_parameter(cell, "h", at[name]) == expected
+
+
 def test_the_softmax_jacobian():
     run = made("rnn")
     S = run.value["y_hat"][0, 0]
