@@ -121,6 +121,18 @@ def test_a_node_without_an_edge_is_in_the_graph() -> None:
     assert {"k", "j"} <= set(roll(cell, parameters=False))
 
 
+@pytest.mark.parametrize("name", ["rnn", "lstm", "rnn_skip"])
+@pytest.mark.parametrize("parameters", ["hidden", "shared", "copies"])
+def test_the_number_of_nodes_that_is_told_is_about_that_of_the_graph(name, parameters, monkeypatch) -> None:
+    cell = CATALOGUE[name]
+    nodes = len(unroll(cell, 50, parameters=parameters))
+    monkeypatch.setattr("engine.graph.MAX_NODES", 0)
+    with pytest.raises(ValueError, match="gives about") as caught:
+        unroll(cell, 50, parameters=parameters)
+    told = int(str(caught.value).partition("about ")[2].partition(" ")[0].replace(",", ""))
+    assert nodes / 1.15 < told < 1.15 * nodes
+
+
 def test_a_graph_too_large_is_refused_before_it_is_made() -> None:
     with pytest.raises(ValueError, match=rf"T = {10**9} gives about [\d,]+ nodes; at most {MAX_NODES:,} are allowed"):
         unroll(RNN, 10**9)

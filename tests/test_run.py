@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import re
 import threading
 import tracemalloc
 import warnings
@@ -700,6 +701,26 @@ def test_nothing_that_a_run_gives_takes_more_memory_than_the_bound(monkeypatch):
     assert run.step_grad("W", slice(0, 5)).shape == (5, 40, 40)
     assert run.message("h", "a").shape == (50, 1, 40)  # what W gets along the way is not computed
     assert all(row.passed for row in engine.check(run))
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda run: run.step_grad("W"), lambda run: run.message("h", "a")], ids=["copies", "message"]
+)
+def test_the_memory_that_a_result_is_told_to_need_is_about_what_it_takes(ask, monkeypatch):
+    cell, sizes = engine.CATALOGUE["rnn"], {"x": 2, "h": 40, "y": 2}
+    run = engine.run(cell, engine.initialise(cell, sizes), np.ones((200, 6, 2)), np.zeros((200, 6), int))
+    with monkeypatch.context() as patch:
+        patch.setattr(budget, "MAX_BYTES", 1)
+        with pytest.raises(ValueError, match="bytes") as caught:
+            ask(run)
+    told = int(re.search(r"needs? about ([\d,]+) bytes", str(caught.value))[1].replace(",", ""))
+    tracemalloc.start()
+    try:
+        ask(run)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert told / 4 < peak < 3 * told
 
 
 @pytest.mark.parametrize("kind", [np.intp, np.int8, np.uint64, np.dtype(">i4")])
