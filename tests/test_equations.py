@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from cells import FEATURES, texts
 from hypothesis import given, settings
@@ -419,7 +417,6 @@ def test_the_remedy_is_in_the_language(wrong, right) -> None:
 
 @pytest.mark.parametrize(("text", "line", "column", "message"), ERRORS, ids=[text[:24] for text, *_ in ERRORS])
 def test_errors_point_at_what_is_wrong(text, line, column, message) -> None:
-    start = time.perf_counter()
     with pytest.raises(EquationError, match=message) as caught:
         parse(text)
     error = caught.value
@@ -428,7 +425,6 @@ def test_errors_point_at_what_is_wrong(text, line, column, message) -> None:
     assert column is None or error.column == column
     assert str(error) == f"line {error.line}, column {error.column}: {error.message}"
     assert len(str(error)) < 2_000
-    assert time.perf_counter() - start < 2
 
 
 def test_a_text_is_a_str() -> None:
