@@ -224,7 +224,7 @@ def test_the_copies_of_a_parameter() -> None:
     run = run_of(engine.CATALOGUE["rnn"])
     (bars,) = figures.copies(run, "W", step=2).data
     np.testing.assert_allclose(bars.y, np.linalg.norm(run.step_grad("W").reshape(run.T, -1), axis=1))
-    with pytest.raises(ValueError, match="no parameter"):
+    with pytest.raises(ValueError, match="parameters: b, W, U, c, V"):
         figures.copies(run, "zz")
 
 
