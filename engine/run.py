@@ -349,7 +349,6 @@ class Run:
         Raises ValueError if there is no such edge.
         """
         one_of("source", source, self._names)
-        one_of("target", target, self.cell.nodes, f"nodes: {', '.join(self.cell.nodes)}")
         found = [
             _shifted(message, read.lag)
             for read, message in self.messages(target, names=(source,))
@@ -370,14 +369,13 @@ class Run:
         Raises ValueError if there is no such parameter, and for more than `budget.MAX_BYTES`, with the number of steps
         that would fit.
         """
-        one_of("name", name, self.parameters, f"parameters: {', '.join(self.parameters)}")
         return self.step_grads((name,), steps)[name]
 
     def step_grads(self, names: Iterable[str], steps: slice = slice(None)) -> dict[str, Array]:
         """`step_grad` of several parameters; what they have in common is computed once."""
         count, names = len(range(*steps.indices(self.T))), tuple(names)
         for name in names:
-            one_of("one of the names", name, self.parameters)
+            one_of("name", name, self.parameters, f"parameters: {', '.join(self.parameters)}")
         width = sum(self.parameters[name].size for name in names)
         what = f"the gradient at each copy of {', '.join(names)}"
         budget.fits(what, lambda T: T * width * self.dtype.itemsize, count, self.B, _FEWER)

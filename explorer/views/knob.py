@@ -13,7 +13,7 @@ from explorer import knob
 from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.controls import apply, put
-from explorer.delivery import show
+from explorer.delivery import position, show
 from explorer.knob import KINDS, Turn
 from explorer.live import Knob
 from explorer.markdown import plain
@@ -72,10 +72,10 @@ def chooser(state: State, fault: str) -> None:
     if turn is not None and there:
         kinds = knob.kinds(model, turn.of)
         if len(kinds) > 1:
-            show("knob.kind", turn.kind if turn.kind in kinds else None, has_default=turn.kind == kinds[0])
+            show("knob.kind", turn.kind if turn.kind in kinds else None)
             row.selectbox(
                 "turns its", kinds, format_func=KINDS.__getitem__, key="knob.kind", on_change=apply,
-                index=0 if turn.kind in kinds else None, placeholder="choose",
+                index=position("knob.kind", kinds), placeholder="choose",
                 args=("knob.kind", lambda state, kind: _kind(state, turn.of, kind)), width=200,
             )  # fmt: skip
         for axis, _ in enumerate(turn.index[: 2 if turn.kind in kinds else 0]):
