@@ -24,7 +24,7 @@ test: $(VENV)/.stamp-test  ## run the tests, in a real Chromium too (without: AR
 	$(PY) -m pytest $(ARGS)
 
 test-lowest: $(LOWEST)/.stamp  ## run the engine's tests, and each page once, with the lowest versions that are allowed
-	$(LOWEST)/bin/python -m pytest $(shell grep -L 'explorer\|browser' tests/test_*.py) tests/test_pages.py $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(shell grep -rL --include='test_*.py' 'explorer\|browser' tests) tests/explorer/views/test_pages.py $(ARGS)
 
 lint: $(VENV)/.stamp-lint  ## check style and types
 	$(PY) -m ruff check

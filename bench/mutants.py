@@ -139,7 +139,8 @@ class Reach:
             reached = {context for own in contexts.values() for context in own}
         tests = {context.rpartition("|")[0] for context in reached} - {""}
         quick = [test for test in tests if self.seconds[test] <= SLOW]
-        own = f"tests/test_{mutant.module}.py"
+        package, name = mutant.module.split("/")
+        own = f"tests/engine/{package}/test_{name}.py"
         quick.sort(key=lambda test: (_file(test) != own, self.seconds[test], test))
         until = itertools.accumulate(self.seconds[test] for test in quick[:MANY])
         chosen = [test for test, seconds in zip(quick, until, strict=False) if seconds <= MOST]
@@ -226,7 +227,11 @@ def _run(module: str, path: Path, text: str, parts: list[list[str]]) -> int:
     usual = SourceFileLoader.get_code
 
     def get_code(loader: SourceFileLoader, name: str) -> Any:
-        return compile(text, path, "exec", dont_inherit=True) if name == f"engine.{module}" else usual(loader, name)
+        return (
+            compile(text, path, "exec", dont_inherit=True)
+            if name == "engine." + module.replace("/", ".")
+            else usual(loader, name)
+        )
 
     SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
     return next((int(code) for part in parts if (code := pytest.main([*_IN_A_FORK, *part]))), 0)
@@ -236,14 +241,16 @@ def main() -> None:
     """Runs the mutants and prints what survived."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "modules", nargs="*", help="modules of the engine, such as verdict; all of them if none is named"
+        "modules", nargs="*", help="modules of the engine, such as verify/verdict; all of them if none is named"
     )
     parser.add_argument("--each", type=int, default=20, help="mutants of each module (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of mutants (default: 0)")
     parser.add_argument("--minutes", type=float, default=30, help="after which no other mutant is begun (default: 30)")
     parser.add_argument("--reach", type=Path, help="a directory that keeps which test reaches which line")
     given = parser.parse_args()
-    known = sorted(path.stem for path in (ROOT / "engine").glob("*.py") if path.stem != "__init__")
+    known = sorted(
+        f"{path.parent.name}/{path.stem}" for path in (ROOT / "engine").glob("*/*.py") if path.stem != "__init__"
+    )
     unknown = set(given.modules) - set(known)
     if unknown:
         parser.error(f"no module {', '.join(sorted(unknown))}; there are {', '.join(known)}")

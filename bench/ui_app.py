@@ -27,9 +27,9 @@ import numpy as np
 import streamlit as st
 
 import engine
-from explorer import scene as scenes
 from explorer.live import live
-from explorer.scene import Scene, scene
+from explorer.picture import scene as scenes
+from explorer.picture.scene import Scene, scene
 
 NODES = int(os.environ.get("LIVE_NODES", "300"))
 SIZES = {"x": 4, "h": 8, "y": 4}

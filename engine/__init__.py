@@ -8,22 +8,22 @@ engine.by_loss(run, "h")                  which loss reaches which step; engine.
 engine.check(run)                         the laws that the run keeps, measured
 """
 
-from engine.catalogue import ACTIVATIONS, CATALOGUE, feedforward, neuron_network, rnn
-from engine.cell import Cell, parse
-from engine.checks import Check, check
-from engine.equations import EquationError
-from engine.expansion import expand, routes
-from engine.flow import by_loss, by_loss_norm, jacobian, jacobian_at, jacobian_norm
-from engine.graph import roll, unroll
-from engine.initial import SCHEMES, Scheme, initialise
-from engine.magnitude import log_argument_grad_norm, log_grad_norm
-from engine.neurons import neurons
-from engine.notes import Note
-from engine.plane import Plane, along, plane
-from engine.run import Overflow, Run, run
-from engine.spectra import bound, factors, growth, recurrent_matrices
-from engine.tasks import TASKS, Task
-from engine.truncation import clip_by_norm, clip_by_value, cut, window
+from engine.execute.graph import roll, unroll
+from engine.execute.run import Overflow, Run, run
+from engine.flow.expansion import expand, routes
+from engine.flow.losses import by_loss, by_loss_norm, jacobian, jacobian_at, jacobian_norm
+from engine.flow.magnitude import log_argument_grad_norm, log_grad_norm
+from engine.flow.plane import Plane, along, plane
+from engine.flow.spectra import bound, factors, growth, recurrent_matrices
+from engine.flow.truncation import clip_by_norm, clip_by_value, cut, window
+from engine.inputs.initial import SCHEMES, Scheme, initialise
+from engine.inputs.tasks import TASKS, Task
+from engine.language.catalogue import ACTIVATIONS, CATALOGUE, feedforward, neuron_network, rnn
+from engine.language.cell import Cell, parse
+from engine.language.equations import EquationError
+from engine.language.notes import Note
+from engine.verify.checks import Check, check
+from engine.working.neurons import neurons
 
 __all__ = [
     "ACTIVATIONS",

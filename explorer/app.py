@@ -9,10 +9,12 @@ sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) n
 
 import streamlit as st  # noqa: E402
 
-from explorer import delivery  # noqa: E402
-from explorer.received import guard  # noqa: E402
-from explorer.views import cliff, compare, derive, lessons, network, slips, vanish, work  # noqa: E402
-from explorer.work import SWITCH  # noqa: E402
+from explorer.page import delivery, work  # noqa: E402
+from explorer.page.received import guard  # noqa: E402
+from explorer.page.slices import SWITCH  # noqa: E402
+from explorer.views import cliff, compare, derive, lessons, slips  # noqa: E402
+from explorer.views.network import page as network  # noqa: E402
+from explorer.views.vanish import page as vanish  # noqa: E402
 
 #: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from engine.operations import OPERATIONS
+from engine.language import OPERATIONS
 
 FONT: Final = "Source Sans, Source Sans Pro, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
 

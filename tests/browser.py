@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent
+from root import ROOT
+
 STREAMLIT = str(Path(sys.executable).with_name("streamlit"))  # of this environment, activated or not
 CONSOLE = (STREAMLIT, "run", "explorer/app.py")
 

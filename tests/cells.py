@@ -17,9 +17,10 @@ import numpy as np
 from hypothesis import example
 from hypothesis import strategies as st
 
-from engine import interpreter, parse, run
-from engine.cell import Cell
-from engine.run import Run
+from engine import parse, run
+from engine.execute import interpreter
+from engine.execute.run import Run
+from engine.language.cell import Cell
 
 _SOFTMAX = "o = c + V @ h\ny_hat = softmax(o)\nL = nll(y_hat, y)"
 
@@ -240,7 +241,7 @@ class Case:
 
     @cached_property
     def arguments(self) -> dict[str, Any]:
-        """What `engine.run` is called with."""
+        """What `engine.execute.run` is called with."""
         cell, rng = self.cell, np.random.default_rng(self.seed)
         parameters = {
             name: self.scale * rng.normal(size=shape) / np.sqrt(shape[-1])

@@ -14,9 +14,9 @@ import pytest
 
 import engine
 from engine import Run
-from explorer.facts import claims as say
-from explorer.facts import facts
-from explorer.sentence import written
+from explorer.words.facts import claims as say
+from explorer.words.facts import facts
+from explorer.words.sentence import written
 
 TINY = {"float32": np.log10(2.0**-126), "float64": np.log10(2.0**-1022)}
 LARGEST = {"float32": np.log10(np.finfo(np.float32).max), "float64": np.log10(np.finfo(np.float64).max)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 
-from engine.equations import Name, Number
-from engine.run import Run
+from engine.execute.run import Run
+from engine.language.equations import Name, Number
 
 DIGITS = 1500  # 1 − p keeps its digits where p is within 10^−1400 of 1
 

@@ -10,12 +10,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from engine import Run
-from engine.names import symbol
+from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
-from explorer.grid import grid
-from explorer.scene import overview, written
-from explorer.state import View
+from explorer.picture.grid import grid
+from explorer.picture.scene import overview, written
+from explorer.state.state import View
 
 Array = NDArray[Any]
 

@@ -6,10 +6,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine import Run
-from engine.names import symbol
-from explorer import scene, theme
+from engine.language import symbol
+from explorer import theme
 from explorer.figures import sheet, text
-from explorer.scene import magnitudes
+from explorer.picture import scene
+from explorer.picture.scene import magnitudes
 
 
 def copies(run: Run, name: str, palette: str = "light", step: int | None = None) -> go.Figure:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run
-from engine.names import symbol
+from engine.language import symbol
 from explorer import theme
-from explorer.course import Course
 from explorer.figures import sheet, text
-from explorer.vanishing import log_bound, log_norm
+from explorer.words.course import Course
+from explorer.words.vanishing import log_bound, log_norm
 
 Array = NDArray[Any]
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 import engine
 from engine import Run
-from engine.names import symbol
+from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
 

@@ -10,10 +10,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from engine import Run
-from engine.names import symbol
-from explorer import samples, theme
+from engine.language import symbol
+from explorer import theme
 from explorer.figures import sheet, text
-from explorer.scene import magnitudes
+from explorer.model import samples
+from explorer.picture.scene import magnitudes
 
 
 def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from engine import Run
 from explorer import theme
 from explorer.figures import text
-from explorer.scene import Mark, Scene, marks, reach, scene
-from explorer.state import EDGES, LENSES
+from explorer.picture.scene import Mark, Scene, marks, reach, scene
+from explorer.state.state import EDGES, LENSES
 
 Array = NDArray[Any]
 

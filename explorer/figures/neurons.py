@@ -10,12 +10,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from engine import Run
-from explorer import neurons as layout
 from explorer import theme
 from explorer.figures import text
 from explorer.figures.graph import Drawing
-from explorer.neurons import Neurons
-from explorer.state import LENSES
+from explorer.picture import neurons as layout
+from explorer.picture.neurons import Neurons
+from explorer.state.state import LENSES
 
 Array = NDArray[Any]
 
@@ -34,7 +34,7 @@ _SYMBOLS = {"gradient": "|δ|", "value": "|z|", "slope": "|φ′(a)|"}
 def neurons(source: Run | Neurons, palette: str = "light", width: int = 1000) -> go.Figure:
     """The neurons: δ by colour, the sign of a weight by the colour of its edge and its size by the width.
 
-    source    a run, or what `explorer.neurons.neurons` makes of one for any other view of it
+    source    a run, or what `explorer.picture.neurons.neurons` makes of one for any other view of it
     palette   "light" or "dark", the page that it will stand on
     width     pixels that the figure is expected to have
     Raises ValueError where a single step has more neurons than can be drawn.

@@ -14,8 +14,8 @@ from engine import Cell, Run
 from explorer import theme
 from explorer.figures import text
 from explorer.figures.graph import Drawing
-from explorer.scene import Scene, folded
-from explorer.state import LENSES, View
+from explorer.picture.scene import Scene, folded
+from explorer.state.state import LENSES, View
 
 Array = NDArray[Any]
 

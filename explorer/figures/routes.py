@@ -7,11 +7,11 @@ import plotly.graph_objects as go
 
 import engine
 from engine import Run
-from engine.expansion import Route
-from engine.names import symbol
+from engine.flow import Route
+from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
-from explorer.vanishing import alone
+from explorer.words.vanishing import alone
 
 _PATTERNS = ("", "/", ".", "x")  # beyond as many routes as there are colours
 

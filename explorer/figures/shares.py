@@ -10,11 +10,11 @@ from plotly.subplots import make_subplots
 
 import engine
 from engine import Run
-from engine.expansion import Expansion
-from engine.names import symbol
+from engine.flow import Expansion
+from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
-from explorer.vanishing import alone
+from explorer.words.vanishing import alone
 
 
 @np.errstate(all="ignore")

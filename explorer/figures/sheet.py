@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from explorer import theme
 from explorer.figures import text
 from explorer.theme import Palette
-from explorer.vanishing import LIMITS
+from explorer.words.vanishing import LIMITS
 
 MANY = 200  # points or bars along time; more would be slow to draw, and nobody could click them
 

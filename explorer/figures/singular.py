@@ -6,12 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine import Run
-from engine.names import symbol
-from engine.spectra import stretches
+from engine.flow import stretches
+from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
-from explorer.numbers import from_exponent
-from explorer.vanishing import alone
+from explorer.words.numbers import from_exponent
+from explorer.words.vanishing import alone
 
 
 @np.errstate(all="ignore")

@@ -6,10 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine import Run
-from engine.names import symbol
-from engine.operations import FUNCTIONS
-from explorer import theme, vanishing
+from engine.language import FUNCTIONS, symbol
+from explorer import theme
 from explorer.figures import sheet, text
+from explorer.words import vanishing
 
 
 def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.Figure:

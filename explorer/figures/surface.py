@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from explorer import theme
-from explorer.cliff import Cut, Descent, Pair, Surface
+from explorer.experiments.cliff import Cut, Descent, Pair, Surface
 from explorer.figures import sheet, text
 
 Array = NDArray[Any]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 
-from engine.names import Symbol, parts_of, written
+from engine.language import Symbol, parts_of, written
 from explorer import theme
-from explorer.numbers import from_exponent, number, power
+from explorer.words.numbers import from_exponent, number, power
 
 __all__ = ["at", "escaped", "from_exponent", "number", "power", "symbol", "width"]
 

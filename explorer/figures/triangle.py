@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run
-from engine.names import symbol
+from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.figures.graph import GLYPHS
-from explorer.scene import Mark, marks
-from explorer.vanishing import Blocks, alone, blocks, loss_norms, triangular
+from explorer.picture.scene import Mark, marks
+from explorer.words.vanishing import Blocks, alone, blocks, loss_norms, triangular
 
 Array = NDArray[Any]
 

@@ -18,7 +18,7 @@ import streamlit as st
 
 from explorer.live.captions import Captions, captions
 from explorer.live.encode import Array, Knob, encode, encode_strip, orders
-from explorer.scene import Scene
+from explorer.picture.scene import Scene
 
 __all__ = [
     "Captions",

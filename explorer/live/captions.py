@@ -6,12 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from engine.cell import Cell
-from engine.equations import Apply, Expression, Name, Number
-from engine.names import Symbol, parts_of, written
-from engine.operations import LOSSES
+from engine.language import LOSSES, Apply, Cell, Expression, Name, Number, Symbol, parts_of, written
 from explorer import theme
-from explorer.scene import Scene
+from explorer.picture.scene import Scene
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3  # how tightly an expression binds
 

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from explorer import theme
 from explorer.live.captions import Captions, captions, drawn, plain
-from explorer.scene import Mark, Scene, marks, room
-from explorer.state import LENSES
+from explorer.picture.scene import Mark, Scene, marks, room
+from explorer.state.state import LENSES
 
 Array = NDArray[Any]
 

@@ -11,21 +11,22 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engine import Run
-from engine.initial import Setting
-from engine.names import written
-from explorer import cliff, figures, knob
-from explorer import model as models
+from engine.inputs import Setting
+from engine.language import written
+from explorer import figures
 from explorer.cache import RESULTS
-from explorer.cliff import COARSE, CUTS, FINE, NORMS, PICTURES, Cliff, Cut, Descent, Pair, Step, Surface
-from explorer.controls import Change, apply, choice, entered, put, started, write_link
-from explorer.delivery import show
+from explorer.experiments import cliff, knob
+from explorer.experiments.cliff import COARSE, CUTS, FINE, NORMS, PICTURES, Cliff, Cut, Descent, Pair, Step, Surface
+from explorer.experiments.knob import KINDS, Turn
 from explorer.figures.text import number
-from explorer.knob import KINDS, Turn
-from explorer.markdown import plain
-from explorer.model import Model
-from explorer.state import PRESETS, State
-from explorer.views.chart import chart
-from explorer.views.frame import begin, overflow
+from explorer.model import model as models
+from explorer.model.model import Model
+from explorer.page.chart import chart
+from explorer.page.controls import Change, apply, choice, entered, put, started, write_link
+from explorer.page.delivery import show
+from explorer.page.frame import begin, overflow
+from explorer.state.state import PRESETS, State
+from explorer.words.markdown import plain
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _PRESET: Final = "cliff"

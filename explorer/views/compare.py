@@ -13,26 +13,28 @@ from streamlit.delta_generator import DeltaGenerator
 
 import engine
 from engine import Run
-from engine.names import latex, written
-from engine.truncation import Truncated
-from explorer import comparison as compare
-from explorer import live, samples, theme
-from explorer import model as models
+from engine.flow import Truncated
+from engine.language import latex, written
+from explorer import live, theme
 from explorer.cache import RESULTS
-from explorer.comparison import ASPECTS, MOST, READY, Column, Measured
-from explorer.controls import Change, apply, entered, put, tell_notes, write_link
-from explorer.course import Course, Reach
-from explorer.delivery import show
+from explorer.compare import comparison as compare
+from explorer.compare.comparison import ASPECTS, MOST, READY, Column, Measured
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
-from explorer.markdown import plain
-from explorer.model import Model
-from explorer.scene import LONG, Scene, earliest, overview, scene
-from explorer.state import EXPONENT, LENSES, State, View
-from explorer.views.chart import chart, large
-from explorer.views.frame import begin, computed, meanings, overflow, sentences
-from explorer.views.inspector import pick
-from explorer.views.network import of_range, of_view, said, windowed
+from explorer.model import model as models
+from explorer.model import samples
+from explorer.model.model import Model
+from explorer.page.chart import chart, large
+from explorer.page.controls import Change, apply, entered, put, tell_notes, write_link
+from explorer.page.delivery import show
+from explorer.page.frame import begin, computed, meanings, overflow, sentences
+from explorer.page.inspector import pick
+from explorer.picture.scene import LONG, Scene, overview, scene
+from explorer.state.state import EXPONENT, LENSES, State, View
+from explorer.views.network.page import of_range, of_view, said, windowed
+from explorer.words.course import Course, Reach
+from explorer.words.markdown import plain
+from explorer.words.vanishing import earliest
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _COLUMN: Final = 260  # pixels from which a column has room beside others

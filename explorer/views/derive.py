@@ -9,16 +9,17 @@ import numpy as np
 import streamlit as st
 
 from engine import Run
-from engine.derivation import SECTIONS, Section, derive
-from explorer import export, samples
+from engine.working import SECTIONS, Section, derive
 from explorer.cache import RESULTS
-from explorer.controls import Change, apply, choice, entered, put, write_link
-from explorer.delivery import show
 from explorer.figures.text import number
-from explorer.model import Model
-from explorer.state import DETAILS, LEVELS, State
-from explorer.views.frame import begin, computed, overflow
-from explorer.views.network import of_view
+from explorer.model import samples
+from explorer.model.model import Model
+from explorer.page.controls import Change, apply, choice, entered, put, write_link
+from explorer.page.delivery import show
+from explorer.page.frame import begin, computed, overflow
+from explorer.state.state import DETAILS, LEVELS, State
+from explorer.teach import export
+from explorer.views.network.page import of_view
 
 _KEY: Final = "derive"
 

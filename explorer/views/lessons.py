@@ -15,18 +15,21 @@ from typing import Final
 import streamlit as st
 
 from engine import Run
-from engine.given import shown
-from explorer import handout
-from explorer.answers import amount, typed
-from explorer.controls import Change, current, put, write_link
-from explorer.delivery import is_changed, show
+from engine.support import shown
 from explorer.figures.text import number
-from explorer.lesson import Given, Lesson, Link, Question, Step, lesson, lessons, rendered
-from explorer.markdown import plain
-from explorer.state import State, from_query, to_query
-from explorer.views import cliff, network, neurons, vanish
-from explorer.views.frame import Sheet, begin, computed, overflow
-from explorer.views.inspector import inspector, walker
+from explorer.page.controls import Change, current, put, write_link
+from explorer.page.delivery import is_changed, show
+from explorer.page.frame import Sheet, begin, computed, overflow
+from explorer.page.inspector import inspector, walker
+from explorer.state.state import State, from_query, to_query
+from explorer.teach import handout
+from explorer.teach.answers import amount, typed
+from explorer.teach.lesson import Given, Lesson, Link, Question, Step, lesson, lessons, rendered
+from explorer.views import cliff
+from explorer.views.network import neurons
+from explorer.views.network import page as network
+from explorer.views.vanish import page as vanish
+from explorer.words.markdown import plain
 
 _BESIDE: Final = 880  # pixels from which text and figure have room side by side
 _COLUMNS: Final = (2, 3)  # text and figure

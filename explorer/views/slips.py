@@ -11,22 +11,21 @@ import numpy as np
 import streamlit as st
 
 from engine import EquationError, Run
-from engine import formula as language
 from engine.formula import MAX_FORMULA, Formula
-from engine.names import written
-from engine.notation import matrix, number
-from engine.operations import Array
-from engine.verdict import TOLERANCES, Asked, Kind, Verdict, judge
-from explorer import samples, slips
+from engine.formula import formula as language
+from engine.language import Array, matrix, number, written
+from engine.verify import TOLERANCES, Asked, Kind, Verdict, judge
 from explorer.cache import RESULTS
-from explorer.controls import Change, apply, choice, put, write_link
-from explorer.delivery import show
-from explorer.markdown import plain
-from explorer.model import Model
-from explorer.slips import SLIPS, SOURCES, Case
-from explorer.state import State
-from explorer.views.cell import pointed
-from explorer.views.frame import begin, computed, overflow
+from explorer.experiments import slips
+from explorer.experiments.slips import SLIPS, SOURCES, Case
+from explorer.model import samples
+from explorer.model.model import Model
+from explorer.page.controls import Change, apply, choice, put, write_link
+from explorer.page.delivery import show
+from explorer.page.frame import begin, computed, overflow
+from explorer.state.state import State
+from explorer.views.network.cell import pointed
+from explorer.words.markdown import plain
 
 _LIST: Final = 1000  # pixels from which the list stands beside the slip
 _KEY: Final = "formula.text"

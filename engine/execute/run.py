@@ -1,0 +1,426 @@
+"""A run: forward pass and back-propagation through time, and everything that can be read off it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from engine.execute import interpreter
+from engine.execute.data import Data, checked
+from engine.execute.schedule import counted, schedule
+from engine.execute.tape import Kept, Results, played
+from engine.language import operations
+from engine.language.cell import Cell, Read
+from engine.language.equations import Apply
+from engine.language.operations import FUNCTIONS, SOFTMAX, Array, locked
+from engine.support import budget
+from engine.support.arguments import one_of
+from engine.support.lazy import once
+from engine.support.pause import pause
+
+Reduction: TypeAlias = Literal["mean", "sum"]
+Cause: TypeAlias = Literal["range", "log of a negative number", "log of zero"]
+_PORTION = 1 << 21  # numbers of the copies of all parameters in a portion of the steps
+_FEWER = "ask for some of the steps by `steps`"
+
+
+@dataclass(frozen=True)
+class Overflow:
+    """The first value that is not finite: its node, its step (t = 1 is the first), whether it is inf or nan, and the cause.
+
+    cause   "log of a negative number" or "log of zero" at a loss that takes the logarithm of one; else "range": the value
+            has left the range of floating point
+    """
+
+    name: str
+    t: int
+    value: float
+    cause: Cause = field(default="range", compare=False)
+
+
+class Run:
+    """Values and exact gradients of one forward and backward pass; made by `run`. All arrays are read-only.
+
+    cell, parameters, x, y, weights, initial, reduction, dtype   what went in, checked
+    sizes                       units of x, y and every node
+    T, B                        steps and samples; index 0 of an array is time t = 1
+    value[name]   (T, B, n)     every node, and x
+    grad[name]    (T, B, n)     ∂(total loss)/∂node, for every node and for x; loss nodes have n = 1
+    param_grad[name]            as the parameter
+    initial_grad[name] (K, B, n)  for every state; its last row is t = 0
+
+    **Holds:** messages_sum_to_the_gradient, copies_sum_to_the_parameters_gradient, no_loss_reaches_a_later_node,
+    gradients_match_the_complex_step, gradients_match_the_reference_cases.
+    """
+
+    def __init__(self, data: Data, results: Results | Kept) -> None:
+        self._data, self._results = data, results
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Run, (self._data, self._results)
+
+    @once
+    def value(self) -> Mapping[str, Array]:
+        """Name -> (T, B, n): every node, and x."""
+        return self._results["value"]
+
+    @once
+    def grad(self) -> Mapping[str, Array]:
+        """Name -> ∂(total loss)/∂node, (T, B, n): for every node, and for x."""
+        return self._results["grad"]
+
+    @once
+    def param_grad(self) -> Mapping[str, Array]:
+        """Name -> the parameter's gradient, in its shape."""
+        return self._results["param_grad"]
+
+    @once
+    def initial_grad(self) -> Mapping[str, Array]:
+        """Name of the state -> (K, B, n); the last row is t = 0."""
+        return self._results["initial_grad"]
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that was run."""
+        return self._data.shape.cell
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """Name -> the parameter's value."""
+        return self._data.parameters
+
+    @property
+    def x(self) -> Array | None:
+        """The input (T, B, n_x), or None."""
+        return self._data.x
+
+    @property
+    def y(self) -> Array:
+        """The target: integers (T, B), or floats (T, B, n_y)."""
+        return self._data.y
+
+    @property
+    def weights(self) -> Array:
+        """The factor of each L(t): (T, B)."""
+        return self._data.weights
+
+    @property
+    def initial(self) -> Mapping[str, Array]:
+        """Name of the state -> (K, B, n); the last row is t = 0."""
+        return self._data.initial
+
+    @property
+    def reduction(self) -> Reduction:
+        """ "mean" or "sum" over the samples."""
+        return self._data.reduction
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float64 or float32."""
+        return self._data.shape.dtype
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Units of x, y and of every node."""
+        return self._data.shape.sizes
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the run holds, about: its results and what its passes leave behind, and its arguments."""
+        data = self._data
+        given = (data.y, data.weights, *data.parameters.values(), *data.initial.values())
+        return self._results.nbytes + sum(array.nbytes for array in (*given, *([] if data.x is None else [data.x])))
+
+    @property
+    def T(self) -> int:
+        """The number of steps."""
+        return self._data.shape.T
+
+    @property
+    def B(self) -> int:
+        """The number of samples."""
+        return self._data.shape.B
+
+    def __repr__(self) -> str:
+        return f"Run({self.cell.name!r}, T={self.T}, B={self.B}, loss={self.loss:.6g})"
+
+    @once
+    def losses(self) -> Array:
+        """Each L(t) before its weight, (T, B): the sum of the cell's loss lines."""
+        return locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
+
+    @once
+    def loss(self) -> float:
+        """The total loss: Σ_t w(t) L(t), the mean (or sum) over the samples; a step of weight 0 does not count."""
+        seed = self._data.seed
+        with np.errstate(all="ignore"):
+            return float(np.sum(np.where(seed == 0, 0, seed * self.losses)))
+
+    @once
+    def overflow(self) -> Overflow | None:
+        """The first value that is not finite, by step and then by the order of the flow, or None."""
+        found: list[tuple[int, int]] = []
+        for order, name in enumerate(self.cell.nodes):
+            finite = np.isfinite(self.value[name]).all(axis=(1, 2))
+            if not finite.all():
+                found.append((int(np.argmin(finite)), order))
+        if not found:
+            return None
+        t, order = min(found)
+        name = self.cell.nodes[order]
+        bad = self.value[name][t]
+        return Overflow(name, t + 1, float(bad[~np.isfinite(bad)][0]), self._cause(name, t))
+
+    def _cause(self, name: str, t: int) -> Cause:
+        """Why the value of a node is not finite at a row."""
+        row, expression = self.cell.loss(name), self.cell.equations[name].expression
+        if row is None or row.logs is None or self.cell.logits(name) is not None or not isinstance(expression, Apply):
+            return "range"
+        with np.errstate(all="ignore"):
+            p = interpreter.value(self.cell, expression.arguments[0], self.at)
+        logs = row.logs(np.broadcast_to(p, (self.T, self.B, self.sizes["y"]))[t], self.y[t])
+        return "log of a negative number" if (logs < 0).any() else "log of zero" if (logs == 0).any() else "range"
+
+    def at(self, name: str, lag: int = 0, steps: slice = slice(None)) -> Array:
+        """What an equation at each step reads for a name `lag` steps back: (T, B, n), initial values in the first rows.
+
+        For a parameter its own shape, for y the target. `steps` takes some of the T rows, here and below: nothing is computed
+        for the others. **Holds:** some_steps_are_rows_of_all_steps.
+        """
+        one_of("name", name, self._names)
+        if name in self.parameters:
+            return self.parameters[name]
+        if name == "y":
+            return self.y[steps]
+        value = self.value[name]
+        if not lag:
+            return value[steps]
+        if steps.step not in (None, 1):
+            return self.at(name, lag)[steps]
+        start, stop, _ = steps.indices(self.T)
+        if start >= lag or stop <= start:
+            return value[start - lag : max(stop, start) - lag] if start >= lag else value[:0]
+        early = self.initial[name]
+        first = len(early) + start - lag
+        return np.concatenate([early[first : first + stop - start], value[: max(stop - lag, 0)]])
+
+    def slope(self, name: str, steps: slice = slice(None)) -> Array:
+        """φ'(a(t)), (T, B, n), for a node h = φ(a) whose equation is one call of an elementwise function."""
+        one_of("name", name, self._names)
+        expression = self.cell.equations[name].expression if name in self.cell.equations else None
+        if not isinstance(expression, Apply) or expression.operation not in FUNCTIONS:
+            raise ValueError(f"{name!r} is no elementwise function of its argument; it has no local derivative φ'(a)")
+        with np.errstate(all="ignore"):
+            return operations.slope(FUNCTIONS[expression.operation], self.argument(name, steps))
+
+    def joint_slope(self, loss: str, steps: slice = slice(None)) -> Array:
+        """∂L(t)/∂a(t), (T, B, n), for a loss that is computed from the argument a of its softmax or sigmoid: ŷ Σy − y, say.
+
+        Raises ValueError for any other node.
+        """
+        one_of("loss", loss, self._names)
+        row = self.cell.loss(loss) if loss in self.cell.equations else None
+        if row is None or row.joint is None or self.cell.logits(loss) is None:
+            raise ValueError(f"{loss!r} is not computed from the argument of a softmax or a sigmoid")
+        (p, *_) = self.cell.reads[loss]
+        a = self.argument(p.name, steps)
+        rows = np.array(a, self.dtype, order="C").reshape(-1, a.shape[-1])  # contiguous, as `joint` wants it
+        y = self.y[steps].reshape(len(rows), *self.y.shape[2:])
+        pulled = np.empty_like(rows)
+        with np.errstate(all="ignore"):
+            row.joint(rows, y, np.empty_like(rows), np.empty(len(rows), self.dtype), pulled)
+        return pulled.reshape(a.shape)
+
+    def argument_grad(self, name: str, steps: slice = slice(None)) -> Array:
+        """∂(total loss)/∂a(t), (T, B, n), for a node φ(a) whose equation is one call of an elementwise function or softmax.
+
+        **Holds:** what_a_function_passes_on_is_the_gradient_of_its_argument. Raises ValueError for any other node.
+        """
+        operation = self.cell.operation(name)
+        if operation not in FUNCTIONS and operation != SOFTMAX.name:
+            raise ValueError(f"{name!r} is no function of an argument")
+        joint = self._joint(name)
+        with np.errstate(all="ignore"):
+            grad = self._sent(name, steps) if joint else self.grad[name][steps]
+            own = (
+                self.slope(name, steps) * grad
+                if operation in FUNCTIONS
+                else SOFTMAX.pull(grad, self.value[name][steps])
+            )
+            total = np.sum([own, *(self._joint_pull(loss, steps) for loss in joint)], axis=0)
+            if np.isfinite(total).all():
+                return np.asarray(total)
+            return np.asarray(np.where(self.counted[name][steps][..., None], total, 0))
+
+    def portions(self, first: int = 1, last: int | None = None) -> Iterator[slice]:
+        """The steps from first to last (from 1) in slices whose copies of all parameters take little memory."""
+        numbers = max(1, sum(array.size for array in self.parameters.values()))
+        many = max(1, min(_PORTION, budget.MAX_BYTES // (8 * self.dtype.itemsize)) // numbers)
+        last = self.T if last is None else last
+        yield from (slice(begin, min(begin + many, last)) for begin in range(first - 1, last, many))
+
+    @once
+    def _names(self) -> Mapping[str, None]:
+        """What has a value at a step: x, the nodes, the parameters and y."""
+        return dict.fromkeys((*self.value, *self.parameters, "y"))
+
+    def _width(self, name: str) -> int:
+        """Numbers of a step of x, y or a node, of all samples."""
+        return self.B * self.sizes[name]
+
+    @once
+    def counted(self) -> Mapping[str, Array]:
+        """Node -> (T, B), whether a loss whose weight is not 0 depends on it: where it does not, its gradient is 0."""
+        return counted(schedule(self.cell), dict.fromkeys(self.cell.losses, self._data.seed != 0))
+
+    def _joint_pull(self, loss: str, steps: slice = slice(None)) -> Array:
+        """What a loss sends to the argument of its softmax or sigmoid, (T, B, n); 0 where its own gradient is 0."""
+        grad = self.grad[loss][steps]
+        return np.where(grad == 0, 0, self.joint_slope(loss, steps) * grad)
+
+    def _joint(self, name: str) -> list[str]:
+        """The losses that are computed from the argument of this node."""
+        cell = self.cell
+        return [loss for loss in cell.nodes if cell.logits(loss) is not None and cell.reads[loss][0].name == name]
+
+    def _sent(self, name: str, steps: slice) -> Array:
+        """What reaches a node by the edges of the graph alone, not by a loss that is computed from its argument."""
+        sent = self._results["sent"].get(name)
+        return np.zeros_like(self.grad[name][steps]) if sent is None else sent[steps]
+
+    def argument(self, name: str, steps: slice = slice(None)) -> Array:
+        """The a(t) of a node φ(a) whose equation is one call, (T, B, n)."""
+        one_of("name", name, self.cell.equations)
+        expression = self.cell.equations[name].expression
+        assert isinstance(expression, Apply)
+        with np.errstate(all="ignore"):
+            argument = interpreter.value(
+                self.cell, expression.arguments[0], lambda read, lag: self.at(read, lag, steps)
+            )
+        return np.array(np.broadcast_to(argument, self.value[name][steps].shape))
+
+    def messages(
+        self, target: str, steps: slice = slice(None), names: Collection[str] | None = None
+    ) -> list[tuple[Read, Array]]:
+        """What flows back from `target` along each of its incoming edges, by reading, at the steps of `target`.
+
+        A node's or x's message is (T, B, n), in row t what goes from target(t) to name(t − lag); a parameter's is
+        (T, *shape). Where nll(softmax(a)) is computed from a, the message from ŷ to a is the cancelled
+        one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite. `steps` takes some of the T rows,
+        `names` the edges from some names: a message to a matrix is as large as the matrix at each step.
+        Raises ValueError for more than `budget.MAX_BYTES`, with the number of steps that would fit.
+        """
+        pause()
+        cell = self.cell
+        one_of("target", target, cell.equations, f"nodes: {', '.join(cell.nodes)}")
+        reads = [read.name for read in cell.reads[target] if names is None or read.name in names]
+        width = sum(self.parameters[name].size if name in self.parameters else self._width(name) for name in reads)
+        count = len(range(*steps.indices(self.T)))
+        budget.fits(f"what {target} sends back", lambda T: 2 * T * width * self.dtype.itemsize, count, self.B, _FEWER)
+
+        def look(name: str, lag: int) -> Array:
+            array = self.at(name, lag, steps)
+            if name in self.parameters or name == "y" or math.isfinite(np.add.reduce(array, None)):
+                return array
+            # what does not count sends 0 back, and not 0 times an infinite value
+            return np.where(self.counted[target][steps][..., None], array, array.dtype.type(0))
+
+        with np.errstate(all="ignore"):
+            grad = self.grad[target][steps]
+            joint = self._joint(target)
+            if not joint:
+                return interpreter.pull(cell, target, grad, look, names=names)
+            found = interpreter.pull(cell, target, self._sent(target, steps), look, names=names)
+            # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
+            total = np.sum([self._joint_pull(name, steps) for name in joint], axis=0)
+            through = interpreter.pull(cell, target, total, look, inside=True, names=names)
+            return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
+
+    def message(self, source: str, target: str, lag: int | None = None, argument: int | None = None) -> Array:
+        """What flows back along the edge source → target at each step: (T, B, n) of the source, or (T, *shape).
+
+        Row t is what source(t) receives from target(t + lag); rows whose target lies beyond the end are zero. What goes to
+        an initial value (t ≤ 0) is in `initial_grad`. Where several edges join the two, their sum, unless `lag` or
+        `argument` (the place among the names that the target's equation reads) says which.
+
+        **Holds:** messages_sum_to_the_gradient: over all targets they sum to grad[source].
+        Raises ValueError if there is no such edge.
+        """
+        one_of("source", source, self._names)
+        found = [
+            _shifted(message, read.lag)
+            for read, message in self.messages(target, names=(source,))
+            if lag in (None, read.lag) and argument in (None, read.argument)
+        ]
+        if not found:
+            reads = ", ".join(
+                f"{read.name}[t-{read.lag}]" if read.lag else read.name for read in self.cell.reads[target]
+            )
+            raise ValueError(f"there is no such edge from {source!r} to {target!r}; {target} reads {reads}")
+        with np.errstate(all="ignore"):
+            return locked(np.sum(found, axis=0))
+
+    def step_grad(self, name: str, steps: slice = slice(None)) -> Array:
+        """The gradient at the copy of a parameter that step t uses, (T, *shape), or `steps` of it; book, (10.22)–(10.28).
+
+        **Holds:** copies_sum_to_the_parameters_gradient.
+        Raises ValueError if there is no such parameter, and for more than `budget.MAX_BYTES`, with the number of steps
+        that would fit.
+        """
+        return self.step_grads((name,), steps)[name]
+
+    def step_grads(self, names: Iterable[str], steps: slice = slice(None)) -> dict[str, Array]:
+        """`step_grad` of several parameters; what they have in common is computed once."""
+        count, names = len(range(*steps.indices(self.T))), tuple(names)
+        for name in names:
+            one_of("name", name, self.parameters, f"parameters: {', '.join(self.parameters)}")
+        width = sum(self.parameters[name].size for name in names)
+        what = f"the gradient at each copy of {', '.join(names)}"
+        budget.fits(what, lambda T: T * width * self.dtype.itemsize, count, self.B, _FEWER)
+        total = {name: np.zeros((count, *self.parameters[name].shape), self.dtype) for name in names}
+        for target in self.cell.nodes:
+            if any(read.name in total for read in self.cell.reads[target]):
+                for read, message in self.messages(target, steps, total):
+                    with np.errstate(all="ignore"):
+                        total[read.name] += message
+        return {name: locked(array) for name, array in total.items()}
+
+
+def _shifted(message: Array, lag: int) -> Array:
+    """Rows by the step of the source, zero where the target lies beyond the end."""
+    if not lag:
+        return message
+    result = np.zeros_like(message)
+    result[: -lag or None] = message[lag:]
+    return result
+
+
+def run(
+    cell: Cell,
+    params: Mapping[str, Any],
+    x: Any,
+    y: Any,
+    initial: Mapping[str, Any] | None = None,
+    weights: Any = None,
+    reduction: Reduction = "mean",
+    dtype: Any = np.float64,
+) -> Run:
+    """The forward pass and back-propagation through time of a cell on a sequence.
+
+    params    {name: array}, every parameter of the cell in its shape
+    x         (T, B, n_x) floats, or (T, n_x) for one sample; None for a cell without x
+    y         (T, B) or (T,) integers, the classes counted from 0; or floats (T, B, n_y) or (T, n_y)
+    initial   {state: array} of shape (n,), (B, n) or (K, B, n), whose last row is t = 0; a missing one is zero
+    weights   (T,) or (T, B), the factor of each L(t): numbers, or a boolean mask; all ones if missing
+    reduction "mean" or "sum" over the samples
+    dtype     float64 or float32
+    Raises ValueError, naming the argument, what came and what is allowed.
+    """
+    pause()
+    with np.errstate(all="ignore"):  # what overflows is told by run.overflow
+        data = checked(cell, params, x, y, initial, weights, reduction, dtype)
+        return Run(data, played(data))

@@ -1,0 +1,255 @@
+"""The schedule of a cell: its equations in a normal form, and what of them must run step by step.
+
+Each equation becomes one or more instructions (values of hidden intermediate results get names with a colon). A sum is
+an `Affine`: terms c · M @ v, c · v ∘ w, c · v or c. Instructions that depend on themselves one or more steps later,
+through others or directly, form a recurrence (a strongly connected component of the dependences); only these run step by
+step, everything else for all steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import networkx as nx
+import numpy as np
+
+from engine.language.cell import Cell
+from engine.language.equations import Apply, Expression, Name, Number
+from engine.language.operations import FUNCTIONS, LOSSES, SOFTMAX, Array, Function, Loss
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A value `lag` steps earlier, or a vector parameter."""
+
+    name: str
+    lag: int = 0
+    is_parameter: bool = False
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient · matrix @ factor, or coefficient times the elementwise product of none, one or two factors."""
+
+    coefficient: float
+    factors: tuple[Operand, ...]
+    matrix: str | None = None
+
+
+@dataclass(frozen=True)
+class Affine:
+    """out = Σ terms."""
+
+    out: str
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """out = φ(argument)."""
+
+    out: str
+    function: Function
+    argument: Operand
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """out = softmax(argument)."""
+
+    out: str
+    argument: Operand
+
+
+@dataclass(frozen=True)
+class Cost:
+    """out = loss(p, y). If `logits` is given it is computed jointly from them (see `operations.Loss.after`)."""
+
+    out: str
+    loss: Loss
+    p: Operand
+    logits: Operand | None = None
+
+
+Instruction: TypeAlias = Affine | Elementwise | Normalise | Cost
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Instructions in the order of the flow: a recurrence that runs step by step, or one for all steps at once."""
+
+    instructions: tuple[Instruction, ...]
+    recurrent: bool
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The stages of a cell in the order in which they can run, and the largest lag at which each value is read."""
+
+    cell: Cell
+    stages: tuple[Stage, ...]
+    lags: dict[str, int]
+    size_of: dict[str, str]  # hidden value -> the node whose size it has
+
+
+def operands(instruction: Instruction) -> Iterator[Operand]:
+    """What an instruction reads, parameters included, repetitions kept."""
+    if isinstance(instruction, Affine):
+        for term in instruction.terms:
+            yield from term.factors
+    elif isinstance(instruction, Cost):
+        yield instruction.p
+        if instruction.logits is not None:
+            yield instruction.logits
+    else:
+        yield instruction.argument
+
+
+@lru_cache(maxsize=256)
+def schedule(cell: Cell) -> Schedule:
+    """The schedule of a cell; kept, so that it is made once."""
+    lowering = _Lowering(cell)
+    instructions = lowering.instructions
+    lags: dict[str, int] = {}
+    for instruction in instructions:
+        for operand in operands(instruction):
+            lags[operand.name] = max(lags.get(operand.name, 0), operand.lag)
+    return Schedule(cell, tuple(_stages(instructions)), lags, lowering.size_of)
+
+
+def counted(plan: Schedule, start: Mapping[str, Array]) -> dict[str, Array]:
+    """Value -> (T, B), whether it matters to anything in `start`, name -> (T, B): the losses whose weight is not 0, say.
+
+    What does not matter has the gradient 0, whatever its value: 0 times an infinite slope is not asked for.
+    """
+    T, B = next(iter(start.values())).shape
+    found = {i.out: np.zeros((T, B), bool) for stage in plan.stages for i in stage.instructions}
+    for name, where in start.items():
+        if name in found:
+            found[name] |= where
+    for stage in reversed(plan.stages):
+        for step in [slice(t, t + 1) for t in range(T - 1, -1, -1)] if stage.recurrent else [slice(0, T)]:
+            for i in reversed(stage.instructions):
+                for operand in operands(i):
+                    if operand.name in found:
+                        first, last = max(0, step.start - operand.lag), max(0, step.stop - operand.lag)
+                        found[operand.name][first:last] |= found[i.out][first + operand.lag : last + operand.lag]
+    return found
+
+
+def _stages(instructions: list[Instruction]) -> Iterator[Stage]:
+    position = {instruction.out: i for i, instruction in enumerate(instructions)}
+    dependences = nx.DiGraph()
+    dependences.add_nodes_from(position)
+    for instruction in instructions:
+        for operand in operands(instruction):
+            if operand.name in position:
+                dependences.add_edge(operand.name, instruction.out)
+    components = nx.condensation(dependences)
+    members = {c: sorted(position[name] for name in components.nodes[c]["members"]) for c in components}
+    for c in nx.lexicographical_topological_sort(components, key=lambda c: members[c][0]):
+        out = instructions[members[c][0]].out
+        yield Stage(tuple(instructions[i] for i in members[c]), len(members[c]) > 1 or dependences.has_edge(out, out))
+
+
+class _Lowering:
+    """Expressions to instructions."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.instructions: list[Instruction] = []
+        self.size_of: dict[str, str] = {}
+        for name, equation in cell.equations.items():
+            self.node, self.count = name, 0
+            self.equation(name, equation.expression)
+
+    def equation(self, out: str, expression: Expression) -> None:
+        if isinstance(expression, Apply):
+            operation, arguments = expression.operation, expression.arguments
+            if operation in LOSSES:
+                logits = self.cell.logits(out)
+                joint = None if logits is None else self.joint_logits(arguments[0])
+                self.add(Cost(out, LOSSES[operation], self.operand(arguments[0], like="y"), joint))
+                return
+            if operation == SOFTMAX.name:
+                self.add(Normalise(out, self.operand(arguments[0], like=out)))
+                return
+            if operation in FUNCTIONS and operation != "identity":
+                self.add(Elementwise(out, FUNCTIONS[operation], self.operand(arguments[0], like=out)))
+                return
+            if operation == "identity":
+                expression = arguments[0]
+        self.add(Affine(out, tuple(self.terms(expression, out))))
+
+    def joint_logits(self, p: Expression) -> Operand:
+        """The argument of the softmax or sigmoid that p names, as its own instruction reads it."""
+        assert isinstance(p, Name)
+        made = next(i for i in self.instructions if i.out == p.name)
+        assert isinstance(made, Normalise | Elementwise)
+        return made.argument
+
+    def add(self, instruction: Instruction) -> None:
+        self.instructions.append(instruction)
+
+    def hidden(self, terms: list[Term], like: str) -> Operand:
+        """A hidden value that holds a sum, of the size of `like`."""
+        self.count += 1
+        name = f"{self.node}:{self.count}"
+        self.size_of[name] = like
+        self.add(Affine(name, tuple(terms)))
+        return Operand(name)
+
+    def operand(self, expression: Expression, like: str) -> Operand:
+        """An expression as something that an instruction can read: a value, with a hidden one made if need be."""
+        if isinstance(expression, Name) and expression.name not in self.cell.parameters:
+            return Operand(expression.name, expression.lag)
+        return self.hidden(self.terms(expression, like), like)
+
+    def terms(self, expression: Expression, like: str) -> list[Term]:
+        if isinstance(expression, Number):
+            return [Term(expression.value, ())]
+        if isinstance(expression, Name):
+            operand = Operand(expression.name, expression.lag, expression.name in self.cell.parameters)
+            return [Term(1.0, (operand,))]
+        operation, arguments = expression.operation, expression.arguments
+        if operation in ("+", "-"):
+            sign = 1.0 if operation == "+" else -1.0
+            return self.terms(arguments[0], like) + _scaled(self.terms(arguments[1], like), sign)
+        if operation == "neg":
+            return _scaled(self.terms(arguments[0], like), -1.0)
+        if operation == "@":
+            matrix, vector = arguments
+            assert isinstance(matrix, Name)
+            coefficient, factor = self.one_factor(vector, like=_column(matrix.name))
+            return [Term(coefficient, (factor,), matrix.name)]
+        assert operation == "*"
+        left, right = (self.terms(argument, like) for argument in arguments)
+        for constant, rest in ((left, right), (right, left)):
+            if len(constant) == 1 and not constant[0].factors:
+                return _scaled(rest, constant[0].coefficient)
+        (first, a), (second, b) = (self.simple(terms, like) for terms in (left, right))
+        return [Term(first * second, (a, b))]
+
+    def simple(self, terms: list[Term], like: str) -> tuple[float, Operand]:
+        """A sum as a constant times one operand."""
+        if len(terms) == 1 and terms[0].matrix is None and len(terms[0].factors) == 1:
+            return terms[0].coefficient, terms[0].factors[0]
+        return 1.0, self.hidden(terms, like)
+
+    def one_factor(self, expression: Expression, like: str) -> tuple[float, Operand]:
+        """The right-hand vector of a product, always a value (a parameter is copied into one)."""
+        coefficient, operand = self.simple(self.terms(expression, like), like)
+        if operand.is_parameter:
+            operand = self.hidden([Term(1.0, (operand,))], like)
+        return coefficient, operand
+
+
+def _scaled(terms: list[Term], by: float) -> list[Term]:
+    return [Term(term.coefficient * by, term.factors, term.matrix) for term in terms]
+
+
+def _column(matrix: str) -> str:
+    return f"{matrix}:column"

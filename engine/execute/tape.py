@@ -1,0 +1,304 @@
+"""The tape: the schedule of a cell bound to memory, as two flat lists of numpy calls, one for each direction.
+
+Forward, what does not depend on an earlier step is computed for all steps in one call; only the recurrence runs step by step:
+the products with one right-hand vector as one product of stacked matrices, and what is the same for neighbours (the gates)
+as one call.
+
+Backward is the mirror image. Within a recurrence the gradients form a linear system with diagonal coefficients, all known
+after the forward pass: ∇p(t) = Σ c(t) ∘ ∇u(t + lag) + Σ Wᵀ ∇a(t + lag). Where calls are dearer than arithmetic (few units),
+values in between are eliminated: the coefficients are multiplied out for many steps at once, only the gradients that the
+recurrence needs run step by step, and those in between follow for all steps at once afterwards.
+
+A tape belongs to one shape (sizes, T, B, dtype) and to one owner at a time: from the moment when it leaves the pool, to the
+`Lease` of one run. Every array of the run holds the lease as the owner of its memory, so the lease ends, and the tape goes
+back to the pool, exactly when the run and all its arrays, and slices of them, are gone.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from engine.execute.data import Data, Shape
+from engine.execute.recurrence import Recurrence
+from engine.execute.schedule import counted, schedule
+from engine.execute.writer import Writer
+from engine.language.operations import Array, locked, no_zero
+from engine.support.lazy import once
+
+_KEEP_BYTES = 1 << 30  # memory of kept tapes
+_KEEP_PER_SHAPE = 4
+_KEEP_SHAPES = 64
+
+
+class _View(NamedTuple):
+    """Where an array lies: in which block of memory, and how."""
+
+    block: int
+    shape: tuple[int, ...]
+    offset: int
+    strides: tuple[int, ...]
+
+
+class Tape:
+    """Memory and calls of one shape of run.
+
+    groups   for each group of results, as `Results` has them, name -> where the array lies
+    blocks   the blocks of memory in which they lie
+    nbytes   of all its memory
+    """
+
+    def __init__(self, data: Data) -> None:
+        writer = _written(data)
+        self._fill, self._load = writer.fills, writer.load
+        self._forward, self._backward = writer.forward, writer.backward
+        self._read_back = writer.read_back()
+        plan = schedule(data.shape.cell)
+        within = counted(plan, dict.fromkeys(plan.cell.losses, np.ones((1, 1), bool)))
+        self._all_count = all(map(np.all, within.values()))  # whether each value matters to a loss of its own step
+        self.shape = data.shape
+        self.nbytes = sum(slab.nbytes for slab in writer.space.slabs)
+        self.blocks: list[Array] = []
+        self.groups = {
+            "value": self._places(writer.values()),
+            "grad": self._places(writer.grads()),
+            "param_grad": self._places(writer.param_grads()),
+            "initial_grad": self._places(writer.initial_grads()),
+            "sent": self._places(writer.sent),
+        }
+        self.interfaces = [_interface(block) for block in self.blocks]
+
+    def _places(self, group: Mapping[str, Array]) -> dict[str, _View]:
+        found = {}
+        for name, array in group.items():
+            owner = _owner(array)
+            block = next((i for i, known in enumerate(self.blocks) if known is owner), len(self.blocks))
+            if block == len(self.blocks):
+                self.blocks.append(owner)
+            offset = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+            found[name] = _View(block, array.shape, offset, array.strides)
+        return found
+
+    def play(self, data: Data) -> None:
+        """Compute the run of `data`, which has the shape that the tape was made for."""
+        parameters = data.parameters
+        for place, name in self._fill:
+            place[...] = parameters[name]
+        for place, give in self._load:
+            place[...] = give(data)
+        for call in self._forward:
+            call()
+        aside = () if self._all_count and no_zero(data.seed) else self._put_aside(data)
+        for call in self._backward:
+            call()
+        for place, array in aside:
+            place[...] = array
+
+    def _put_aside(self, data: Data) -> list[tuple[Array, Array]]:
+        """What no counted loss depends on, replaced by 0 for the way back if any of it is not finite; and what it was.
+
+        Its gradient is 0, and so is all that it sends back; but 0 times infinity would be no number.
+        """
+        if all(math.isfinite(np.add.reduce(array, None)) for array, _ in self._read_back):
+            return []
+        plan = schedule(data.shape.cell)
+        reached = counted(plan, dict.fromkeys(plan.cell.losses, data.seed != 0))
+        found = []
+        for array, names in self._read_back:
+            idle = ~np.logical_or.reduce([reached[name] for name in names])
+            if idle.any():
+                found.append((array, array.copy()))
+                array[idle] = 0
+        return found
+
+
+def _written(data: Data) -> Writer:
+    """Everything about the shape of `data`: where it lies, and the calls of both directions."""
+    plan = schedule(data.shape.cell)
+    writer = Writer(plan, data)
+    recurrences = {i: Recurrence(writer, stage) for i, stage in enumerate(plan.stages) if stage.recurrent}
+    for recurrence in recurrences.values():
+        recurrence.lay_out()
+    writer.lay_out()
+    for i, stage in enumerate(plan.stages):
+        if i in recurrences:
+            recurrences[i].write_forward()
+        else:
+            writer.write_forward(stage.instructions[0])
+    writer.write_seeds()
+    for i, stage in reversed(list(enumerate(plan.stages))):
+        if i in recurrences:
+            recurrences[i].write_backward()
+        else:
+            writer.write_backward(stage.instructions[0])
+    writer.write_parameters()
+    return writer
+
+
+def _owner(array: Array) -> Array:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def _interface(block: Array) -> dict[str, Any]:
+    """How numpy is told of a block's memory by somebody else than its array: for reading only."""
+    interface = dict(block.__array_interface__)
+    interface["data"] = (interface["data"][0], True)
+    return interface
+
+
+class Lease:
+    """One run's ownership of a tape. It ends with the last reference to it, and then gives the tape back to the pool."""
+
+    __slots__ = ("tape",)
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def __del__(self) -> None:
+        if _pool is not None:  # as it may be where Python ends
+            _pool.put(self.tape)
+
+
+class _Block:
+    """A block of a leased tape as numpy sees it: the base of every array in it, by which each holds the lease."""
+
+    __slots__ = ("__array_interface__", "lease")
+
+    def __init__(self, lease: Lease, interface: dict[str, Any]) -> None:
+        self.lease, self.__array_interface__ = lease, interface
+
+
+class Arrays(dict[str, Array]):
+    """Name -> array, for reading only; a dict and no proxy of one, since that is read in a third of the time."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Arrays.kept, ({name: np.array(array) for name, array in self.items()},)
+
+    @classmethod
+    def kept(cls, arrays: dict[str, Array]) -> Arrays:
+        """A mapping with these arrays, which it locks: how one comes back from a pickle."""
+        return cls({name: locked(array) for name, array in arrays.items()})
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("the results of a run are read-only; dict(…) makes a copy that is not")
+
+    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
+
+
+class Results:
+    """What a run has computed, on a tape that belongs to it alone; a mapping is made when it is asked for.
+
+    The groups are value, grad, param_grad and initial_grad, as `Run` has them, and
+
+    sent     node that a loss is computed jointly with -> the part of its gradient that it sends on, where there is one
+    nbytes   of the memory that they take
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self._lease = Lease(tape)
+        self.nbytes = tape.nbytes
+
+    def __getitem__(self, group: str) -> Arrays:
+        tape, blocks, array = self._lease.tape, self._blocks, np.ndarray
+        dtype = tape.shape.dtype
+        return Arrays(
+            {
+                name: array(shape, dtype, blocks[block], offset, strides)
+                for name, (block, shape, offset, strides) in tape.groups[group].items()
+            }
+        )
+
+    @once
+    def _blocks(self) -> list[memoryview]:
+        """The memory of the tape, read-only; whoever holds a part of it holds the lease."""
+        return [np.asarray(_Block(self._lease, interface)).data for interface in self._lease.tape.interfaces]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Kept, ({group: self[group] for group in self._lease.tape.groups}, self.nbytes)
+
+
+class Kept:
+    """`Results` that came back from a pickle."""
+
+    def __init__(self, groups: dict[str, Arrays], nbytes: int) -> None:
+        self._groups, self.nbytes = groups, nbytes
+
+    def __getitem__(self, group: str) -> Arrays:
+        return self._groups[group]
+
+
+class _Pool:
+    """Tapes that belong to no run, by shape; the least recently used are dropped when their memory is too much.
+
+    A lease can end anywhere, also where this thread is inside the pool already: `put` never waits for the lock. What it
+    leaves in `returned` is sorted in by whoever holds the lock, or by the next call.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.returned: deque[Tape] = deque()
+        self.tapes: OrderedDict[Shape, list[Tape]] = OrderedDict()
+        self.nbytes = 0
+
+    def take(self, shape: Shape) -> Tape | None:
+        """A tape of the shape, or None. It has left the pool, so it belongs to the caller alone."""
+        with self.lock:
+            self._sort_in()
+            known = self.tapes.get(shape)
+            if not known:
+                return None
+            tape = known.pop()
+            self.nbytes -= tape.nbytes
+            return tape
+
+    def put(self, tape: Tape) -> None:
+        """Take a tape in that nobody looks at any more."""
+        self.returned.append(tape)
+        while self.returned and self.lock.acquire(blocking=False):
+            try:
+                self._sort_in()
+            finally:
+                self.lock.release()
+
+    def _sort_in(self) -> None:
+        while self.returned:
+            tape = self.returned.popleft()
+            known = self.tapes.setdefault(tape.shape, [])
+            self.tapes.move_to_end(tape.shape)
+            known.append(tape)
+            self.nbytes += tape.nbytes
+            while len(known) > _KEEP_PER_SHAPE:
+                self.nbytes -= known.pop(0).nbytes
+            while self.nbytes > _KEEP_BYTES or len(self.tapes) > _KEEP_SHAPES:
+                _, dropped = self.tapes.popitem(last=False)
+                self.nbytes -= sum(other.nbytes for other in dropped)
+
+
+_pool = _Pool()
+
+
+def _after_fork() -> None:
+    """A child gets a pool of its own: the parent's lock may be held by a thread that the child does not have."""
+    global _pool
+    _pool = _Pool()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def played(data: Data) -> Results:
+    """The results of the run of `data`, on a tape that belongs to them alone: one from the pool, or a new one."""
+    tape = _pool.take(data.shape) or Tape(data)
+    tape.play(data)
+    return Results(tape)

@@ -1,0 +1,234 @@
+"""The loss over a plane in the space of weights and inputs: at many points in one run, with the derivatives along the plane.
+
+The samples of a batch share their parameters, so a parameter that is another for each sample has to come in as data. A cell
+is its equations, and these are rewritten: the coordinates of a point become inputs more, a vector b becomes b + D @ x, and a
+product W @ v becomes W @ v + (G @ x) * (D @ v), where G picks the coordinate and D is the direction. Then each point is a
+sample, and the gradient at its further inputs is the derivative of its loss along the plane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from engine.execute.run import Run
+from engine.execute.run import run as run_cell
+from engine.language.cell import Cell, parse
+from engine.language.equations import Apply, EquationError, Expression, Number, walk
+from engine.language.operations import LOSSES, Array
+from engine.support.arguments import mapping, one_of, unmasked
+
+#: Name of a parameter, or "x" -> how it changes with the coordinate, in its shape; what is not named does not change.
+Direction: TypeAlias = Mapping[str, Array]
+
+_MOST = 3  # directions
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The loss at N points of a plane, and its derivatives along the k directions that span it.
+
+    loss (N,), slope (N, k); where the values leave the range of floating point they are inf or nan.
+    """
+
+    loss: Array
+    slope: Array
+
+
+def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mapping[str, Array] | None = None) -> Plane:
+    """The loss of a run, and its derivatives, with its parameters and inputs at origin + Σ u_i direction_i for each point u.
+
+    directions  one to three
+    points      (N, k) floats
+    origin      the arrays at u = 0 where they are not the run's own: a parameter, or "x"
+
+    One run of N · B samples is made; take the points in portions where that is too much.
+    **Holds:** the_plane_is_that_of_single_runs, the_slopes_are_those_of_the_parameters.
+    Raises ValueError for an array that is none of the run's, a shape that is not its own, or equations that are too long.
+    """
+    unmasked("points", points)
+    points = np.asarray(points, run.dtype)
+    k = len(directions)
+    if points.ndim != 2 or points.shape[1] != k or not 1 <= k <= _MOST:
+        raise ValueError(
+            f"points has shape {points.shape} for {k} directions; it must be (N, k), with k from 1 to {_MOST}"
+        )
+    for given in directions if origin is None else (*directions, origin):
+        mapping("a direction or the origin", given, "{name: array}")
+    if not all(directions):
+        raise ValueError("a direction names no array, so nothing would change along it")
+    own = {**run.parameters, **({"x": run.x} if run.x is not None else {})}
+    start = own | dict(origin or {})
+    for name, array in [*(origin or {}).items(), *(pair for direction in directions for pair in direction.items())]:
+        if name not in own:
+            raise ValueError(f"there is no array {name!r}; there are {', '.join(own)}")
+        unmasked(f"the array for {name}", array)
+        if np.shape(array) != own[name].shape:
+            raise ValueError(f"{name} has shape {own[name].shape}, its direction or origin {np.shape(array)}")
+    touched = tuple(
+        (name, found)
+        for name in run.parameters
+        if (found := tuple(i for i, direction in enumerate(directions) if name in direction))
+    )
+    made = _rewritten(run.cell, touched)
+    N, T, B = len(points), run.T, run.B
+    n_x = 0 if run.x is None else start["x"].shape[2]
+    each = np.repeat(points, B, axis=0)
+    x = np.empty((T, N * B, n_x + k), run.dtype)
+    if n_x:
+        x[..., :n_x] = np.tile(start["x"], (1, N, 1))
+        for i, direction in enumerate(directions):
+            if "x" in direction:
+                x[..., :n_x] += each[:, i, None] * np.tile(direction["x"], (1, N, 1))
+    x[..., n_x:] = each
+    result = run_cell(
+        made.cell,
+        {**{name: start[name] for name in run.parameters}, **_bound(made, start, directions, n_x, run.dtype)},
+        x,
+        np.tile(run.y, (1, N, *[1] * (run.y.ndim - 2))),
+        {name: np.tile(array, (1, N, 1)) for name, array in run.initial.items()},
+        np.tile(run.weights, (1, N)) / (B if run.reduction == "mean" else 1),
+        "sum",
+        run.dtype,
+    )
+    with np.errstate(all="ignore"):
+        counted = np.where(result.weights == 0, 0, result.weights * result.losses)
+        slope = result.grad["x"][..., n_x:].reshape(T, N, B, k).sum(axis=(0, 2))
+        for i, direction in enumerate(directions):
+            if "x" in direction:
+                through = result.grad["x"][..., :n_x].reshape(T, N, B, n_x)
+                slope[:, i] += np.einsum("tnbi,tbi->n", through, direction["x"])
+        return Plane(counted.reshape(T, N, B).sum(axis=(0, 2)), slope)
+
+
+def along(run: Run, directions: Iterable[Direction]) -> Array:
+    """The derivative of a run's loss along each direction, (k,): ⟨∂L/∂W, D⟩, summed over the arrays of the direction.
+
+    **Holds:** the_slopes_are_those_of_the_parameters.
+    """
+    grads = {**run.param_grad, "x": run.grad.get("x")}
+    directions = list(directions)
+    for direction in directions:
+        mapping("one of the directions", direction, "{name: array}")
+        for name in direction:
+            one_of("directions: the name of an array", name, grads)
+    with np.errstate(all="ignore"):
+        return np.array(
+            [sum(float(np.sum(grads[name] * array)) for name, array in direction.items()) for direction in directions]
+        )
+
+
+# --- the equations, rewritten --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Rewritten:
+    """A cell that reads the coordinates of a point after its own inputs, and what its further parameters are called.
+
+    x         the matrix that takes the cell's own inputs from all of them, or ""
+    vectors   (name of a vector, the matrix that adds to it, its directions)
+    matrices  (name of a matrix, its direction, the matrix of that direction, the matrix that picks the coordinate)
+    """
+
+    cell: Cell
+    x: str
+    vectors: tuple[tuple[str, str, tuple[int, ...]], ...]
+    matrices: tuple[tuple[str, int, str, str], ...]
+
+
+@lru_cache(maxsize=64)
+def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> _Rewritten:
+    """The cell with some of its parameters moved, each along some of the directions."""
+    taken = {"x", "y", "t", *cell.nodes, *cell.parameters}
+
+    def fresh(name: str) -> str:
+        count = 1
+        while f"{name}_{count}" in taken:
+            count += 1
+        taken.add(f"{name}_{count}")
+        return f"{name}_{count}"
+
+    lines: list[str] = []
+    own = fresh("own") if cell.reads_x else ""
+    shown = {"x": fresh("input")} if own else {}
+    if own:
+        lines.append(f"{shown['x']} = {own} @ x")
+    vectors, matrices = [], {}
+    for name, which in touched:
+        if len(cell.dimensions[name]) == 1:
+            adds, shown[name] = fresh("adds"), fresh("moved")
+            lines.append(f"{shown[name]} = {name} + {adds} @ x")
+            vectors.append((name, adds, which))
+        else:
+            matrices[name] = [(i, fresh("towards"), fresh("pick")) for i in which]
+
+    def text(expression: Expression) -> str:
+        if isinstance(expression, Number):
+            return repr(expression.value)
+        if not isinstance(expression, Apply):
+            equation = cell.equations.get(expression.name)
+            if equation is not None and equation.within is not None and not expression.lag:
+                return text(equation.expression)  # a call that was lifted from its line
+            name = shown.get(expression.name, expression.name)
+            return f"{name}[t-{expression.lag}]" if expression.lag else name
+        operation, parts = expression.operation, expression.arguments
+        if operation == "neg":
+            return f"(-{text(parts[0])})"
+        if operation not in ("+", "-", "*", "@"):
+            return f"{operation}({', '.join(map(text, parts))})"
+        left, right = text(parts[0]), text(parts[1])
+        if operation != "@" or left not in matrices:
+            return f"({left} {operation} {right})"
+        if _has_loss(cell, parts[1]):
+            raise ValueError(f"{left} multiplies a loss; it cannot be varied")
+        vector = fresh("vector")  # named, since it is read more than once
+        lines.append(f"{vector} = {right}")
+        more = (f"({pick} @ x) * ({towards} @ {vector})" for _, towards, pick in matrices[left])
+        return f"({' + '.join([f'{left} @ {vector}', *more])})"
+
+    for equation in cell.equations.values():
+        if equation.within is None:
+            line = text(equation.expression)
+            lines.append(f"{equation.name} = {line}")
+    try:
+        made = parse("\n".join(lines) + "\n", cell.name)
+    except EquationError as error:
+        raise ValueError(f"the equations of {cell.name} are too long to be varied: {error.message}") from None
+    rows = tuple((name, *row) for name, found in matrices.items() for row in found)
+    return _Rewritten(made, own, tuple(vectors), rows)
+
+
+def _has_loss(cell: Cell, expression: Expression) -> bool:
+    """Whether a loss is called in an expression, calls that were lifted from it included."""
+    for part in walk(expression):
+        if isinstance(part, Apply):
+            if part.operation in LOSSES:
+                return True
+        elif not isinstance(part, Number) and not part.lag:
+            equation = cell.equations.get(part.name)
+            if equation is not None and equation.within is not None and _has_loss(cell, equation.expression):
+                return True
+    return False
+
+
+def _bound(
+    made: _Rewritten, start: Mapping[str, Array], directions: Sequence[Direction], n_x: int, dtype: Any
+) -> dict[str, Array]:
+    """The further parameters of the rewritten cell."""
+    width = n_x + len(directions)
+    result: dict[str, Array] = {}
+    if made.x:
+        result[made.x] = np.eye(n_x, width, dtype=dtype)
+    for name, adds, which in made.vectors:
+        result[adds] = np.zeros((len(start[name]), width), dtype)
+        for i in which:
+            result[adds][:, n_x + i] = directions[i][name]
+    for name, i, towards, pick in made.matrices:
+        result[towards] = np.asarray(directions[i][name], dtype)
+        result[pick] = np.zeros((len(start[name]), width), dtype)
+        result[pick][:, n_x + i] = 1
+    return result

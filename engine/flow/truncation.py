@@ -1,0 +1,191 @@
+"""Truncated back-propagation through time, against the whole; and clipping.
+
+A network cut in time is the same network run on shorter sequences that start from the states that the whole run had there.
+So the pieces become samples of one run, and the gradients of the pieces need no backward pass of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.execute.run import Run
+from engine.execute.run import run as run_cell
+from engine.language.operations import Array
+from engine.support.arguments import mapping, unmasked, whole
+
+ROUNDINGS = 4096  # units in the last place, up to which two sums of the same numbers differ
+_BATCH = 1 << 24  # numbers of a run of pieces, at most
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """Gradients of a run whose recurrence is cut, and how far they are from the whole.
+
+    grad, param_grad, initial_grad  as a run's
+    error    name of the parameter -> ‖truncated − whole‖ / ‖whole‖ (0 where both are 0), and 0 where that is no more than
+             rounding: `ROUNDINGS` units in the last place
+    cosine   name of the parameter -> the cosine of the angle between the two (nan where one is 0)
+    """
+
+    grad: Mapping[str, Array]
+    param_grad: Mapping[str, Array]
+    initial_grad: Mapping[str, Array]
+    error: Mapping[str, float]
+    cosine: Mapping[str, float]
+
+
+def cut(run: Run, every: int) -> Truncated:
+    """The gradients with the recurrence cut after each `every` steps: none goes from step every + 1 to step every, and so on.
+
+    **Holds:** cut_gradients_are_those_of_cut_networks; every ≥ T gives the whole gradient.
+    Raises ValueError for `every` that is no whole number from 1, and for a run whose states are not all finite.
+    """
+    every = _steps("every", every)
+    starts = range(0, run.T, every)
+    pieces = [(start, min(every, run.T - start), run.weights) for start in starts]
+    return _of_pieces(run, pieces)
+
+
+def window(run: Run, steps: int) -> Truncated:
+    """The gradients with each loss going back `steps` steps at most, its own included.
+
+    **Holds:** windowed_gradients_are_partial_sums_of_by_loss; steps ≥ T gives the whole gradient.
+    Raises ValueError for `steps` that is no whole number from 1, and for a run whose states are not all finite.
+    """
+    steps = min(_steps("steps", steps), run.T)
+    pieces = [(0, steps, run.weights)]
+    for last in range(steps, run.T):
+        only = np.zeros_like(run.weights)
+        only[last] = run.weights[last]
+        pieces.append((last + 1 - steps, steps, only))
+    return _of_pieces(run, pieces)
+
+
+def clip_by_norm(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, Array], float]:
+    """The gradients scaled so that their common L2 norm is at most `limit`, and the factor (1 if nothing was to be done).
+
+    **Holds:** clipping_by_norm_keeps_the_direction; the norm is right even where its square is no float.
+    Raises ValueError for a limit that is not positive, or gradients that are not finite.
+    """
+    mapping("grads", grads, "{name: array}")
+    _positive(limit)
+    largest = 0.0
+    for name, grad in grads.items():
+        unmasked(f"the gradient of {name}", grad)
+        if not np.isfinite(grad).all():
+            raise ValueError(f"the gradient of {name} has numbers that are not finite; there is no direction to keep")
+        largest = max(largest, float(np.abs(grad).max(initial=0)))
+    if not largest:
+        return {name: np.array(grad) for name, grad in grads.items()}, 1.0
+    near = {name: np.asarray(grad, np.float64) / largest for name, grad in grads.items()}
+    norm = float(np.sqrt(sum(float(np.sum(grad**2)) for grad in near.values())))
+    if limit / norm >= largest:
+        return {name: np.array(grad) for name, grad in grads.items()}, 1.0
+    clipped = {name: (grad * (limit / norm)).astype(grads[name].dtype) for name, grad in near.items()}
+    return clipped, limit / norm / largest
+
+
+def clip_by_value(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, Array], int]:
+    """The gradients with each entry between −limit and limit, and how many entries were beyond.
+
+    **Holds:** clipping_by_value_bounds_every_entry.
+    Raises ValueError for a limit that is not positive.
+    """
+    mapping("grads", grads, "{name: array}")
+    _positive(limit)
+    for name, grad in grads.items():
+        unmasked(f"the gradient of {name}", grad)
+    beyond = sum(int((np.abs(grad) > limit).sum()) for grad in grads.values())
+    return {name: np.clip(grad, -limit, limit) for name, grad in grads.items()}, beyond
+
+
+def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
+    """The sum of the gradients of pieces (first step index, steps, weights of all steps)."""
+    if any(not np.isfinite(run.value[name]).all() for name in run.cell.states):
+        assert run.overflow is not None
+        raise ValueError(
+            f"the values leave the range of floating point, {run.overflow.name!r} at step {run.overflow.t} first, so there are no"
+            " gradients to truncate; take smaller weights or fewer steps"
+        )
+    grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.grad.items()}
+    param_grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.param_grad.items()}
+    initial_grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.initial_grad.items()}
+    with np.errstate(all="ignore"):
+        for group, length in _batches(run, pieces):
+            made = _together(run, group, length)
+            for name, total in param_grad.items():
+                total += made.param_grad[name]
+            for name, array in grad.items():
+                parts = made.grad[name].reshape(length, len(group), run.B, -1)
+                for i, (start, _, _) in enumerate(group):
+                    array[start : start + length] += parts[:, i]
+            for name, array in initial_grad.items():
+                parts = made.initial_grad[name].reshape(len(array), len(group), run.B, -1)
+                for i, (start, _, _) in enumerate(group):
+                    if start == 0:  # what the others start from is cut off
+                        array += parts[:, i]
+    error, cosine = {}, {}
+    for name, found in param_grad.items():
+        whole = run.param_grad[name]
+        size, other = float(np.linalg.norm(whole)), float(np.linalg.norm(found))
+        difference = float(np.linalg.norm(found - whole))
+        same = difference <= ROUNDINGS * np.finfo(run.dtype).eps * size
+        error[name] = 0.0 if same else difference / size if size else np.inf
+        cosine[name] = float(np.sum(found * whole) / (size * other)) if size and other else np.nan
+        if same and size:
+            cosine[name] = 1.0
+    return Truncated(_locked(grad), _locked(param_grad), _locked(initial_grad), error, cosine)
+
+
+def _batches(run: Run, pieces: list[tuple[int, int, Array]]) -> Iterator[tuple[list[tuple[int, int, Array]], int]]:
+    """Pieces of one length, as many as one run may hold."""
+    for length in sorted({piece[1] for piece in pieces}):
+        alike = [piece for piece in pieces if piece[1] == length]
+        most = max(1, _BATCH // (length * run.B * sum(run.sizes.values())))
+        for i in range(0, len(alike), most):
+            yield alike[i : i + most], length
+
+
+def _together(run: Run, group: list[tuple[int, int, Array]], length: int) -> Run:
+    """The pieces as samples of one run, which starts from the states that the whole run had there."""
+
+    def pieces(whole: Array) -> Array:
+        parts = np.stack([whole[start : start + length] for start, _, _ in group], axis=1)
+        return parts.reshape(length, len(group) * run.B, *whole.shape[2:])
+
+    weights = np.stack([own[start : start + length] for start, _, own in group], axis=1)
+    initial: dict[str, Any] = {}
+    for name in run.cell.states:
+        K = run.cell.lags[name]
+        values = np.concatenate([run.initial[name], run.value[name]])
+        rows = np.stack([values[start : start + K] for start, _, _ in group], axis=1)
+        initial[name] = rows.reshape(K, len(group) * run.B, -1)
+    return run_cell(
+        run.cell,
+        run.parameters,
+        None if run.x is None else pieces(run.x),
+        pieces(run.y),
+        initial,
+        weights.reshape(length, -1) / (run.B if run.reduction == "mean" else 1),
+        "sum",
+        run.dtype,
+    )
+
+
+def _steps(what: str, number: int) -> int:
+    return whole(what, number, 1, None, "a whole number of steps, at least 1")
+
+
+def _positive(limit: float) -> None:
+    if not limit > 0:
+        raise ValueError(f"limit is {limit!r}; a positive number")
+
+
+def _locked(arrays: dict[str, Array]) -> dict[str, Array]:
+    for array in arrays.values():
+        array.flags.writeable = False
+    return arrays

@@ -1,0 +1,19 @@
+"""What a run starts from: initial parameters, entries typed by hand, and tasks with their sequences."""
+
+from engine.inputs import numbers
+from engine.inputs.initial import REST, SCHEMES, Scheme, Setting, initialise
+from engine.inputs.tasks import MAX_TABLE_BYTES, TASKS, Entry, Task, visible
+
+__all__ = [
+    "MAX_TABLE_BYTES",
+    "REST",
+    "SCHEMES",
+    "TASKS",
+    "Entry",
+    "Scheme",
+    "Setting",
+    "Task",
+    "initialise",
+    "numbers",
+    "visible",
+]

@@ -1,0 +1,37 @@
+"""The language of cells: names, operations, equations, the cell that they make, and the catalogue of ready ones."""
+
+from engine.language import names, notation
+from engine.language.catalogue import ACTIVATIONS
+from engine.language.cell import MAX_SIZE, Cell, Sizes
+from engine.language.equations import MAX_TEXT, Apply, EquationError, Expression, Name, Number
+from engine.language.names import Symbol, latex, parts_of, symbol, written
+from engine.language.notation import at_step, matrix, number
+from engine.language.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
+
+__all__ = [
+    "ACTIVATIONS",
+    "FUNCTIONS",
+    "LOSSES",
+    "MAX_SIZE",
+    "MAX_TEXT",
+    "OPERATIONS",
+    "SOFTMAX",
+    "Apply",
+    "Array",
+    "Cell",
+    "EquationError",
+    "Expression",
+    "Name",
+    "Number",
+    "Sizes",
+    "Symbol",
+    "at_step",
+    "latex",
+    "matrix",
+    "names",
+    "notation",
+    "number",
+    "parts_of",
+    "symbol",
+    "written",
+]

@@ -1,0 +1,289 @@
+"""The ready cells, as text. To add a cell is to add its text here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import networkx as nx
+import numpy as np
+
+from engine.language.cell import Cell, parse
+from engine.language.operations import FUNCTIONS
+from engine.support.arguments import one_of, shown, whole
+
+BOOK = "Goodfellow, Bengio & Courville, Deep Learning (2016)"
+ACTIVATIONS = tuple(FUNCTIONS)
+
+_HEAD = """o = c + V @ h
+y_hat = softmax(o)
+L = nll(y_hat, y)
+"""
+
+
+def rnn(activation: str = "tanh") -> Cell:
+    """The recurrent network of the book, (10.8)–(10.11), with an activation of the table in place of tanh."""
+    one_of("activation", activation, ACTIVATIONS)
+    return parse(
+        f"""# Elman network, Goodfellow et al. (2016), (10.8)–(10.11)
+a = b + W @ h[t-1] + U @ x
+h = {activation}(a)
+{_HEAD}""",
+        "rnn",
+        title="Recurrent network" if activation == "tanh" else f"Recurrent network, {activation}",
+        source=f"{BOOK}, (10.8)–(10.11); Elman (1990)",
+        about="The network of the book's chapter 10. The gradient at h(t) is what comes down from its own output and what "
+        "comes back from h(t+1), through W and the slope of the activation: a product with one more factor for every step "
+        "that it travels, which is why it vanishes or explodes.",
+    )
+
+
+def _lstm(name: str, candidate: str, title: str, source: str, about: str, *, peephole: bool = False) -> Cell:
+    before = {gate: f" + p_{gate} * s[t-1]" if peephole else "" for gate in "fg"}
+    now = " + p_q * s" if peephole else ""
+    gates = {gate: f"{gate} = sigmoid(b_{gate} + U_{gate} @ x + W_{gate} @ h[t-1]{before[gate]})" for gate in "fg"}
+    return parse(
+        f"""# {title}, {source}
+{gates["f"]}
+{gates["g"]}
+s = f * s[t-1] + g * {candidate}(b + U @ x + W @ h[t-1])
+q = sigmoid(b_q + U_q @ x + W_q @ h[t-1]{now})
+h = tanh(s) * q
+{_HEAD}""",
+        name,
+        title=title,
+        source=source,
+        about=about,
+    )
+
+
+_LSTM = "The state s is carried on by a product with the forget gate f and a sum, with no matrix and no squashing in between. "
+
+_CELLS = (
+    rnn(),
+    _lstm(
+        "lstm",
+        "sigmoid",
+        "LSTM of the book",
+        f"{BOOK}, (10.40)–(10.44)",
+        _LSTM
+        + "While f is near 1 the gradient at s(t−1) is nearly the one at s(t), so it lasts. Forget gate f, external input "
+        "gate g, output gate q; the candidate is squashed by σ, as the book has it.",
+    ),
+    _lstm(
+        "lstm_tanh",
+        "tanh",
+        "LSTM as libraries have it",
+        "Hochreiter & Schmidhuber (1997); Gers et al. (2000); PyTorch nn.LSTM, Keras LSTM",
+        _LSTM
+        + "The same as the book's but for the candidate, which tanh squashes: the state can go down as well as up.",
+    ),
+    _lstm(
+        "lstm_peephole",
+        "tanh",
+        "LSTM with peepholes",
+        "Gers & Schmidhuber (2000)",
+        _LSTM
+        + "The gates see the state as well, through the vectors p: f and g the one of the step before, q the new one. "
+        "The gradient has a route more into s.",
+        peephole=True,
+    ),
+    parse(
+        f"""# Gated recurrent unit, reset after the product
+z = sigmoid(b_z + U_z @ x + W_z @ h[t-1])
+r = sigmoid(b_r + U_r @ x + W_r @ h[t-1])
+m = d + W @ h[t-1]
+k = tanh(b + U @ x + r * m)
+h = (1 - z) * k + z * h[t-1]
+{_HEAD}""",
+        "gru",
+        title="Gated recurrent unit",
+        source=f"Cho et al. (2014); {BOOK}, (10.45)–(10.47), in the form of PyTorch nn.GRU and Keras GRU(reset_after=True)",
+        about="One state in place of the LSTM's two. Where the update gate z is near 1 the state is copied, and the gradient "
+        "with it; the reset gate r decides how much of the past the candidate k sees. The product with W comes before the "
+        "reset, as PyTorch and Keras compute it; the book has it after.",
+    ),
+    parse(
+        f"""# Recurrence from the output to the hidden units only, Goodfellow et al. (2016), figure 10.4
+a = b + W @ o[t-1] + U @ x
+h = tanh(a)
+{_HEAD}""",
+        "rnn_output",
+        title="Recurrence from the output only",
+        source=f"{BOOK}, figure 10.4; Jordan (1986)",
+        about="The only way from a step to the next leads through the output, which was trained to look like the target. "
+        "Less powerful than recurrence among the hidden units, and each ∇h(t) passes the narrow o on its way.",
+    ),
+    parse(
+        f"""# Leaky units, Goodfellow et al. (2016), section 10.9.2
+a = b + W @ h[t-1] + U @ x
+k = tanh(a)
+h = alpha * h[t-1] + (1 - alpha) * k
+{_HEAD}""",
+        "rnn_leaky",
+        title="Leaky units",
+        source=f"{BOOK}, section 10.9.2; Mozer (1992); Jaeger et al. (2007)",
+        about="Each unit keeps the share α of its own past, a linear connection from h(t−1) to h(t) of weight near 1: "
+        "a running average with a time scale of its own for each unit, through which the gradient lasts longer. "
+        "α is a parameter, 0.9 at the start; values between 0 and 1 make sense.",
+        start={"alpha": 0.9},
+    ),
+    parse(
+        f"""# Skip connections through time, Goodfellow et al. (2016), section 10.9.1
+a = b + W @ h[t-1] + R @ h[t-2] + U @ x
+h = tanh(a)
+{_HEAD}""",
+        "rnn_skip",
+        title="A connection two steps back",
+        source=f"{BOOK}, section 10.9.1; Lin et al. (1996)",
+        about="A second connection with a delay of two steps: the gradient reaches the same past in half the number of factors, "
+        "so it falls with the number of steps over two, and along many more paths.",
+    ),
+    parse(
+        """# Two recurrent layers, Goodfellow et al. (2016), section 10.5
+a_1 = b_1 + W_1 @ h_1[t-1] + U_1 @ x
+h_1 = tanh(a_1)
+a_2 = b_2 + W_2 @ h_2[t-1] + U_2 @ h_1
+h_2 = tanh(a_2)
+o = c + V @ h_2
+y_hat = softmax(o)
+L = nll(y_hat, y)
+""",
+        "rnn_deep",
+        title="Two recurrent layers",
+        source=f"{BOOK}, section 10.5, figure 10.13a; Graves et al. (2013)",
+        about="A recurrent layer on top of another. The gradient has a grid of paths: along either layer in time, and down from "
+        "the second to the first at any step.",
+    ),
+    parse(
+        """# One unit without input, Pascanu, Mikolov & Bengio (2013)
+h = W @ sigmoid(h[t-1]) + b
+o = h
+y_hat = softmax(o)
+L = nll(y_hat, y)
+""",
+        "one_unit",
+        title="One unit without input",
+        source="Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks, 2.3 and 3.2",
+        about="x(t) = w σ(x(t−1)) + b, the smallest network whose loss has a cliff: where a small change of b carries the state "
+        "over to another attractor, the loss rises like a wall and the gradient explodes. The state is h here, since x is the "
+        "input; with a target of one number there is one unit, with more there are as many, joined by W.",
+    ),
+)
+
+
+def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss: str = "nll") -> Cell:
+    """Layers without recurrence (rows A14–A16 of the sources): a_i = b_i + W_i φ_{i−1}, φ_i = σ_i(a_i), x = φ_1.
+
+    layers       how many layers of weights, the last of which gives the output
+    activations  one for all hidden layers, or one for each of the layers − 1
+    loss         "nll" (after a softmax), "mse" or "bce" (after a sigmoid)
+    Use it with T = 1 and the samples in the batch; the loss is then their mean.
+    """
+    layers = whole("layers", layers, 1, 50, "a whole number from 1 to 50")
+    if not isinstance(activations, Sequence | np.ndarray):
+        raise ValueError(f"activations is {shown(activations)}; one name, or a list of {layers - 1}")
+    chosen = [activations] * (layers - 1) if isinstance(activations, str) else list(activations)
+    if len(chosen) != layers - 1:
+        raise ValueError(f"activations has {len(chosen)} entries; {layers} layers have {layers - 1} hidden ones")
+    for activation in chosen:
+        one_of("activation", activation, ACTIVATIONS)
+    ends = {
+        "nll": ("y_hat = softmax(a)", "nll(y_hat, y)"),
+        "mse": ("", "mse(a, y)"),
+        "bce": ("y_hat = sigmoid(a)", "bce(y_hat, y)"),
+    }
+    one_of("loss", loss, ends)
+    lines, below = [], "x"
+    for i in range(2, layers + 2):
+        lines.append(f"a_{i} = b_{i} + W_{i} @ {below}")
+        if i < layers + 1:
+            below = f"phi_{i}"
+            lines.append(f"{below} = {chosen[i - 2]}(a_{i})")
+    end, call = (part.replace("(a", f"(a_{layers + 1}") for part in ends[loss])
+    lines += [end] * bool(end) + [f"L = {call}"]
+    return parse(
+        "\n".join(["# Layers without recurrence, rows A14–A16", *lines]) + "\n",
+        "feedforward",
+        title="Feed-forward layers",
+        source=f"{BOOK}, section 6.5",
+        about="No step reads another: unrolled in depth where the others are unrolled in time. T = 1, the samples are the batch, "
+        "and the loss is their mean. The gradient falls from layer to layer for the same reason as it does from step to step.",
+    )
+
+
+def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str, list[list[float]]]]:
+    """A network of single neurons from a weighted directed acyclic graph, and its parameters (row A14 of the sources).
+
+    a_l = Σ_j w_lj φ_j and φ_l = σ(a_l), over the neurons j that feed l, skips included. Edges have a `weight` (a number,
+    1 if missing), nodes an `activation` of the table (tanh if missing) and may have a `bias`. Neurons that nothing feeds are
+    the input, their order the order of the graph's nodes; neurons that feed nothing are the output (n_y of them).
+
+    The neurons, by the order of the graph's nodes, are called phi_1, phi_2, …; each is a vector of one unit, and an edge
+    j → l is the 1×1 parameter w_l_j. Input and output are collected by constant matrices S_i (x to phi_i) and T_i.
+    "nll" takes the softmax of the outputs; "bce" takes them as they are, so that they want the activation sigmoid (the cell's
+    `notes` say so where they have another).
+    Raises ValueError for a cycle, no edge, a self-loop, an unknown activation, or a weight that is no finite number.
+    """
+    import math
+
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
+        raise ValueError(f"graph is a {type(graph).__name__}; a networkx.DiGraph is needed")
+    if not 2 <= graph.number_of_nodes() <= 60:
+        raise ValueError(f"graph has {graph.number_of_nodes()} neurons; 2 to 60 are allowed")
+    if not graph.number_of_edges():
+        raise ValueError("graph has no edge")
+    if not nx.is_directed_acyclic_graph(graph):
+        cycle = " → ".join(str(edge[0]) for edge in nx.find_cycle(graph))
+        raise ValueError(f"graph has a cycle ({cycle}); a network of neurons is acyclic")
+    one_of("loss", loss, ("mse", "nll", "bce"))
+    order = {node: i for i, node in enumerate(graph.nodes, 1)}
+    inputs = [node for node in graph if graph.in_degree(node) == 0]
+    outputs = [node for node in graph if graph.out_degree(node) == 0 and graph.in_degree(node)]
+    lines: list[str] = []
+    parameters: dict[str, list[list[float]]] = {}
+
+    def number(value: object, what: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{what} is {value!r}; a finite number is needed")
+        return float(value)
+
+    for node in nx.lexicographical_topological_sort(graph, key=order.__getitem__):
+        i = order[node]
+        if node in inputs:
+            if graph.out_degree(node) == 0:
+                raise ValueError(f"neuron {node!r} has no edge")
+            lines.append(f"phi_{i} = S_{i} @ x")
+            parameters[f"S_{i}"] = [[float(other == node) for other in inputs]]
+            continue
+        terms = []
+        for source, _, weight in graph.in_edges(node, data="weight", default=1.0):
+            name = f"w_{i}_{order[source]}"
+            terms.append(f"{name} @ phi_{order[source]}")
+            parameters[name] = [[number(weight, f"the weight of {source!r} → {node!r}")]]
+        bias = graph.nodes[node].get("bias")
+        if bias is not None:
+            terms.append(f"b_{i}")
+            parameters[f"b_{i}"] = [number(bias, f"the bias of {node!r}")]  # type: ignore[list-item]
+        activation = graph.nodes[node].get("activation", "tanh")
+        one_of("activation", activation, ACTIVATIONS)
+        lines += [f"a_{i} = {' + '.join(terms)}", f"phi_{i} = {activation}(a_{i})"]
+    for column, node in enumerate(outputs):
+        parameters[f"T_{order[node]}"] = [[float(row == column)] for row in range(len(outputs))]
+    lines.append("o = " + " + ".join(f"T_{order[node]} @ phi_{order[node]}" for node in outputs))
+    lines += {"mse": ["L = mse(o, y)"], "nll": ["y_hat = softmax(o)", "L = nll(y_hat, y)"], "bce": ["L = bce(o, y)"]}[
+        loss
+    ]
+    cell = parse(
+        "\n".join(["# A network of single neurons without recurrence, row A14", *lines]) + "\n",
+        "neurons",
+        title="Network of neurons",
+        source="a_l = Σ_j w_lj φ_j, δ_l = σ'(a_l) Σ_k δ_k w_kl",
+        about="Any acyclic graph of neurons, each a node of its own, with connections that skip as they like. The gradient at a "
+        "neuron is the sum over the neurons that it feeds.",
+        probabilities=["o"] if all(graph.nodes[node].get("activation") == "sigmoid" for node in outputs) else [],
+    )
+    return cell, parameters
+
+
+CATALOGUE: Mapping[str, Cell] = MappingProxyType({cell.name: cell for cell in (*_CELLS, feedforward())})

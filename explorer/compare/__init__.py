@@ -1,0 +1,1 @@
+"""Networks side by side: what is varied, what differs, what is measured."""

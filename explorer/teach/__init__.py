@@ -1,0 +1,1 @@
+"""Lessons, the answers that they ask for, handouts and exports."""

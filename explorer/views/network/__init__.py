@@ -1,0 +1,1 @@
+"""The page of the network: its picture, and what is changed beside it."""

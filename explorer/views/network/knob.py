@@ -1,0 +1,149 @@
+"""The knob: one number of the network that is turned in the live picture; which it is, and its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from engine.language import written
+from explorer.cache import RESULTS
+from explorer.experiments import knob
+from explorer.experiments.knob import KINDS, Turn
+from explorer.live import Knob
+from explorer.model import model as models
+from explorer.model.model import Array, Model
+from explorer.page.controls import apply, put
+from explorer.page.delivery import position, show
+from explorer.picture.scene import Scene, turned
+from explorer.state.state import State, View
+from explorer.words.markdown import plain
+from explorer.words.vanishing import earliest
+
+_SUPERSCRIPT: Final = "⁽¹⁾"
+
+
+@RESULTS.keeps(partial(st.spinner, "Turning the knob …"))
+def pictures(model: Model, turn: Turn, view: View, first: int, last: int) -> tuple[Array, Array]:
+    """What the colour shows at each value of the knob, and the curve; only these arrays are kept, not the runs."""
+    return turned(knob.runs(model, turn), view, first, last)
+
+
+def turning(state: State, picture: Scene) -> Knob | None:
+    """The knob of the live picture, where there is one. Raises ValueError, saying why it cannot be turned."""
+    if state.view.knob is None:
+        return None
+    model, view = state.model, state.view
+    turn, at = knob.settled(model, state.view.knob)
+    same = knob.at(
+        model, turn, knob.values(model, turn)[0]
+    )  # wherever it stands, so that letting go computes nothing anew
+    looked = View(lens=view.lens, measure=view.measure, sample=view.sample, parameters=view.parameters)
+    magnitude, curve = pictures(same, turn, looked, picture.first, picture.last)
+    step = _SUPERSCRIPT if models.structure(model).states else ""
+    name = written(earliest(models.structure(model)))
+    return Knob(
+        knob.title(model, turn), knob.labels(model, turn), at, magnitude, curve, f"log₁₀ ‖∇{name}{step}‖"
+    )  # fmt: skip
+
+
+def let_go(state: State, at: int) -> State:
+    """The state with the value at which the knob was let go, in the range that was seen."""
+    if state.view.knob is None:
+        return state
+    turn, _ = knob.settled(state.model, state.view.knob)
+    values = knob.values(state.model, turn)
+    return _with(state, knob.at(state.model, turn, values[min(at, len(values) - 1)]), turn)
+
+
+def chooser(state: State, fault: str) -> None:
+    """Which number is turned, in a row of widgets; `fault` says why it is not."""
+    model, turn, known = state.model, state.view.knob, knob.arrays(state.model)
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    there = turn is not None and turn.of in known
+    show("knob.of", turn.of if turn is not None and there else None, has_default=False)
+    row.selectbox(
+        "Knob", known, format_func=_titled, key="knob.of", on_change=apply, args=("knob.of", _of), index=None,
+        placeholder="none; choose what to turn", width=260,
+        help="A number of the network that is turned in the picture: the colours follow at once, and when the knob is let "
+        "go, so does all of the page.",
+    )  # fmt: skip
+    if turn is not None and there:
+        kinds = knob.kinds(model, turn.of)
+        if len(kinds) > 1:
+            show("knob.kind", turn.kind if turn.kind in kinds else None)
+            row.selectbox(
+                "turns its", kinds, format_func=KINDS.__getitem__, key="knob.kind", on_change=apply,
+                index=position("knob.kind", kinds), placeholder="choose",
+                args=("knob.kind", lambda state, kind: _kind(state, turn.of, kind)), width=200,
+            )  # fmt: skip
+        for axis, _ in enumerate(turn.index[: 2 if turn.kind in kinds else 0]):
+            _entry(row, model, turn, axis)
+        if not fault and _moved(model, turn):
+            row.button(
+                "Centre", key="knob.centre", on_click=put, args=("knob.centre", _centred),
+                help="The range of the knob about the present value.",
+            )  # fmt: skip
+    if fault:
+        st.info(plain(f"The knob does not turn: {fault}."))
+    for key in ("knob", "knob.of", "knob.kind", "knob.row", "knob.column", "knob.centre"):
+        if key in st.session_state.faults:
+            st.error(plain(st.session_state.faults[key]))
+
+
+def _titled(of: str) -> str:
+    return {"": "step of the loss", "x": "scale of the input x"}.get(of, written(of))
+
+
+def _entry(row: st.delta_generator.DeltaGenerator, model: Model, turn: Turn, axis: int) -> None:
+    """One index of the entry that is turned."""
+    shape = models.parameters(model)[turn.of].shape
+    if axis >= len(shape):
+        return
+
+    def moved(state: State, place: int) -> State:
+        index = tuple(place - 1 if k == axis else i for k, i in enumerate(turn.index))
+        return _with(state, *knob.chosen(state.model, "entry", turn.of, index))
+
+    key = f"knob.{('row', 'column')[axis]}"
+    show(key, min(turn.index[axis], shape[axis] - 1) + 1)
+    row.number_input(
+        ("row", "column")[axis],
+        1,
+        shape[axis],
+        st.session_state[key],
+        step=1,
+        key=key,
+        on_change=apply,
+        args=(key, moved),
+        width=110,
+    )
+
+
+def _of(state: State, of: str | None) -> State:
+    """The knob of another array: the first of its kinds, or none."""
+    if of is None:
+        return replace(state, view=replace(state.view, knob=None))
+    return _kind(state, of, knob.kinds(state.model, of)[0])
+
+
+def _kind(state: State, of: str, kind: str | None) -> State:
+    if kind is None:
+        return _of(state, None)
+    index = (0,) * models.parameters(state.model)[of].ndim if kind == "entry" else ()
+    return _with(state, *knob.chosen(state.model, kind, of, index))
+
+
+def _centred(state: State, _: None) -> State:
+    turn = state.view.knob
+    return state if turn is None else _with(state, *knob.chosen(state.model, turn.kind, turn.of, turn.index))
+
+
+def _moved(model: Model, turn: Turn) -> bool:
+    return turn.kind != "step" and knob.present(model, turn) != knob.settled(model, turn)[0].centre
+
+
+def _with(state: State, model: Model, turn: Turn) -> State:
+    return replace(state, model=model, view=replace(state.view, knob=turn))

@@ -1,0 +1,232 @@
+"""The network taken apart into single neurons: weights on the edges, δ on the nodes, and each δ with its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from engine import Run
+from engine.language import latex, notation, written
+from engine.working import Explanation, Neuron, Term, explained, forms, neuron_of
+from explorer import figures
+from explorer.figures.neurons import WIDTHS
+from explorer.figures.text import number
+from explorer.model import samples
+from explorer.page.chart import chart, clicked_data
+from explorer.page.controls import Change, apply, put
+from explorer.page.delivery import show
+from explorer.page.frame import FIGURE
+from explorer.picture import neurons as layout
+from explorer.state.state import State
+from explorer.words.markdown import plain
+
+_TERMS: Final = 12  # rows of a sum, each with its button; the smaller ones stand together in one more
+_WIDE: Final = 700  # pixels from which the numbers of a row stand under their heads
+_ROW: Final = (1.2, 1.3, 1.3, 1.3, 2.2)
+
+
+# --- the picture -------------------------------------------------------------------------------------------------
+
+
+def picture(
+    state: State, run: Run, palette: str, pixels: int, labels: tuple[str, ...] = (), targets: tuple[str, ...] = ()
+) -> None:
+    """The neurons of a window of steps; what is clicked in it is the selected neuron from then on."""
+    steps(state, run, pixels)
+    try:
+        drawn = layout.neurons(run, state.view, pixels, labels, targets)
+    except ValueError as error:
+        st.info(f"{plain(str(error).partition(': ')[0])}. Take fewer units, or look at the unrolled graph.")
+        return
+    said = (
+        f"{len(drawn.name)} neurons of the steps {drawn.first} to {drawn.last}, and {np.count_nonzero(drawn.weight)} "
+        "connections between them; the numbers of the selected one stand below."
+    )
+    chart(
+        figures.neurons(drawn, palette, pixels), theme=None, key="neurons", config=FIGURE, alt=said,
+        on_select=clicked, selection_mode="points",
+    )  # fmt: skip
+    caption(drawn, run, state)
+
+
+def magnitude(state: State, run: Run) -> NDArray[np.float64]:
+    """What the colours of the picture show; nothing where there is none."""
+    try:
+        return np.asarray(layout.neurons(run, state.view).magnitude)
+    except ValueError:
+        return np.zeros(0)
+
+
+def rows(state: State, run: Run, pixels: int) -> dict[str, list[Any]]:
+    """The picture as columns of a table; nothing where there is none."""
+    try:
+        return layout.table(layout.neurons(run, state.view, pixels))
+    except ValueError:
+        return {}
+
+
+def clicked() -> None:
+    """What a click does: it selects the neuron; beside the neurons it does nothing."""
+    match clicked_data("neurons"):
+        case [str(name), int(t), int(unit)]:
+            put("neurons", select((name, int(t), int(unit) - 1)))
+
+
+def select(neuron: Neuron) -> Change:
+    """The change that selects a neuron."""
+    name, t, unit = neuron
+    return lambda state, _: replace(state, view=replace(state.view, selected=(name, t), unit=unit + 1))
+
+
+def steps(state: State, run: Run, pixels: int) -> None:
+    """Which steps are drawn."""
+    if run.T == 1:
+        return
+    shown = layout.window(run, state.view, pixels)
+
+    def change(state: State, chosen: tuple[int, int]) -> State:
+        return replace(state, view=replace(state.view, window=chosen))
+
+    show("neurons.steps", shown)
+    st.slider(
+        f"Steps, of {run.T:,}", 1, run.T, shown, key="neurons.steps", on_change=apply, args=("neurons.steps", change),
+        help="Of a longer window the last steps are drawn, as many as have 400 neurons together.",
+    )  # fmt: skip
+
+
+def caption(drawn: layout.Neurons, run: Run, state: State) -> None:
+    """Below the picture: what is drawn."""
+    inside = [
+        rf"${latex(form.argument)}$ and ${latex(form.name)}$" for form in forms(run.cell).values() if form.argument
+    ]
+    below, *between = (f"{most:g}" for most, _ in WIDTHS[:-1])
+    said = [
+        r"Each node is a neuron $l$: its argument $a_l = \sum_j w_{lj} z_j + b_l$ and its value $z_l = \varphi(a_l)$ in one, "
+        r"with $\delta_l = \partial L / \partial a_l$"
+        + (f" (so {', '.join(inside)} are one each)" if inside else "")
+        + ".",
+        r"Without a function, $z_l = a_l$; in a product the weight is the other factor; where the loss is computed from "
+        r"$a_l$ itself, it is $\partial L / \partial a_l$.",
+        rf"Width: $|w|$ up to {below}, to {', to '.join(between)}, and above. A weight of 0 is not drawn.",
+    ]
+    if run.B > 1:
+        said.append(f"The numbers are those of sample {samples.one(run, state.view.sample) + 1} of {run.B}.")
+    st.caption(" ".join(said))
+
+
+# --- the selected neuron -----------------------------------------------------------------------------------------
+
+
+def neuron(state: State, run: Run, pixels: int) -> None:
+    """The unit of the selected node, and the numbers of that neuron in both directions."""
+    node = state.view.selected
+    if node is None or neuron_of(run.cell, node[0]) not in forms(run.cell):
+        return
+    name, t = neuron_of(run.cell, node[0]), node[1]
+    if not 1 - run.cell.lags.get(name, 0) <= t <= run.T:
+        return
+    units = run.sizes[name]
+    unit = state.view.unit if state.view.unit <= units else 0
+
+    def changed(state: State, unit: int | None) -> State:
+        return replace(state, view=replace(state.view, unit=unit or 0))
+
+    show("unit", unit or None, has_default=False)
+    st.number_input(
+        f"Neuron of {plain(written(name))}, 1 to {units}", 1, units, value=None, step=1, key="unit",
+        on_change=apply, args=("unit", changed), placeholder="all", width=200,
+    )  # fmt: skip
+    if unit:
+        with st.container(border=True, key="neuron"):
+            numbers(explained(run, (name, t, unit - 1), samples.one(run, state.view.sample)), run, pixels)
+
+
+def numbers(told: Explanation, run: Run, pixels: int) -> None:
+    """How a neuron is computed, and its δ as a sum over the neurons that it feeds."""
+    name, t, i = told.neuron
+    role = run.cell.role(name) if t > 0 else "initial value"
+    own = indexed(run, told.neuron)
+    st.markdown(f"##### ${own}$ · {role}, neuron {i + 1} of {run.sizes[name]}")
+    st.markdown(r"**Forward**: $a_l = \sum_j w_{lj}\, z_j + b_l$ and $z_l = \varphi(a_l)$")
+    written_out = [text for text in (*told.forward, told.output) if text]
+    if not told.forward:
+        written_out = [f"{own} = {notation.number(told.value)}"]
+        st.caption("It is given, not computed.")
+    for text in written_out:
+        st.latex(text)
+    direct = told.terms and all(term.direct for term in told.terms)
+    st.markdown(
+        r"**Backward**: an output neuron has its $\delta_l$ directly from the loss"
+        if direct
+        else r"**Backward**: $\delta_l = \varphi'(a_l) \sum_k w_{kl}\, \delta_k$ over the neurons $k$ that it feeds"
+    )
+    for text in told.backward:
+        st.latex(text)
+    terms(told, run, pixels)
+    with st.expander("LaTeX to copy"):
+        for text in (*written_out, *told.backward):
+            st.code(text, language="latex", wrap_lines=True)
+
+
+def indexed(run: Run, neuron: Neuron) -> str:
+    """A neuron in LaTeX."""
+    name, t, i = neuron
+    index = f"_{{{i + 1}}}" if run.sizes[name] > 1 else ""
+    return f"{{{latex(name)}}}{index}^{{({t})}}"
+
+
+def terms(told: Explanation, run: Run, pixels: int) -> None:
+    """A row for each summand, the larger ones first, and what they come to."""
+    order = sorted(told.terms, key=lambda term: -abs(np.nan_to_num(term.product, nan=np.inf)))
+    shown, rest = (order, []) if len(order) <= _TERMS + 1 else (order[:_TERMS], order[_TERMS:])
+    with st.container(key="terms", gap="small"):
+        if pixels >= _WIDE and (shown or told.seed is not None):
+            heads = ("to", r"$w_{kl}$", r"$\delta_k$", r"$w_{kl}\, \delta_k$", "")
+            for place, head in zip(st.columns(_ROW), heads, strict=True):
+                place.caption(head)
+        for i, term in enumerate(shown):
+            _term(i, term, run, pixels)
+        if rest:
+            total = sum(term.product for term in rest)
+            st.markdown(f"and {len(rest)} smaller ones, together **{number(total)}**")
+        if told.seed is not None:
+            st.markdown(f"the loss itself: its weight in the total loss, **{number(told.seed)}**")
+    if not told.terms and told.seed is None:
+        st.caption(r"It feeds no neuron that the loss depends on, so its $\delta$ is 0.")
+    inner = sum(term.product for term in told.terms if not term.direct) + (told.seed or 0.0)
+    straight = [term.product for term in told.terms if term.direct]
+    said = []
+    if told.slope is not None and told.form.function:
+        said.append(rf"$\varphi'(a_l)$ = {number(told.slope)}")
+    if not straight:
+        said.append(f"sum of the rows {number(inner)}")
+    elif len(straight) < len(told.terms):
+        said.append(
+            f"sum of the rows through $\\varphi$ {number(inner)}, straight from the loss {number(sum(straight))}"
+        )
+    said.append(rf"$\delta_l$ = **{number(told.total)}**")
+    said.append(rf"$\delta_l$ of the run {number(told.delta)}, difference {number(told.error)}")
+    st.markdown("; ".join(said) + ".")
+
+
+def _term(i: int, term: Term, run: Run, pixels: int) -> None:
+    places = (
+        st.columns(_ROW, vertical_alignment="center")
+        if pixels >= _WIDE
+        else [st.container(horizontal=True, vertical_alignment="center", gap="small")] * len(_ROW)
+    )
+    name, t, k = term.neuron
+    places[0].button(
+        f"${indexed(run, term.neuron)}$", key=f"feeds.{i}", on_click=put, args=(f"feeds.{i}", select(term.neuron)),
+        help=f"Select neuron {k + 1} of {plain(written(name))} at step {t}",
+    )  # fmt: skip
+    for place, head, value in zip(
+        places[1:4], ("w", "δ", "product"), (term.weight, term.delta, term.product), strict=True
+    ):
+        place.markdown(number(value) if pixels >= _WIDE else f"{head} {number(value)}")
+    if term.direct:
+        places[4].caption("straight from the loss")

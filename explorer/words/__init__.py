@@ -1,0 +1,1 @@
+"""Every sentence, number and letter that a page shows."""

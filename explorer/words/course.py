@@ -1,0 +1,277 @@
+"""How the gradient of one loss goes back through time: what a step leaves of it, and how far floats hold it.
+
+The sentences, the table of Compare, the answers of lessons and the diagrams take these numbers from here, so that they say
+the same. What is followed is the loss of one step alone, the last that counts: in the sum over many losses each later loss
+covers what an earlier one has lost. Magnitudes are logarithms to base ten, right far outside the range of floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import engine
+from engine import Run
+from engine.support import once
+from explorer.cache import lock
+from explorer.model import samples
+from explorer.words.vanishing import LIMITS, together
+
+Array: TypeAlias = NDArray[np.float64]
+Verdict: TypeAlias = Literal[
+    "vanishes", "grows", "keeps", "falls and returns", "rises and returns", "ends", "undefined"
+]
+
+KEEPS: Final = (0.95, 1.05)  # what a step leaves, on average, of a gradient that keeps its size
+WHOLE: Final = 1.0  # powers of ten by which the whole curve may move meanwhile
+STRAIGHT: Final = 0.99  # R² of the line through log‖∇‖ from which on it counts as straight
+OFF: Final = 0.1  # of what the line covers, the most by which the curve may leave it meanwhile
+LONG_ENOUGH: Final = 10  # steps back that a line is laid through, at least
+_NUMBERS: Final = 400_000  # values of a run; of one with more, fewer samples are looked at
+_TRIES: Final = 8  # losses that are tried, from the last: one whose output is exactly right has no gradient
+
+#: The words for a gradient's way back, as the page explains them. Each is a row of the glossary as well.
+DEFINITIONS: Final[dict[str, str]] = {
+    "vanishes": f"a step back leaves less than {KEEPS[0]:g} of the gradient on average (the geometric mean), or less than a "
+    "tenth is left in all",
+    "grows": f"a step back multiplies the gradient by more than {KEEPS[1]:g} on average, or by more than ten in all",
+    "keeps its size": f"a step back multiplies it by {KEEPS[0]:g} to {KEEPS[1]:g} on average, and at every step it is between a "
+    "tenth and ten times what it was at the last",
+    "falls and returns": "neither, since it is below a tenth on the way only; *rises and returns*: above ten times",
+    "ends": "it is exactly zero from some step on back: nothing is left to be measured",
+}
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many steps back from the last gradient a kind of float holds it.
+
+    steps   up to that many steps back its norm is between the smallest normal number and the largest, and not zero
+    end     what is there one step further: "zero" exactly, "below" the smallest normal number, "above" the largest, or "all":
+            there is none
+    """
+
+    kind: str
+    steps: int
+    end: Literal["zero", "below", "above", "all"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """The straight line through log10 ‖∇‖ against the steps back, by least squares.
+
+    slope, r2   of the line, and the share of the variance that it explains
+    off         the most by which the curve leaves it, in powers of ten
+    covers      powers of ten from one end of the line to the other
+    """
+
+    slope: float
+    r2: float
+    off: float
+    covers: float
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether the curve is straight enough for a look beyond its end."""
+        return self.r2 >= STRAIGHT and self.off <= OFF * self.covers
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """The gradient at a name, of one loss alone.
+
+    run       the samples that are looked at, up to the step of the loss, with that loss alone
+    loss      its step, from 1; None: all of them together, since the last ones are exactly right
+    counting  the steps whose losses count
+    chosen    the samples that are looked at, from 0
+    each      log10 ‖∇name(t)‖ of each sample, (steps, samples); −∞ for zero
+    is_cut    whether a cut of the recurrence takes something of it
+    """
+
+    run: Run
+    name: str
+    loss: int | None
+    counting: tuple[int, ...]
+    chosen: tuple[int, ...]
+    each: Array
+    is_cut: bool = False
+
+    @once
+    def logs(self) -> Array:
+        """log10 of the norm over all samples, (steps,)."""
+        return lock(together(self.each))
+
+    @once
+    def finite(self) -> bool:
+        """Whether no gradient is infinite or not a number."""
+        return bool((self.each < np.inf).all())
+
+    @once
+    def there(self) -> NDArray[np.intp]:
+        """The steps, from 0, at which the gradient is not zero."""
+        return lock(np.flatnonzero(self.logs > -np.inf))
+
+    @property
+    def first(self) -> int:
+        """The first step, from 1, at which the gradient is not zero; 0 if there is none."""
+        return int(self.there[0]) + 1 if len(self.there) else 0
+
+    @property
+    def last(self) -> int:
+        """The last one."""
+        return int(self.there[-1]) + 1 if len(self.there) else 0
+
+    @property
+    def steps(self) -> int:
+        """How many steps lie between the two."""
+        return self.last - self.first
+
+    @once
+    def back(self) -> Array:
+        """log10 of the norm in units of that at `last`, from there back to `first`; −∞ where it is zero in between."""
+        own = self.logs[self.first - 1 : self.last][::-1]
+        return lock(np.asarray(own - own[0]))
+
+    @property
+    def log_ratio(self) -> float:
+        """log10 of what is left at `first`."""
+        return float(self.back[-1])
+
+    @property
+    def log_rate(self) -> float:
+        """log10 of what a step leaves on average; nan where the gradient is at fewer than two steps, or not finite."""
+        return self.log_ratio / self.steps if self.finite and self.steps > 0 else float("nan")
+
+    @property
+    def rate(self) -> float:
+        """What a step leaves on average: the geometric mean from the last gradient that is not zero to the first."""
+        return float(np.float64(10) ** self.log_rate)
+
+    @once
+    def factors(self) -> Array:
+        """log10 of what each step leaves, the last first; over steps of zero gradients the mean of a step."""
+        places = np.flatnonzero(self.back > -np.inf)
+        return lock(np.asarray(np.diff(self.back[places]) / np.diff(places)))
+
+    @property
+    def ends(self) -> bool:
+        """Whether the gradient is exactly zero before `first`, and not only between readings that lie some steps apart."""
+        return self.first - 1 > int(np.diff(self.there).max(initial=1)) - 1
+
+    @property
+    def verdict(self) -> Verdict:
+        """What happens to it, as DEFINITIONS has it."""
+        if not self.finite:
+            return "undefined"
+        if self.ends or not self.steps:
+            return "ends"
+        return verdict(self.back, self.steps)
+
+    @property
+    def line(self) -> Line | None:
+        """The line through the curve; None where it is too short, and where the gradient ends."""
+        if not self.finite or self.ends or self.steps < LONG_ENOUGH:
+            return None
+        places = np.flatnonzero(self.back > -np.inf)
+        return line(places, self.back[places])
+
+    def reach(self, kind: str) -> Reach:
+        """How far floats of a kind hold it."""
+        low, high = LIMITS[kind]
+        own = self.logs[: self.last][::-1]
+        own = own[: self.steps + 1 + self.ends]
+        own = own[(own > -np.inf) | (np.arange(len(own)) > self.steps)]
+        held = (own >= low) & (own <= high)
+        if held.all():
+            return Reach(kind, self.steps, "all")
+        places = np.flatnonzero(self.back > -np.inf)
+        beyond = int(np.argmin(held))
+        end: Any = "zero" if own[beyond] == -np.inf else "below" if own[beyond] < low else "above"
+        return Reach(kind, int(places[beyond - 1]) if beyond else -1, end)
+
+
+def verdict(back: Array, steps: int) -> Verdict:
+    """What happens to a gradient, from log10 of its norm in units of the last one, the last first; −∞ is left out."""
+    total, own = float(back[-1]), back[back > -np.inf]
+    low, high = np.log10(KEEPS)
+    if total < -WHOLE or total / steps < low:
+        return "vanishes"
+    if total > WHOLE or total / steps > high:
+        return "grows"
+    if own.min() < -WHOLE:
+        return "falls and returns"
+    return "rises and returns" if own.max() > WHOLE else "keeps"
+
+
+def line(steps: NDArray[Any], logs: Array) -> Line:
+    """The line through some points."""
+    slope, height = np.polyfit(steps, logs, 1)
+    rest = logs - (slope * steps + height)
+    spread = float(np.square(logs - logs.mean()).sum())
+    r2 = 1 - float(np.square(rest).sum()) / spread if spread > 0 else 1.0
+    return Line(float(slope), r2, float(np.abs(rest).max()), abs(float(slope)) * float(steps[-1] - steps[0]))
+
+
+def course(run: Run, name: str, sample: int = 0, cut: int = 0) -> Course | None:
+    """How the gradient at a name goes back; None if no loss counts.
+
+    sample  counted from 1; 0 is all of them together, or as many of the first as do not take too long
+    cut     after how many steps each the recurrence is cut: nothing of a loss is left before the last cut; 0 is never
+    Raises ValueError for a name that has no gradient.
+    """
+    if name not in run.grad:
+        raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
+    chosen = samples_of(run, sample)
+    counting = tuple(int(t) + 1 for t in np.flatnonzero((run.weights[:, chosen] != 0).any(axis=1)))
+    if not counting:
+        return None
+    with np.errstate(all="ignore"):
+        for loss in counting[: -_TRIES - 1 : -1]:
+            alone = part(run, chosen, loss)
+            each = np.where(np.arange(loss)[:, None] < _last_cut(loss, cut), -np.inf, engine.log_grad_norm(alone, name))
+            if not (each == -np.inf).all():
+                return Course(alone, name, loss, counting, tuple(chosen), each, _last_cut(loss, cut) > 0)
+        alone = part(run, chosen)  # each of these losses may be exactly right, so all are taken together
+        each = (
+            np.log10(np.linalg.norm(engine.cut(alone, cut).grad[name], axis=-1))
+            if cut
+            else engine.log_grad_norm(alone, name)
+        )
+        return Course(alone, name, None, counting, tuple(chosen), each, 0 < cut < run.T)
+
+
+def _last_cut(loss: int, cut: int) -> int:
+    """How many steps lie before the last cut that the gradient of a loss would have to cross."""
+    return (loss - 1) // cut * cut if cut else 0
+
+
+def samples_of(run: Run, sample: int) -> list[int]:
+    """Which samples are looked at, from 0: one, or as many of the first as do not take too long."""
+    if samples.shown(run, sample):
+        return [sample - 1]
+    most = max(1, _NUMBERS // (run.T * sum(run.sizes.values())))
+    return list(range(min(run.B, most)))
+
+
+def part(run: Run, chosen: Sequence[int], loss: int | None = None, factor: float = 1.0) -> Run:
+    """The run of some of its samples, with the loss of one step alone, which is then the last; all weights times a factor."""
+    if len(chosen) == run.B and loss is None and factor == 1:
+        return run
+    stop, own = run.T if loss is None else loss, list(chosen)
+    weights = run.weights[:stop, own] * factor / (run.B if run.reduction == "mean" else 1)
+    if loss is not None:
+        weights = np.where(np.arange(stop)[:, None] == stop - 1, weights, 0)
+    return engine.run(
+        run.cell,
+        run.parameters,
+        None if run.x is None else run.x[:stop, own],
+        run.y[:stop, own],
+        {state: values[:, own] for state, values in run.initial.items()},
+        weights,
+        "sum",
+        run.dtype,
+    )

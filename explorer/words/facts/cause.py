@@ -1,0 +1,142 @@
+"""Why a gradient is exactly zero: where it still is, and what does not pass it on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Run
+from engine.execute import Affine, Elementwise, Operand, schedule
+from engine.language import FUNCTIONS, SOFTMAX
+from explorer.words.course import Course, part
+from explorer.words.facts.claims import Cause
+
+_MOST: Final = 3  # causes that are told
+_SCALE: Final = 200.0  # powers of ten from which on a gradient is scaled before it is looked at
+_NEAR: Final = 1e-6  # a ratio of entries whose products do not underflow
+_FARTHEST: Final = 280.0  # and up to which it can be
+
+
+def causes(course: Course, name: str, step: int, log: float) -> tuple[Cause, ...]:
+    """Why ∇name(step) is exactly zero; nothing where that cannot be told.
+
+    log   log10 of the size of gradients near there, by which they are brought back into the range of floats
+    """
+    run = course.run
+    if log < -_SCALE:
+        if log < -_FARTHEST or run.dtype != np.float64:
+            return ()
+        run = part(run, range(run.B), None, 2.0 ** np.floor(-log / np.log10(2)))
+    found = dict.fromkeys(_climb(run, name, step))
+    return tuple(found)[:_MOST]
+
+
+def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
+    """From a place without gradient up to where there is one."""
+    cell, seen, left = run.cell, {(name, step)}, [(name, step)]
+    to_loss, any_block = _reaching(run), False
+    while left:
+        node, t = left.pop(0)
+        blocked = []
+        for reader, lag in ((r, read.lag) for r in cell.nodes for read in cell.reads[r] if read.name == node):
+            place = (reader, t + lag)
+            if t + lag > run.T or reader not in to_loss or place in seen:
+                continue
+            if run.grad[reader][t + lag - 1].any():
+                blocked.append((reader, lag))
+            else:
+                seen.add(place)
+                left.append(place)
+        messages = [run.message(node, reader, lag)[t - 1] for reader, lag in blocked]
+        any_block |= bool(blocked)
+        if not all(np.isfinite(message).all() for message in messages):
+            continue
+        if any(message.any() for message in messages):
+            yield Cause("cancels", node=node, step=t)
+            continue
+        for reader, lag in blocked:
+            yield from _blocks(run, node, reader, lag, t + lag)
+    if not any_block:
+        yield Cause("unread", node=name, step=step)
+
+
+def _reaching(run: Run) -> set[str]:
+    """The nodes that a loss depends on, and the losses."""
+    found, left = set(run.cell.losses), list(run.cell.losses)
+    while left:
+        new = {read.name for read in run.cell.reads.get(left.pop(), ())} - found
+        found |= new
+        left += new
+    return found
+
+
+def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Cause]:
+    """What of a reader passes nothing on."""
+    operation = run.cell.operation(reader)
+    joint = (loss for loss in run.cell.nodes if run.cell.logits(loss) is not None)
+    if run.cell.loss(reader) is not None or reader in {run.cell.reads[loss][0].name for loss in joint}:
+        yield Cause("right", node=reader, step=t)
+        return
+    if operation == SOFTMAX.name:
+        yield Cause("softmax", node=reader, step=t)
+        return
+    given = run.grad[reader][t - 1]
+    made = instruction(run, reader)
+    if operation in FUNCTIONS and isinstance(made, Elementwise):
+        slopes = run.slope(reader)
+        if not (slopes[t - 1] * given).any():
+            yield Cause("shut", str(operation), reader, t, always=not slopes.any())
+            return
+        given, made = slopes[t - 1] * given, instruction(run, made.argument.name)
+    if not isinstance(made, Affine):
+        yield Cause("product", node=reader, step=t)
+        return
+    for term in made.terms:
+        if Operand(node, lag) in term.factors:
+            yield _of_term(run, term.matrix, [f for f in term.factors if f != Operand(node, lag)], reader, t, given)
+            return
+    yield Cause("product", node=reader, step=t)
+
+
+def _of_term(
+    run: Run, matrix: str | None, others: Sequence[Operand], reader: str, t: int, given: NDArray[Any]
+) -> Cause:
+    """Why a term of a sum passes nothing on."""
+    if matrix is not None:
+        W = np.asarray(run.parameters[matrix], np.float64)
+        if not W.any():
+            return Cause("zero", matrix, reader, t)
+        power = nilpotent(W)
+        if power:
+            return Cause("nilpotent", matrix, reader, t, power)
+        return Cause("kernel", matrix, reader, t)
+    for other in others:
+        if other.name in run.value or other.is_parameter:
+            value = run.at(other.name, other.lag)
+            if not (given * (value if other.is_parameter else value[t - 1])).any():
+                return Cause("factor", other.name, reader, t)
+    return Cause("product", node=reader, step=t)
+
+
+def nilpotent(W: NDArray[Any]) -> int:
+    """The smallest power of a matrix that is exactly zero; 0 if there is none."""
+    if W.shape[0] != W.shape[1] or not np.isfinite(W).all():
+        return 0
+    there = np.abs(W[W != 0])
+    near = W / there.max() if len(there) and there.min() > _NEAR * there.max() else None
+    edges = power = W != 0
+    exact = near
+    for k in range(1, len(W) + 1):
+        if not power.any() or (exact is not None and not exact.any()):
+            return k
+        power = (power.astype(float) @ edges.astype(float)) > 0
+        exact = exact @ near if exact is not None else None
+    return 0
+
+
+def instruction(run: Run, name: str) -> object:
+    """The instruction that computes a name."""
+    return next((i for stage in schedule(run.cell).stages for i in stage.instructions if i.out == name), None)

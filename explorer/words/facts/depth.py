@@ -1,0 +1,95 @@
+"""The same without recurrence: what becomes of the gradient from layer to layer."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+import engine
+from engine import Run
+from engine.language import FUNCTIONS
+from explorer.words.course import Course, verdict
+from explorer.words.facts import claims as say
+from explorer.words.facts.cause import causes
+from explorer.words.facts.claims import Claim, Facts, Part, Scope
+from explorer.words.facts.ways import flat, readers, to_loss
+from explorer.words.vanishing import Array, together
+
+
+def in_depth(run: Run, scope: Scope) -> Facts:
+    """What happens along the layers: nodes that are functions of a sum, on a way to the loss."""
+    ends = {run.cell.reads[loss][0].name for loss in run.cell.nodes if _has_logits(run, loss)}
+    above = to_loss(run) - ends
+    layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above]
+    logs = np.array([_whole(engine.log_grad_norm(run, name)) for name in layers])
+    if len(layers) < 2:
+        norms = tuple(say.Norm(name, 0, float(log)) for name, log in zip(layers, logs, strict=True) if np.isfinite(log))
+        return Facts("flat", "", (scope, say.Dependent(run.T, len(layers)), *norms))
+    if not (logs < np.inf).all():
+        return Facts("undefined", layers[0], (scope, _beyond(run, layers, logs)))
+    there = np.flatnonzero(logs > -np.inf)
+    if len(there) < len(layers):
+        return _stopped(run, scope, layers, logs)
+    word = verdict((logs - logs[-1])[::-1], len(layers) - 1)
+    own = say.Left(layers[0], 1, len(layers), float(logs[0]), float(logs[-1]), word, layers[-1])
+    claims = (scope, own, *filter(None, [_shares(run, layers, logs)]))
+    return Facts(word, layers[0], claims)
+
+
+def _whole(logs: Array) -> float:
+    """log10 of the norm over all steps and samples."""
+    return float(together(logs.reshape(1, -1))[0])
+
+
+def _stopped(run: Run, scope: Scope, layers: list[str], logs: Array) -> Facts:
+    """At some layers the gradient is exactly zero: which is the last of them, and why."""
+    last = int(np.flatnonzero(logs == -np.inf)[-1])
+    counting = np.flatnonzero((run.weights != 0).any(axis=1))
+    step = int(counting[-1]) + 1
+    near = float(logs[last + 1]) if last + 1 < len(layers) else 0.0
+    course = Course(run, layers[last], step, (), tuple(range(run.B)), np.zeros((run.T, run.B)))
+    count = int((logs == -np.inf).sum())
+    zeros = say.Zeros(layers[last], "layers", 1, last + 1, count, causes(course, layers[last], step, near))
+    norms = [say.Norm(layers[last + 1], 0, near)] if last + 1 < len(layers) else []
+    return Facts("zero", layers[last], (scope, zeros, *norms))
+
+
+def _beyond(run: Run, layers: list[str], logs: Array) -> say.Beyond:
+    bad, over = int(np.flatnonzero(~(logs < np.inf))[-1]), run.overflow
+    node, t, nan = (over.name, over.t, bool(np.isnan(over.value))) if over is not None else ("", 0, False)
+    return say.Beyond(layers[bad], bad + 1, len(layers), node, t, nan)
+
+
+def _shares(run: Run, layers: list[str], logs: Array) -> Claim | None:
+    """What weights and functions do from layer to layer, where each layer is read by the next alone."""
+    read_by, steps = readers(run), len(layers) - 1
+    if any(not _leads(read_by, below, above) for below, above in pairwise(layers)):
+        return None
+    lost: dict[str, float] = {}
+    shut: dict[str, list[float]] = {}
+    for name, own in zip(layers[1:], logs[1:], strict=True):
+        function = str(run.cell.operation(name))
+        if function != "identity":
+            argument = _whole(engine.log_argument_grad_norm(run, name))
+            lost[function] = lost.get(function, 0.0) + (argument - own) / steps
+            shut.setdefault(function, []).append(flat(run, name, slice(None)))
+    if not all(np.isfinite(own) for own in lost.values()):
+        return None
+    parts = tuple(Part(function, float(10**own), float(np.mean(shut[function]))) for function, own in lost.items())
+    return say.Shares(float(10 ** ((logs[0] - logs[-1]) / steps - sum(lost.values()))), parts, ())
+
+
+def _has_logits(run: Run, loss: str) -> bool:
+    """Whether a loss is computed from the argument of its softmax or sigmoid, which is then no layer."""
+    row = run.cell.loss(loss)
+    return row is not None and row.joint is not None and run.cell.logits(loss) is not None
+
+
+def _leads(read_by: dict[str, set[str]], below: str, above: str) -> bool:
+    """Whether a node is read on the way to another only, each node on the way by one."""
+    while below != above:
+        if len(read_by[below]) != 1:
+            return False
+        (below,) = read_by[below]
+    return True

@@ -1,0 +1,416 @@
+"""What happens to the gradient of a run on its way back through time, and why, in plain words with the run's own numbers.
+
+`facts` measures; here claims become words, and nothing is computed. What comes first is what decides: what is exactly zero,
+what is lost before the last state, what a step leaves, and how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from engine import Run
+from engine.language import names
+from explorer.words.course import KEEPS, WHOLE
+from explorer.words.facts import Claim, Facts, facts
+from explorer.words.facts import claims as say
+from explorer.words.wording import at, compared_to, listed, ordinal, percent, r_squared, rounded, short, size
+
+_LISTED: Final = 4  # names that are listed
+_LITTLE: Final = 0.05  # a share of the rate below which a way carries next to nothing
+_ACCURACY: Final = "a quarter"  # of an outlook, measured on longer runs of the catalogue's cells
+_WORDS: Final = {"keeps": "keeps its size", "ends": "ends"}
+
+
+def sentences(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> tuple[str, ...]:
+    """The sentences, in plain text; every number in them is a claim about the run. Arguments as for `facts`."""
+    return written(facts(run, sample, name, cut))
+
+
+def written(found: Facts) -> tuple[str, ...]:
+    """Claims in words. **Holds:** every_number_is_a_fact."""
+    said = [*_alone(found)]
+    for claim in found.claims:
+        if type(claim) in _SAID:
+            said += _SAID[type(claim)](found, claim)
+    whole = found.verdict in ("no loss", "no path", "undefined", "flat")
+    return tuple(said) if whole else (_lead(found, said[0]), *said[1:])
+
+
+def _alone(found: Facts) -> Iterator[str]:
+    """What is said of a run that has no curve."""
+    scope = found.scope
+    match found.verdict:
+        case "no loss":
+            whose = f" for sample {scope.sample}" if scope.sample and scope.of > 1 else ""
+            weights = f"the weights of all {scope.steps:,} steps are" if scope.steps > 1 else "the weight of step 1 is"
+            yield f"No loss counts{whose}: {weights} zero, so every gradient is exactly zero."
+        case "one step":
+            if scope.steps == 1:
+                yield f"There is one step only: the gradient at {at(found.name, 1)} has no way back through time."
+            else:
+                yield f"The loss of step 1 is followed: before {at(found.name, 1)} there is no step to go back to."
+        case _:
+            return
+
+
+def _lead(found: Facts, text: str) -> str:
+    """Which sample and which loss is spoken of, before what is said."""
+    about, scope = [], found.scope
+    layers = found.left is not None and bool(found.left.upper)
+    if scope.sample and scope.of > 1:
+        about.append(f"sample {scope.sample}")
+    elif scope.samples < scope.of:
+        about.append(f"the first {scope.samples:,} of {scope.of:,} samples")
+    if scope.losses > 1 and not layers and found.verdict != "zero":
+        about.append(f"the loss of step {scope.loss} alone" if scope.loss else "all losses together")
+    return f"For {listed(about)}: {text[0].lower()}{text[1:]}" if about else text
+
+
+# --- exactly zero ------------------------------------------------------------------------------------------------
+
+
+def _zeros(found: Facts, zeros: say.Zeros) -> Iterator[str]:
+    name, why = names.written(zeros.name), _because(zeros.causes)
+    steps = f"{zeros.count:,} steps" if zeros.count > 1 else "step"
+    if found.verdict == "no path":
+        every = f"all {steps}" if zeros.count > 1 else "step 1"
+        yield (
+            f"The loss does not depend on {name} in any way: no path leads there, so at {every} its gradient is exactly zero."
+        )
+        return
+    match zeros.place:
+        case "all":
+            every = f"all {steps}" if zeros.count > 1 else "step 1"
+            why = why or ": what leads from there to the loss is zero, or shut"
+            yield f"At {every} the gradient at {name} is exactly zero{why}."
+        case "before":
+            where = _span(zeros.name, zeros.first, zeros.last)
+            yield f"The gradient is exactly zero at {where}{why}."
+        case "after":
+            where, loss = _span(zeros.name, zeros.first, zeros.last), found.scope.loss
+            them = "it" if zeros.first == zeros.last else "them"
+            if loss is None:
+                why = f"no loss that counts depends on {them}"
+            else:
+                why = f"the loss of step {loss} {'comes before' if zeros.first > loss else 'does not depend on'} {them}"
+            yield f"At {where} the gradient is exactly zero, because {why}."
+        case "between":
+            low, high = at(zeros.name, zeros.first), at(zeros.name, zeros.last)
+            steps = f"{zeros.last - zeros.first + 1:,} steps"
+            yield f"Between {low} and {high} it is exactly zero at {zeros.count:,} of {steps}."
+        case "layers":
+            below = (
+                ""
+                if zeros.count == 1
+                else f", and at {zeros.count - 1:,} more below"
+                if zeros.count == zeros.last
+                else ""
+            )
+            yield f"The gradient is exactly zero at {name}{below}{why}."
+
+
+def _span(name: str, first: int, last: int) -> str:
+    return at(name, first) if first == last else f"{at(name, first)} to {at(name, last)}"
+
+
+def _because(causes: Sequence[say.Cause]) -> str:
+    said = [text for cause in causes if (text := _cause(cause))]
+    return f": {listed(list(dict.fromkeys(said)))}" if said else ""
+
+
+def _cause(cause: say.Cause) -> str:
+    """Why nothing is passed on."""
+    name, node = names.written(cause.name), at(cause.node, cause.step)
+    match cause.why:
+        case "shut":
+            if cause.always:
+                return f"the {cause.name} of {names.written(cause.node)} is shut in all units at every step"
+            return f"the {cause.name} of {node} is shut in every unit that a gradient reaches"
+        case "zero":
+            return f"{name} is zero"
+        case "nilpotent":
+            return (
+                f"{name} is nilpotent, its {ordinal(cause.power)} power is zero, so nothing passes it {cause.power:,} times"
+                if cause.power > 1
+                else f"{name} is zero"
+            )
+        case "kernel":
+            return f"the transpose of {name} takes the gradient at {node} to zero"
+        case "factor":
+            return f"it is multiplied by {name}, which is zero wherever {node} has a gradient"
+        case "product":
+            return f"it is multiplied by zero in {node}"
+        case "softmax":
+            return f"the softmax of {node} passes nothing on"
+        case "cancels":
+            return f"what arrives at {node} along its edges cancels"
+        case "right":
+            return f"the output of step {cause.step} is exactly what is wanted"
+        case "cut":
+            return f"the recurrence is cut after step {cause.step}, as after each {cause.power} steps"
+        case "unread":
+            return f"no edge leads from {node} to that loss"
+    return ""
+
+
+# --- from the loss to the last state -----------------------------------------------------------------------------
+
+
+def _entry(found: Facts, entry: say.Entry) -> Iterator[str]:
+    head, place = at(entry.head, entry.at), at(entry.name, entry.step)
+    fall = entry.log_name < entry.log_head
+    within = "within the last step" if entry.at == entry.step else f"between steps {entry.step} and {entry.at}"
+    node = names.written(entry.within or entry.node)
+    if entry.function:
+        by = f"the {entry.function} {'in' if entry.within else 'of'} {node}"
+    else:
+        by = names.written(entry.matrix) if entry.matrix else f"the edge from {names.written(entry.below)} to {node}"
+    text = (
+        f"Before it goes back through time, {within}, the gradient {'falls' if fall else 'rises'} from "
+        f"{size(entry.log_head)} at {head} to {size(entry.log_name)} at {place}: {by} multiplies it by {size(entry.log_edge)}"
+    )
+    if entry.function and entry.flat and fall:
+        text += f" ({percent(entry.flat)} of its units {_shut(entry.function)})"
+    yield f"{text}."
+
+
+def _shut(function: str) -> str:
+    return {"relu": "are shut", "leaky_relu": "are shut but for the leak"}.get(function, "are saturated")
+
+
+# --- what a step leaves ------------------------------------------------------------------------------------------
+
+
+def _norm(found: Facts, norm: say.Norm) -> Iterator[str]:
+    if not norm.step:
+        yield f"The gradient at {names.written(norm.name)} is {size(norm.log)}, over all steps."
+    elif found.verdict == "ends":
+        yield f"At {at(norm.name, norm.step)} alone there is a gradient, of {size(norm.log)}."
+    else:
+        yield f"The gradient at {at(norm.name, norm.step)} is {size(norm.log)}."
+
+
+def _left(found: Facts, left: say.Left) -> Iterator[str]:
+    layers = bool(left.upper)
+    low, high = (names.written(left.name), names.written(left.upper)) if layers else (
+        at(left.name, left.first), at(left.name, left.last))  # fmt: skip
+    step = "layer" if layers else "step"
+    word = "" if left.verdict == "ends" else f": it {_WORDS.get(left.verdict, left.verdict)}"
+    if left.verdict in ("vanishes", "grows") and abs(left.log_ratio) <= WHOLE:
+        word += (
+            f", at {f'less than {KEEPS[0]:g}' if left.verdict == 'vanishes' else f'more than {KEEPS[1]:g}'} a {step}"
+        )
+    yield f"The gradient at {low} is {compared_to(left.log_ratio, high)}{word}."
+    each = f"Each of the {left.steps:,} {step}s" if left.steps > 1 else f"The {step}"
+    text = f"{each} multiplies it by {short(left.rate)}" + " on average" * (left.steps > 1)
+    own = found.one(say.Range)
+    if own is not None:
+        least, largest = (
+            f"{size(log, 3)} (back to {at(left.name, t)})"
+            for log, t in ((own.least, own.at_least), (own.largest, own.at_largest))
+        )
+        text += f", single ones by {least} up to {largest}"
+    yield f"{text}{_shares(found)}{_ways(found)}."
+    for turn in found.all(say.Turn):
+        way = "falls to" if turn.log < 0 else "rises to"
+        yield f"On the way it {way} {compared_to(turn.log, high)}, at {at(turn.name, turn.step)}."
+
+
+def _shares(found: Facts) -> str:
+    shares = found.one(say.Shares)
+    if shares is None:
+        return ""
+    matrices = [names.written(name) for name in shares.matrices]
+    if not shares.parts:
+        return f", which is all due to {listed(matrices or ['the weights'])}"
+    whose = matrices[0] if len(matrices) == 1 else "the weights"
+    parts = [f"{part.function} by {short(part.factor)}{_flat_said(part)}" for part in shares.parts]
+    return f": {listed([f'{whose} by {short(shares.weights)}', *parts])}"
+
+
+def _flat_said(part: say.Part) -> str:
+    return f" ({percent(part.flat)} of its units {_shut(part.function)})"
+
+
+def _ways(found: Facts) -> str:
+    """What comes through each way, and what that means where it is next to nothing, or negative."""
+    own = found.one(say.Ways)
+    if own is None:
+        return ""
+    if len(own.ways) == 1:
+        return f": all of it comes through {_way_said(found, own.ways[0]).removesuffix(',')}"
+    direct, rest = [w for w in own.ways if w.direct], [w for w in own.ways if not w.direct]
+    total = sum(way.passes for way in own.ways)
+    said = []
+    for w in direct:
+        text = _way_said(found, w)
+        comma = "," * text.endswith(",")  # behind what is said of the share
+        said.append(f"{short(w.passes)} of that comes through {text.removesuffix(',')}{_meant(w.passes, total)}{comma}")
+    if len(rest) > 2 or (direct and rest):
+        through = listed(list(dict.fromkeys(map(_target, rest))), _LISTED)
+        passes = sum(way.passes for way in rest)
+        said.append(f"{short(passes)} through {through}{' together' * (len(rest) > 1)}{_meant(passes, total)}")
+    else:
+        said += [f"{short(way.passes)} comes through {_target(way)}{_meant(way.passes, total)}" for way in rest]
+    said[-1] = said[-1].removesuffix(",")
+    return f": {listed(said)}"
+
+
+def _meant(passes: float, total: float) -> str:
+    """What a share says that is no plain part of the whole."""
+    if passes == 0:
+        return ""
+    if abs(passes) < _LITTLE * abs(total):
+        return " (next to nothing" + ", and against the rest)" * (passes < 0) + ")" * (passes > 0)
+    return " (it works against the rest)" if passes < 0 else ""
+
+
+def _way_said(found: Facts, way: say.Way) -> str:
+    if not way.direct:
+        return _target(way)
+    text = f"{names.written(found.name)} directly" + _later(way)
+    if way.quartiles is None:
+        return text
+    gates = " · ".join(map(names.written, way.gates))
+    low, middle, high = map(short, way.quartiles)
+    if low == high:
+        return f"{text}, whose factor {gates + ' ' if gates else ''}is {middle},"
+    text += f", whose factor {gates + ' ' if gates else ''}has the quartiles {low}, {middle} and {high}"
+    if way.open > 0.1 and way.shut > 0.1:
+        text += f": above ¾ in {percent(way.open)}, below ¼ in {percent(way.shut)} of all cases"
+    return f"{text},"
+
+
+def _target(way: say.Way) -> str:
+    place = f"the {way.call} in {names.written(way.within)}" if way.call else names.written(way.target)
+    return place + _later(way)
+
+
+def _later(way: say.Way) -> str:
+    return f" {way.lag} steps later" if way.lag > 1 else ""
+
+
+# --- samples, losses, theory -------------------------------------------------------------------------------------
+
+
+def _gone(found: Facts, gone: say.Gone) -> Iterator[str]:
+    yield f"In {gone.count:,} of {gone.of:,} samples it is exactly zero at {at(gone.name, gone.step)}."
+
+
+def _spread(found: Facts, spread: say.Spread) -> Iterator[str]:
+    low, high = size(spread.low), size(spread.high)
+    if low != high:
+        whose = "From one sample to another" if found.one(say.Gone) is None else "In the others"
+        yield f"{whose} what is left is between {low} and {high}."
+
+
+def _felt(found: Facts, felt: say.Felt) -> Iterator[str]:
+    text = (
+        f"Of the {felt.losses:,} losses that count, the one of step {felt.strongest} gives most to the gradient at "
+        f"{at(felt.name, felt.step)}"
+    )
+    if felt.strongest == found.scope.loss:
+        yield f"{text}."  # it is the last that counts
+    elif felt.last == felt.strongest:
+        yield f"{text}; none after it gives a hundredth of that."
+    else:
+        yield f"{text}; the last that gives at least a hundredth of that is the one of step {felt.last}."
+
+
+def _theory(found: Facts, theory: say.Theory) -> Iterator[str]:
+    """The bound, and whether it decides."""
+    if not theory.single and found.verdict != "undefined":
+        return  # it bounds one of several ways
+    product = (
+        " · ".join(f"σ_max({names.written(s.name)})" for s in theory.stretches) or "The largest factor of the weights"
+    )
+    text = f"{product} · max |φ′| is {short(theory.rate)}{_decided(found, theory)}"
+    radii = [s for s in theory.stretches if s.radius is not None]
+    if len(theory.stretches) == len(radii) == 1:
+        text += f". The spectral radius of {names.written(radii[0].name)} is {short(radii[0].radius or 0.0)}"
+    yield f"{text}."
+
+
+def _decided(found: Facts, theory: say.Theory) -> str:
+    """What the bound says of this run."""
+    near = abs(theory.rate - 1) < 1e-9
+    if near:
+        return "" if found.verdict == "undefined" else ": the gradient cannot grow"
+    if theory.rate < 1:
+        return ", which is below 1: the gradient must vanish in the long run"
+    match found.verdict:
+        case "undefined":
+            return ", which is above 1, so growth is possible"
+        case "grows":
+            return ", which is above 1: the gradient may grow, and here it does"
+        case "vanishes" | "ends":
+            return (
+                ", which is above 1: the gradient may grow, but here it does not; a bound below 1 is sufficient for vanishing, "
+                "not necessary"
+            )
+    return ", which is above 1: by that alone the gradient may grow or vanish"
+
+
+# --- where floats end --------------------------------------------------------------------------------------------
+
+
+def _held(found: Facts, held: say.Held) -> Iterator[str]:
+    place = at(held.name, held.last)
+    beyond = "too small to keep its digits in" if held.end == "below" else "too large for"
+    if held.steps < 0:
+        yield f"At {place} it is already {beyond} {held.float_kind}."
+    elif held.steps == 0:
+        yield f"One step before {place} it is already {beyond} {held.float_kind}."
+    else:
+        yield f"After {held.steps:,} steps back from {place} it is {beyond} {held.float_kind}."
+
+
+def _straight(found: Facts, straight: say.Straight) -> Iterator[str]:
+    how = f"R² = {r_squared(straight.r2)}, at most {short(straight.off)} powers of ten off"
+    ends = found.all(say.Outlook)
+    if not ends:
+        if not straight.enough:
+            yield f"log₁₀ ‖∇‖ is no straight line along time ({how}), so this says nothing of longer sequences."
+        return
+    steps = listed([f"{rounded(end.steps)} steps in {end.float_kind}" for end in ends])
+    below = found.left is not None and found.left.log_rate < 0
+    yield (
+        f"log₁₀ ‖∇‖ is nearly straight along time ({how}): if it goes on so, it is too {'small' if below else 'large'} for "
+        f"floats after about {steps}, give or take {_ACCURACY}."
+    )
+
+
+def _other(found: Facts, other: say.Other) -> Iterator[str]:
+    yield f"At {at(other.name, other.first)} it is {compared_to(other.log_ratio, at(other.name, other.last))}."
+
+
+# --- what is not finite, and what has no way back ----------------------------------------------------------------
+
+
+def _beyond(found: Facts, beyond: say.Beyond) -> Iterator[str]:
+    if not beyond.node:
+        yield f"The gradient at {at(beyond.name, beyond.step)} leaves the range of floating point, so nothing can be said of it."
+        return
+    what = "not a number" if beyond.nan else "infinite"
+    text = (
+        f"The values leave the range of floating point, {at(beyond.node, beyond.t)} being the first that is {what}, and the "
+        "gradient with them"
+    )
+    if beyond.growth is not None and beyond.growth > 1:
+        text += f": before that each step multiplies the largest entry of {names.written(beyond.name)} by {short(beyond.growth)}"
+    yield f"{text}."
+
+
+def _dependent(found: Facts, own: say.Dependent) -> Iterator[str]:
+    layers = f"{own.layers} layer{'s' * (own.layers != 1)}"
+    yield (
+        f"No step reads another, so there is no way back through time; and with {layers} there is none in depth either."
+    )
+
+
+_SAID: Final[dict[type[Claim], Callable[[Facts, Any], Iterator[str]]]] = {
+    say.Zeros: _zeros, say.Entry: _entry, say.Norm: _norm, say.Left: _left, say.Gone: _gone, say.Spread: _spread,
+    say.Felt: _felt, say.Theory: _theory, say.Held: _held, say.Straight: _straight, say.Other: _other, say.Beyond: _beyond,
+    say.Dependent: _dependent,
+}  # fmt: skip
