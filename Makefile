@@ -11,7 +11,7 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 $(shell test -x $(PY) || rm -f $(VENV)/.stamp-*)
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12     makes the environment with another Python"
 	@echo "  PORT=8502 ARGS='...'  run: the port; run, test, bench, mutants: arguments passed on"
 	@echo "  TORCH='torch --index-url https://download.pytorch.org/whl/cpu'  bench: the small build, without CUDA"
@@ -26,14 +26,18 @@ test: $(VENV)/.stamp-test  ## run the tests, in a real Chromium too (without: AR
 test-lowest: $(LOWEST)/.stamp  ## run the engine's tests, and each page once, with the lowest versions that are allowed
 	$(LOWEST)/bin/python -m pytest $(shell grep -rL --include='test_*.py' 'explorer\|browser' tests) tests/explorer/views/test_pages.py $(ARGS)
 
-lint: $(VENV)/.stamp-lint  ## check style and types
+lint: $(VENV)/.stamp-lint  ## check style, types and spelling
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
+	$(PY) -m codespell_lib
 
 format: $(VENV)/.stamp-lint  ## put the code into the form that lint asks for
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
+
+docs: $(VENV)/.stamp-docs  ## build the documentation into site/index.html; ARGS=serve shows it and follows changes
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs $(or $(ARGS),build)
 
 bench: $(VENV)/.stamp-bench  ## time the engine against PyTorch, which it installs (the CPU build suffices)
 	$(PY) bench/engine.py $(ARGS)
@@ -45,7 +49,7 @@ mutants: $(VENV)/.stamp-mutation $(VENV)/.stamp-test  ## put small faults into t
 	$(PY) bench/mutants.py $(ARGS)
 
 clean:  ## remove the environment and all that was generated
-	rm -rf $(VENV) $(LOWEST) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build dist site *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(PY):
@@ -69,7 +73,7 @@ $(VENV)/.stamp-run: requirements.txt | $(PY)
 	$(PIP) -r requirements.txt
 	@touch $@
 
-# The extra `test`, `lint`, `bench` or `mutation`, without the project itself: an installed copy would hide a wrong path.
+# The extra `test`, `lint`, `docs`, `bench` or `mutation`, without the project itself: an installed copy would hide a wrong path.
 .PRECIOUS: $(VENV)/.stamp-%
 $(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-run
 	$(if $(and $(TORCH),$(filter bench,$*)),$(PIP) $(TORCH))
@@ -78,4 +82,4 @@ $(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-run
 	$(PIP) -r requirements.txt -r $(VENV)/$*.txt
 	@touch $@
 
-.PHONY: help run test test-lowest lint format bench bench-flow mutants clean
+.PHONY: help run test test-lowest lint format docs bench bench-flow mutants clean

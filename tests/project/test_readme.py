@@ -1,14 +1,19 @@
-"""What README.md says is so."""
+"""The statements of README.md and of the documentation site are true."""
 
+import ast
 import re
+import tomllib
 
 import numpy as np
+import pytest
 from root import ROOT
 
 import engine
-from engine.language.operations import OPERATIONS
+from engine.language.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX
 
+DOCS = ROOT / "docs"
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_the_python_example_runs_as_it_stands(capsys):
@@ -22,20 +27,98 @@ def test_the_python_example_runs_as_it_stands(capsys):
 
 
 def test_every_package_is_in_the_map_of_how_it_is_built():
-    built = TEXT[TEXT.index("## How it is built") : TEXT.index("## How fast it is")]
+    (built,) = re.findall(r"\[start:map\] -->\n(.*?)<!--", TEXT, re.DOTALL)
     packages = {path.parent.name for top in ("engine", "explorer") for path in (ROOT / top).glob("*/__init__.py")}
     assert {name for name in packages if not re.search(rf"^ +[\w, ]*\b{name}\b", built, re.MULTILINE)} == set()
 
 
 def test_the_language_has_the_functions_that_are_listed():
-    listed = TEXT[TEXT.index("The language:") : TEXT.index("## How it is built")]
+    listed = (DOCS / "language.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)\(", listed, re.MULTILINE)
+    assert [name for name in rows if name != "f"] == [*FUNCTIONS, SOFTMAX.name, *LOSSES]
     assert {name for name in OPERATIONS if name not in listed} == set()
 
 
-def test_every_picture_is_there_and_made_by_the_script():
-    pictures = re.findall(r"!\[[^\]]*\]\(docs/([^)]+)\)", TEXT)
-    script = (ROOT / "docs" / "pictures.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", ["README.md", "docs/index.md"])
+def test_every_picture_is_there_and_made_by_the_script(file):
+    pictures = re.findall(r"!\[[^\]]*\]\((?:docs/)?([^)]+)\)", (ROOT / file).read_text(encoding="utf-8"))
+    script = (DOCS / "pictures.py").read_text(encoding="utf-8")
     assert pictures
     for name in pictures:
-        assert (ROOT / "docs" / name).stat().st_size > 10_000
+        assert (DOCS / name).stat().st_size > 10_000
         assert f'"{name}"' in script
+
+
+# --- paths and links ---
+
+TOP = {path.name for path in ROOT.iterdir()} - {".venv", "site"}
+
+
+def places(text: str) -> set[str]:
+    """The files and directories of the project that a text names in code or in a command."""
+    code = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^    (.*)$", text, re.MULTILINE)
+    words = {word for span in code for word in re.split(r"""[\s"'=|()]+""", span)}
+    return {word for word in words if word.split("/")[0] in TOP and ("/" in word or "." in word)}
+
+
+@pytest.mark.parametrize(
+    "file", ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))]
+)
+def test_every_place_that_is_named_exists(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert {place for place in places(text) if not (ROOT / place).exists()} == set()
+    if file == "CONTRIBUTING.md":
+        assert len(places(text)) > 20
+
+
+def test_every_link_within_the_repository_leads_somewhere():
+    """The links of the site itself are checked by `make docs`."""
+    for file in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / file).read_text(encoding="utf-8")):
+            assert (ROOT / target).exists(), (file, target)
+
+
+# --- the site ---
+
+
+def test_every_package_with_a_face_has_a_page_of_its_api():
+    """A face is an `__init__.py` of the engine that lists names; of the explorer the figures are public."""
+    faces = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in (ROOT / "engine").rglob("__init__.py")
+        if any(isinstance(node, ast.Assign) for node in ast.parse(path.read_text(encoding="utf-8")).body)
+    } | {"explorer.figures"}
+    assert {path.stem for path in (DOCS / "api").glob("e*.md")} == faces
+    for face in faces:
+        assert f"[names of {face}]" in (DOCS / "api" / f"{face}.md").read_text(encoding="utf-8")
+
+
+def test_the_newest_version_of_the_changelog_is_that_of_the_project():
+    versions = re.findall(r"^## \[([\d.]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert versions[0] == PROJECT["version"]
+    assert versions == sorted(versions, key=lambda version: [*map(int, version.split("."))], reverse=True)
+
+
+# --- habits ---
+
+
+def test_make_lists_every_target():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE) == phony.split()
+
+
+def test_an_installed_copy_is_typed():
+    package_data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]
+    for package in ("engine", "explorer"):
+        assert (ROOT / package / "py.typed").is_file()
+        assert "py.typed" in package_data[package]
+
+
+def test_the_forge_runs_the_same_script():
+    assert "run: .ci/run\n" in (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    assert {"make lint", "make docs", "make test", "make test-lowest"} <= set(
+        re.findall(r"^make [a-z-]+", (ROOT / ".ci/run").read_text(encoding="utf-8"), re.MULTILINE)
+    )

@@ -1,0 +1,36 @@
+"""An extension of griffe: `#:` comments are the docstrings of constants, and `once` makes a property of a method."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import griffe
+
+
+class Comments(griffe.Extension):
+    """Reads what griffe passes over."""
+
+    def on_attribute_instance(self, *, node: Any, attr: griffe.Attribute, agent: Any, **_: Any) -> None:
+        """Take the `#:` lines above a constant as its docstring."""
+        if attr.docstring or not isinstance(node, ast.Assign | ast.AnnAssign):
+            return
+        above = agent.code.splitlines()[: node.lineno - 1]
+        lines: list[str] = []
+        while above and (line := above.pop().strip()).startswith("#:"):
+            lines.insert(0, line.removeprefix("#:").strip())
+        if lines:
+            attr.docstring = griffe.Docstring("\n".join(lines), lineno=node.lineno - len(lines), parent=attr)
+
+    def on_function_instance(self, *, node: Any, func: griffe.Function, agent: Any, **_: Any) -> None:
+        """Turn a method under `once` into a property."""
+        if any(decorator.callable_path.rpartition(".")[2] == "once" for decorator in func.decorators):
+            attr = griffe.Attribute(
+                func.name,
+                lineno=func.lineno,
+                endlineno=func.endlineno,
+                annotation=func.returns,
+                docstring=func.docstring,
+            )
+            attr.labels.add("property")
+            agent.current.set_member(func.name, attr)
