@@ -15,9 +15,9 @@ from engine import Run
 from engine.execute import interpreter
 from engine.language.names import latex
 from engine.support.pause import pausing
-from engine.working import derivation
 from engine.working import messages as explain
 from engine.working.derivation import MAX_LEVELS, SECTIONS, Section, derive
+from engine.working.derivation.step import BY_RUN, BY_STEP
 from explorer.model import model as models
 from explorer.model.model import Model
 
@@ -334,7 +334,7 @@ def test_a_large_network_is_told_how_it_was_checked() -> None:
     model = Model(task="noise", settings=(("steps", 1000), ("samples", 10)), sizes=(("h", 64),))
     run = models.run(model)
     lines = derive(run, "nodes", 5).lines
-    ways = (derivation._BY_RUN, derivation._BY_STEP)
+    ways = (BY_RUN, BY_STEP)
     assert all(line.checked_by.startswith(ways) for line in lines)
     assert any(re.search(r"at \d+ of its 64 entries", line.checked_by) for line in lines)
     assert all(line.passed for line in lines)

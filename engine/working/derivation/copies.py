@@ -1,0 +1,46 @@
+"""Section: the parameters and their copies, A12."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.execute.run import Run
+from engine.language.names import latex
+from engine.working.derivation.line import Line
+from engine.working.derivation.parameter import copy_line
+from engine.working.derivation.step import ROUNDINGS, StepContext
+from engine.working.derivation.writing import SUMMANDS, matrix_tex, number_tex
+
+
+def needs_parameters(run: Run) -> str:
+    return "" if run.parameters else "This network has no parameter."
+
+
+def copies_lines(at: StepContext, _: int) -> Iterator[Line]:
+    at.disturb(at.cell.parameters, None)
+    for name in at.cell.parameters:
+        yield copy_line(at, name, "A12")
+        yield _sum_of_copies(at, name)
+
+
+def _sum_of_copies(at: StepContext, name: str) -> Line:
+    run = at.run
+    norms, total, largest = list[str](), np.zeros(run.parameters[name].shape), 0.0
+    for steps in run.portions():
+        copies = run.step_grad(name, steps).astype(np.float64)
+        norms += [number_tex(float(np.linalg.norm(copy))) for copy in copies]
+        total += copies.sum(axis=0)
+        largest = max(largest, float(np.abs(copies).max()))
+    gradient, by, near = at.by_disturbance(name, None)
+    own = rf"\nabla_{{{latex(name)}}} L"
+    shown = norms if len(norms) <= SUMMANDS else [*norms[: SUMMANDS - 2], r"\cdots", norms[-1]]
+    over = "" if run.B == 1 else f" of all {run.B} samples"
+    scale = max(largest * ROUNDINGS * float(np.finfo(run.dtype).eps) / at.tolerance, at.floor)
+    return at.line(
+        "A12", f"All steps use the same ${latex(name)}$, so its gradient is the sum over the copies{over}. The copies'"
+        rf" norms are, from step 1, ${', '.join(shown)}$.",
+        rf"{own} = \sum_{{t=1}}^{{\tau}} \nabla_{{{latex(name)}^{{(t)}}}} L", f"{own} = {matrix_tex(total)}", total, gradient, by,
+        floor=scale, tolerance=near,
+    )  # fmt: skip
