@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from engine.language import OPERATIONS
+from engine.language import CALLS
 
 FONT: Final = "Source Sans, Source Sans Pro, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
 
@@ -49,7 +49,7 @@ SHAPES: Final[Mapping[str, str]] = {
 SMALLER: Final[Mapping[str, float]] = {"loss": 0.9, "parameter": 0.9}
 
 #: How a function is written where it stands for the node that it makes.
-FUNCTIONS: Final[Mapping[str, str]] = {name: {"sigmoid": "σ", "softplus": "ζ"}.get(name, name) for name in OPERATIONS}
+FUNCTIONS: Final[Mapping[str, str]] = {name: {"sigmoid": "σ", "softplus": "ζ"}.get(name, name) for name in CALLS}
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.language import operations
 from engine.language.cell import Cell, Read
 from engine.language.equations import Apply, Expression, Name, Number
-from engine.language.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
+from engine.language.operations import OPERATIONS, Arithmetic, Array
 
 #: What a name has at the steps of a call: reads (name, lag) and gives the array.
 Lookup = Callable[[str, int], Array]
@@ -26,23 +25,8 @@ def value(cell: Cell, expression: Expression, look: Lookup) -> Any:
         return expression.value
     if isinstance(expression, Name):
         return look(expression.name, expression.lag)
-    operation, arguments = expression.operation, expression.arguments
-    if operation in LOSSES:
-        row, y = LOSSES[operation], look("y", 0)
-        return row.definition(value(cell, arguments[0], look), y)
-    parts = [value(cell, argument, look) for argument in arguments]
-    if operation == "+":
-        return parts[0] + parts[1]
-    if operation == "-":
-        return parts[0] - parts[1]
-    if operation == "neg":
-        return -parts[0]
-    if operation == "*":
-        return parts[0] * parts[1]
-    if operation == "@":
-        matrix, vector = parts
-        return np.matmul(matrix, vector[..., None])[..., 0] if matrix.ndim > 2 else vector @ matrix.T
-    return OPERATIONS[operation].definition(parts[0])  # type: ignore[call-arg, misc]
+    arguments = (value(cell, argument, look) for argument in expression.arguments)
+    return OPERATIONS[expression.operation].definition(*arguments)
 
 
 def evaluate(
@@ -128,36 +112,16 @@ def _pull(
         if read.name != "y" and (names is None or read.name in names):
             found.append((read, g.sum(axis=1) if read.name in cell.parameters else g))
         return
-    operation, arguments = expression.operation, expression.arguments
-    if operation in ("+", "-"):
-        back(arguments[0], g)
-        back(arguments[1], g if operation == "+" else -g)
-    elif operation == "neg":
-        back(arguments[0], -g)
-    elif operation == "*":
-        left, right = (value(cell, argument, look) for argument in arguments)
-        back(arguments[0], g * right)
-        back(arguments[1], g * left)
-    elif operation == "@":
-        matrix, vector = (value(cell, argument, look) for argument in arguments)
-        read = next(reads)
-        if names is None or read.name in names:
-            full = np.broadcast_to(vector, (*g.shape[:-1], matrix.shape[1]))
-            found.append((read, np.matmul(np.swapaxes(g, -1, -2), full)))
-        back(arguments[1], np.matmul(g, matrix))
-    elif operation in FUNCTIONS:
-        back(arguments[0], g * operations.slope(FUNCTIONS[operation], _full(value(cell, arguments[0], look), g)))
-    elif operation == SOFTMAX.name:
-        out = SOFTMAX.definition(_full(value(cell, arguments[0], look), g))
-        back(arguments[0], SOFTMAX.pull(g, out))
-    else:
-        p = value(cell, arguments[0], look)
-        back(arguments[0], LOSSES[operation].pull(_full(p, g), look("y", 0), g))
-        next(reads)
-
-
-def _full(array: Array, like: Array) -> Array:
-    return np.array(np.broadcast_to(array, (*like.shape[:-1], array.shape[-1])))
+    row, arguments = OPERATIONS[expression.operation], expression.arguments
+    is_sum = isinstance(row, Arithmetic) and not row.is_product
+    values = () if is_sum else tuple(value(cell, argument, look) for argument in arguments)
+    for i, argument in enumerate(arguments):
+        if isinstance(argument, Name) and (argument.name == "y" or (row.sizes == "rows" and i == 0)):
+            read = next(reads)
+            if read.name != "y" and (names is None or read.name in names):  # a matrix, the samples summed
+                found.append((read, row.vjp(i, g, *values)))
+        else:
+            back(argument, row.vjp(i, g, *values))
 
 
 def backpropagate(

@@ -298,7 +298,7 @@ class _Shapes:
                     f"{part.name!r} has a step, but the whole gradient of a parameter has none; put what has a step inside"
                     " sum_t(…)", part.place.line, part.place.column,
                 )  # fmt: skip
-            return () if is_number(self.run.cell, part.name) else (self.run.sizes[part.name], 1)
+            return () if self.run.cell.is_number(part.name) else (self.run.sizes[part.name], 1)
         found = self.call(part)
         size = found[0] * found[1] if found else 1
         self.work += size * self.many
@@ -354,11 +354,6 @@ class _Shapes:
             f"{written(argument)} is {said(found)}" for argument, found in zip(part.arguments, shapes, strict=True)
         )
         return Misfit(f"the shapes do not fit: {given}; {why}", part.place.line, part.place.column)
-
-
-def is_number(cell: Cell, name: str) -> bool:
-    """Whether a node is a number, as a loss is, not a vector."""
-    return name in cell.equations and (name in cell.losses or cell.dimensions[name] == ("1",))
 
 
 def _one(found: Shape) -> bool:
@@ -616,7 +611,7 @@ def _numeric(part: Part, cell: Cell) -> bool:
     if isinstance(part, Number):
         return True
     if isinstance(part, Name | Gradient):
-        return is_number(cell, part.name)
+        return cell.is_number(part.name)
     if part.operation in ("sum",):
         return True
     return part.operation in ("+", "-", "*", "/", "neg", "exp", "log") and all(

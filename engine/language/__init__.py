@@ -6,10 +6,12 @@ from engine.language.cell import MAX_SIZE, Cell, Sizes
 from engine.language.equations import MAX_TEXT, Apply, EquationError, Expression, Name, Number
 from engine.language.names import Symbol, latex, parts_of, symbol, written
 from engine.language.notation import at_step, matrix, number
-from engine.language.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
+from engine.language.operations import ARITHMETIC, CALLS, FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
 
 __all__ = [
     "ACTIVATIONS",
+    "ARITHMETIC",
+    "CALLS",
     "FUNCTIONS",
     "LOSSES",
     "MAX_SIZE",

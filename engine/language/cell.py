@@ -13,7 +13,7 @@ from engine.language import notation
 from engine.language.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
 from engine.language.names import free
 from engine.language.notes import Note, notes
-from engine.language.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Loss
+from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX, Loss
 from engine.support.arguments import mapping, one_of, texts, whole
 from engine.support.lazy import once
 
@@ -126,14 +126,15 @@ class Cell:
     def _parts(self) -> frozenset[str]:
         """The nodes that call a loss, and the numbers that read no other nodes than such."""
         found = {name for name in self.nodes if self.loss(name) is not None}
-        numbers = {name for name in self.nodes if self._is_number(name)}
+        numbers = {name for name in self.nodes if self.is_number(name)}
         reads = {name: {read.name for read in self.reads[name]} & self.equations.keys() for name in self.nodes}
         while more := {name for name in numbers if reads[name] and reads[name] <= found} - found:
             found |= more
         return frozenset(found)
 
-    def _is_number(self, name: str) -> bool:
-        return self._classes.same(("unit", name), ("one", ""))
+    def is_number(self, name: str) -> bool:
+        """Whether a name is a node that is a number, as a loss is, not a vector."""
+        return name in self.equations and self._classes.same(("unit", name), ("one", ""))
 
     @once
     def reads_x(self) -> bool:
@@ -175,7 +176,7 @@ class Cell:
     def operation(self, name: str) -> str | None:
         """The row of the table that the node's equation calls; None for sums and products, and for what has no equation."""
         texts(name=name)
-        return _called(self.equations[name], OPERATIONS) if name in self.equations else None
+        return _called(self.equations[name], CALLS) if name in self.equations else None
 
     def logits(self, name: str) -> Expression | None:
         """For a loss of softmax(a) or sigmoid(a) that is computed from a (see `Loss.after`): the expression a, else None."""
@@ -188,6 +189,16 @@ class Cell:
         inner = self.equations[p.name].expression
         assert isinstance(inner, Apply)
         return inner.arguments[0]
+
+    @once
+    def joint(self) -> Mapping[str, tuple[str, ...]]:
+        """Softmax or sigmoid node -> the losses of it that are computed from its argument (see `logits`), if any are."""
+        found: dict[str, tuple[str, ...]] = {}
+        for loss in self.nodes:
+            if self.logits(loss) is not None:
+                node = self.reads[loss][0].name
+                found[node] = (*found.get(node, ()), loss)
+        return MappingProxyType(found)
 
     def role(self, name: str) -> Role:
         """What a name is: input, parameter, state, inner, output, loss or target.
@@ -396,7 +407,7 @@ def _totals(cell: Cell) -> tuple[str, ...]:
     lines, step = _readings(cell)
     calls = _calls(cell)
     made = set(calls).union(*(nx.descendants(lines, call) for call in calls))
-    numbers = {name for name in made if cell._is_number(name)}
+    numbers = {name for name in made if cell.is_number(name)}
     totals = {name for name in numbers if not lines.out_degree(name)}
     counted = totals.union(*(nx.ancestors(lines, total) for total in totals))
     for again in nx.strongly_connected_components(lines):  # losses that later steps read, and nothing else

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from engine.language.names import alike, written
-from engine.language.operations import LOSSES, OPERATIONS
+from engine.language.operations import CALLS, LOSSES
 from engine.language.spelling import TRANSPOSED, plain_number, quoted, remedy_of_function, remedy_of_line
 
 MAX_TEXT = 50_000  # characters of a cell
@@ -215,7 +215,7 @@ def _line(text: str, number: int) -> Equation | None:
     if target.id in RESERVED:
         meaning = {"x": "the input", "y": "the target", "t": "the step"}[target.id]
         raise place(target).error(f"{target.id!r} is {meaning} and cannot be defined; choose another name")
-    if target.id in OPERATIONS:
+    if target.id in CALLS:
         raise place(target).error(f"{target.id!r} is a function and cannot be defined; choose another name")
     try:
         expression = _expression(statement.value, place)
@@ -345,7 +345,7 @@ def _expression(node: ast.expr, place: object) -> Expression:
         check_name(node.id, here)
         if node.id == "t":
             raise here.error("'t' is the step; it stands only in h[t-1]")
-        if node.id in OPERATIONS:
+        if node.id in CALLS:
             raise here.error(f"{node.id!r} is a function; write {node.id}(…)")
         return Name(node.id, 0, here)
     if isinstance(node, ast.Subscript):
@@ -422,7 +422,7 @@ def _call(node: ast.Call, here: Place, place: object) -> Apply:
     if not isinstance(node.func, ast.Name):
         raise here.error(f"only a function of the table can be called, by its name{_of_call(node.func)}")
     name = node.func.id
-    operation = OPERATIONS.get(name)
+    operation = CALLS.get(name)
     if operation is None:
         raise here.error(_unknown(name, node.args))
     if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
@@ -442,9 +442,9 @@ def _call(node: ast.Call, here: Place, place: object) -> Apply:
 def _of_call(called: ast.expr) -> str:
     """What to write for a call of what is no name: np.tanh(a), W.dot(h), 2(h + b)."""
     if isinstance(called, ast.Attribute):
-        if called.attr in OPERATIONS:
+        if called.attr in CALLS:
             return f"; write {called.attr}(…)"
-        remedy = remedy_of_function(called.attr, OPERATIONS)
+        remedy = remedy_of_function(called.attr, CALLS)
         return f"; {remedy}" if remedy else ""
     return "; a product is written with its sign: 2 * h" if isinstance(called, ast.Constant | ast.BinOp) else ""
 
@@ -458,8 +458,8 @@ def _unknown(name: str, arguments: list[ast.expr]) -> str:
         if isinstance(step, ast.BinOp) and _is_step(step):
             back = _whole(step.right)
             return f"{name!r} is not a function; an earlier step is written in square brackets: {name}[t-{back}]"
-    known = sorted(OPERATIONS)
-    remedy = remedy_of_function(name, OPERATIONS)
+    known = sorted(CALLS)
+    remedy = remedy_of_function(name, CALLS)
     if remedy:
         return f"{name!r} is not a function; {remedy}; known: {_listed(known)}"
     near = likely(name, known)
@@ -529,7 +529,7 @@ def _lift(equation: Equation, taken: set[str]) -> list[Equation]:
             return expression
         arguments = tuple(lift(argument, False) for argument in expression.arguments)
         result = Apply(expression.operation, arguments, expression.place)
-        if outermost or expression.operation not in OPERATIONS:
+        if outermost or expression.operation not in CALLS:
             return result
         name = base = f"{equation.name}_{expression.operation}"
         count = 1

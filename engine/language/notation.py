@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.language import names
 from engine.language.equations import Apply, Expression, Name, Number
-from engine.language.operations import LOSSES, OPERATIONS, Array
+from engine.language.operations import CALLS, LOSSES, Array
 
 #: What stands for a name: its LaTeX, or an expression that is to be written out in its place.
 Show: TypeAlias = Callable[[Name], str | Expression]
@@ -54,8 +54,8 @@ def _applied(expression: Apply, show: Show) -> tuple[str, int]:
         return LOSSES[operation].latex.format(p=p, y=y), _SUM
     inside = write(arguments[0], show)
     if isinstance(arguments[0], Name) and inside.startswith(_MATRIX):  # it brings its own parentheses
-        return f"{OPERATIONS[operation].latex}{inside}", _ATOM
-    return rf"{OPERATIONS[operation].latex}\left({inside}\right)", _ATOM
+        return f"{CALLS[operation].latex}{inside}", _ATOM
+    return rf"{CALLS[operation].latex}\left({inside}\right)", _ATOM
 
 
 def step(shift: int) -> str:

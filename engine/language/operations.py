@@ -1,12 +1,16 @@
-"""The table of operations: one row each, and nothing anywhere else knows one of them by its formula.
+"""The table of operations: one row for each, and no other module repeats a formula of one.
 
-Three kinds of row stand in the table:
+Four kinds of row stand in the table:
 
+- `Arithmetic`: the sums and products + − * @ and the change of sign, written between their arguments;
 - a `Function` acts on each unit by itself (tanh, sigmoid, ...). Its value and its slope are short recipes of numpy
   calls over named registers, so that the same recipe serves a whole array at once and, bound to one step's memory,
   the inner loop of a run;
 - `softmax`, which couples the units of one vector;
 - a `Loss`, which turns a vector and the target y into one number.
+
+Whoever has an expression of any operation reads three things of its row: `definition(*arguments)` is the value,
+`vjp(i, grad, *arguments)` the gradient at argument i from the gradient at the value, and `sizes` how many units it has.
 
 Slopes are computed from the argument a, never from the value: 1 − h² has lost half its digits at a = 10 and all of
 them at a = 20, while 1/cosh²(a) is right everywhere (cosh a = (e^|a| + e^−|a|)/2, hence 1/cosh² = 4e/(1+e)², e = e^−2|a|).
@@ -16,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
@@ -35,7 +39,138 @@ Step: TypeAlias = tuple[np.ufunc, tuple[str | float, ...], str]
 Recipe: TypeAlias = tuple[Step, ...]
 MAX = "max"
 
+#: How many units a result has: as many as each argument ("alike"), as the rows of the matrix that comes first ("rows"), or one.
+Sizes: TypeAlias = Literal["alike", "rows", "one"]
+
+SUM, PRODUCT, SIGN, ATOM = 1, 2, 3, 4  # how tightly what is written holds together
+
 LEAK = 0.01  # the slope of leaky_relu below zero, as PyTorch and Keras' legacy layers have it
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """A signed sum, Σ ± argument, or a product, whose derivative by one argument is the other.
+
+    Attributes:
+        name: "+", "-", "neg", "*" (elementwise) or "@" (a matrix times a vector).
+        definition: the value of the arguments: (..., n) for a vector, (n, m) or (B, n, m) for a matrix; real or complex.
+        vjps: for each argument its gradient, as a function of the gradient at the value and of all arguments; a signed sum
+            reads no argument. That of a matrix is (T, n, m), the samples summed.
+        signs: for each argument the sign with which it enters.
+        is_product: whether it is a product of two arguments.
+        latex, text: how it is written, in LaTeX and in plain text, the arguments in braces.
+        latex_by_number, text_by_number: the same where one argument is a constant.
+        latex_vjp: for each argument the transposed Jacobian, but for the sign, in terms of {other}, the other factor.
+        strength: how tightly what is written holds together.
+        strengths: for each argument how tightly it must hold together to stand without parentheses.
+        sizes: how many units the value has.
+    """
+
+    name: str
+    definition: Callable[..., Any]
+    vjps: tuple[Callable[..., Array], ...]
+    signs: tuple[int, ...]
+    is_product: bool
+    latex: str
+    text: str
+    latex_vjp: tuple[str, ...]
+    strength: int
+    strengths: tuple[int, ...]
+    latex_by_number: str = ""
+    text_by_number: str = ""
+    sizes: Sizes = "alike"
+    kind: Literal["arithmetic"] = "arithmetic"
+
+    @property
+    def arity(self) -> int:
+        """The number of arguments."""
+        return len(self.signs)
+
+    def vjp(self, i: int, grad: Array, *arguments: Any) -> Array:
+        """The gradient at argument i, from the gradient at the value; a signed sum needs no arguments.
+
+        **Holds:** pulls_match_the_complex_step.
+        """
+        return self.vjps[i](grad, *arguments)
+
+
+def _matrix_times_vector(matrix: Array, vector: Array) -> Array:
+    return np.matmul(matrix, vector[..., None])[..., 0] if matrix.ndim > 2 else vector @ matrix.T
+
+
+def _spread(array: Any, like: Array) -> Array:
+    """A copy of an array for each step and sample of another, (..., n)."""
+    return np.array(np.broadcast_to(array, (*like.shape[:-1], array.shape[-1])))
+
+
+_ARITHMETIC = (
+    Arithmetic(
+        "+",
+        definition=lambda u, v: u + v,
+        vjps=(lambda grad, *_: grad, lambda grad, *_: grad),
+        signs=(1, 1),
+        is_product=False,
+        latex="{} + {}",
+        text="{} + {}",
+        latex_vjp=("", ""),
+        strength=SUM,
+        strengths=(SUM, SUM),
+    ),
+    Arithmetic(
+        "-",
+        definition=lambda u, v: u - v,
+        vjps=(lambda grad, *_: grad, lambda grad, *_: -grad),
+        signs=(1, -1),
+        is_product=False,
+        latex="{} - {}",
+        text="{} − {}",
+        latex_vjp=("", ""),
+        strength=SUM,
+        strengths=(SUM, PRODUCT),
+    ),
+    Arithmetic(
+        "neg",
+        definition=lambda u: -u,
+        vjps=(lambda grad, *_: -grad,),
+        signs=(-1,),
+        is_product=False,
+        latex="-{}",
+        text="−{}",
+        latex_vjp=("",),
+        strength=SUM,
+        strengths=(PRODUCT,),
+    ),
+    Arithmetic(
+        "*",
+        definition=lambda u, v: u * v,
+        vjps=(lambda grad, u, v: grad * v, lambda grad, u, v: grad * u),
+        signs=(1, 1),
+        is_product=True,
+        latex=r"{} \odot {}",
+        latex_by_number=r"{}\,{}",
+        text="{} ⊙ {}",
+        text_by_number="{} {}",
+        latex_vjp=(r"\operatorname{{diag}}\left({other}\right)", r"\operatorname{{diag}}\left({other}\right)"),
+        strength=PRODUCT,
+        strengths=(PRODUCT, PRODUCT),
+    ),
+    Arithmetic(
+        "@",
+        definition=_matrix_times_vector,
+        vjps=(
+            lambda grad, _, vector: np.matmul(np.swapaxes(grad, -1, -2), _spread(vector, grad)),
+            lambda grad, matrix, _: np.matmul(grad, matrix),
+        ),
+        signs=(1, 1),
+        is_product=True,
+        latex="{} {}",
+        text="{} {}",
+        latex_vjp=("", r"{other}^\top"),
+        strength=PRODUCT,
+        strengths=(ATOM, ATOM),
+        sizes="rows",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +194,11 @@ class Function:
     bound: float | None = 1.0
     kind: Literal["function"] = "function"
     arity: int = 1
+    sizes: Sizes = "alike"
+
+    def vjp(self, i: int, grad: Array, a: Array) -> Array:
+        """The gradient at the argument a: φ'(a) ∘ ∇h."""
+        return grad * slope(self, _spread(a, grad))
 
 
 def apply(recipe: Recipe, result: str, **registers: Array) -> Array:
@@ -208,6 +348,7 @@ class Softmax:
     latex_jacobian: str = r"\left(\operatorname{{diag}}({h}) - {h}\,{{{h}}}^\top\right)"
     kind: Literal["softmax"] = "softmax"
     arity: int = 1
+    sizes: Sizes = "alike"
 
     def value(self, a: Array, out: Array) -> Array:
         """Writes softmax(a) to out: shifted by the largest entry, so that nothing overflows."""
@@ -218,6 +359,10 @@ class Softmax:
     def pull(self, grad: Array, out: Array) -> Array:
         """∇a = S ∘ (∇S − Σ_j S_j ∇S_j) for the value out = S."""
         return np.asarray(out * (grad - np.add.reduce(out * grad, -1, keepdims=True)))
+
+    def vjp(self, i: int, grad: Array, a: Array) -> Array:
+        """The gradient at the argument a."""
+        return self.pull(grad, self.definition(_spread(a, grad)))
 
     def definition(self, a: Array) -> Array:
         """softmax of a real or complex array."""
@@ -254,7 +399,12 @@ class Loss:
     latex_joint: str | None = None
     logs: Callable[[Array, Array], Array] | None = None
     kind: Literal["loss"] = "loss"
-    arity: int = field(default=2)
+    arity: int = 2
+    sizes: Sizes = "one"
+
+    def vjp(self, i: int, grad: Array, p: Array, y: Array) -> Array:
+        """The gradient at the vector p, argument 0; the target has none."""
+        return self.pull(_spread(p, grad), y, grad)
 
 
 def _are_classes(y: Array) -> bool:
@@ -418,9 +568,13 @@ _LOSSES = (
     ),
 )
 
+ARITHMETIC: Mapping[str, Arithmetic] = MappingProxyType({row.name: row for row in _ARITHMETIC})
 FUNCTIONS: Mapping[str, Function] = MappingProxyType({row.name: row for row in _FUNCTIONS})
 LOSSES: Mapping[str, Loss] = MappingProxyType({row.name: row for row in _LOSSES})
 SOFTMAX = Softmax()
 
-Operation: TypeAlias = Function | Softmax | Loss
-OPERATIONS: Mapping[str, Operation] = MappingProxyType({**FUNCTIONS, SOFTMAX.name: SOFTMAX, **LOSSES})
+#: The operations that are called by their name: functions, softmax, losses.
+CALLS: Mapping[str, Function | Softmax | Loss] = MappingProxyType({**FUNCTIONS, SOFTMAX.name: SOFTMAX, **LOSSES})
+
+Operation: TypeAlias = Arithmetic | Function | Softmax | Loss
+OPERATIONS: Mapping[str, Operation] = MappingProxyType({**ARITHMETIC, **CALLS})

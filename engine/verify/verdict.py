@@ -221,7 +221,7 @@ def _shared(run: Run, asked: Asked) -> bool:
 
 
 def _shape(run: Run, asked: Asked, exact: Array) -> Shape:
-    if asked.kind != "jacobian" and language.is_number(run.cell, asked.name):
+    if asked.kind != "jacobian" and run.cell.is_number(asked.name):
         return ()
     return (exact.shape[0], 1) if exact.ndim == 1 else exact.shape
 
@@ -238,7 +238,7 @@ def truth(run: Run, asked: Asked, sample: int = 0) -> Array:
     assert t is not None
     now, early = (run.grad, run.initial_grad) if asked.kind == "gradient" else (run.value, run.initial)
     found: Array = now[name][t - 1, sample] if t > 0 else early[name][t - 1, sample]
-    return found.reshape(()) if language.is_number(run.cell, name) else found
+    return found.reshape(()) if run.cell.is_number(name) else found
 
 
 def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
@@ -254,7 +254,7 @@ def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
         found = measured(run, name, t, sample)
         if found is None:
             return None
-        return found.gradient.reshape(()) if language.is_number(run.cell, name) else found.gradient
+        return found.gradient.reshape(()) if run.cell.is_number(name) else found.gradient
     if asked.kind == "value":
         return None
     assert t is not None

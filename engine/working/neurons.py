@@ -20,7 +20,7 @@ from engine.language import notation
 from engine.language.cell import Cell, Read
 from engine.language.equations import Apply, Expression, Name, Number
 from engine.language.names import latex
-from engine.language.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
+from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX, Array
 from engine.support.arguments import sample_of, step_of, whole
 
 MAX_NEURONS = 400
@@ -427,7 +427,7 @@ def _explained(run: Run, around: _Around, neuron: Neuron, sample: int) -> Explan
             filled or f"{argument} {result}",
         )
     if form.function is not None:
-        latex_of = OPERATIONS[form.function].latex
+        latex_of = CALLS[form.function].latex
         if slope is None:
             whole = _argument_symbol(form, "", t, own, write)
             output = rf"{own} = {latex_of}\left({whole}\right)_{{{i + 1}}} = {notation.number(float(value[i]))}"
@@ -534,7 +534,7 @@ class _Writer:
                 return notation.indexed(expression.name, index if self.run.parameters[expression.name].size > 1 else "")
             return self.entry(expression.name, index, self.t - expression.lag)
         operation, arguments = expression.operation, expression.arguments
-        if operation in LOSSES or operation in OPERATIONS:
+        if operation in LOSSES or operation in CALLS:
             return self.run.cell.latex_of(expression).replace("(t)", f"({self.t})")
         if operation == "@":
             matrix = arguments[0]
@@ -568,7 +568,7 @@ class _Writer:
         if isinstance(expression, Name):
             return _signed(self.at(expression, i))
         operation, arguments = expression.operation, expression.arguments
-        if operation in LOSSES or operation in OPERATIONS:
+        if operation in LOSSES or operation in CALLS:
             return _signed(self.at(expression, i))
         if operation == "@":
             matrix = arguments[0]

@@ -9,7 +9,7 @@ import pytest
 from root import ROOT
 
 import engine
-from engine.language.operations import FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX
+from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX
 
 DOCS = ROOT / "docs"
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_the_language_has_the_functions_that_are_listed():
     listed = (DOCS / "language.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)\(", listed, re.MULTILINE)
     assert [name for name in rows if name != "f"] == [*FUNCTIONS, SOFTMAX.name, *LOSSES]
-    assert {name for name in OPERATIONS if name not in listed} == set()
+    assert {name for name in CALLS if name not in listed} == set()
 
 
 @pytest.mark.parametrize("file", ["README.md", "docs/index.md"])

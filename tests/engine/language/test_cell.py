@@ -134,6 +134,16 @@ def test_a_loss_of_a_softmax_or_sigmoid_is_computed_from_what_is_inside(text, lo
     cell = parse(text)
     found = cell.logits(loss)
     assert (None if found is None else cell.latex_of(found).replace("^{(t)}", "")) == logits
+    of = cell.reads[loss][0].name
+    assert cell.joint == ({} if logits is None else {of: (loss,)})
+
+
+def test_two_losses_of_one_node_are_both_joint() -> None:
+    cell = parse("p = softmax(W @ x)\nL1 = nll(p, y)\nL2 = 2 * nll(p, y)\nL3 = mse(p, y)")
+    assert cell.joint == {"p": ("L1", "L2_nll")}
+    assert {name for name in cell.nodes if cell.is_number(name)} == {"L1", "L2_nll", "L2", "L3"}
+    assert not cell.is_number("W")
+    assert not cell.is_number("x")
 
 
 ROLES = {

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.language.operations import FUNCTIONS, LEAK, LOSSES, OPERATIONS, SOFTMAX, one_hot, slope, value
+from engine.language.operations import (
+    ARITHMETIC,
+    CALLS,
+    FUNCTIONS,
+    LEAK,
+    LOSSES,
+    OPERATIONS,
+    SOFTMAX,
+    one_hot,
+    slope,
+    value,
+)
 
 MAGNITUDES = (0.0, 1e-300, 1e-8, 0.5, 1, 5, 12, 20, 40, 300, 700, 1000)
 ARGUMENTS = [sign * size for size in MAGNITUDES for sign in (1, -1)]
@@ -120,6 +131,39 @@ def test_pulls_of_losses_match_the_complex_step(loss, n, seed) -> None:
         assert loss.value(p, y).shape == (1,)
 
 
+@pytest.mark.parametrize("row", OPERATIONS.values(), ids=OPERATIONS)
+@settings(max_examples=20)
+@given(n=st.integers(1, 5), seed=st.integers(0, 2**32))
+def test_pulls_match_the_complex_step(row, n, seed) -> None:
+    """Each row's vjp, argument by argument, for a step of one sample: grad · ∂value/∂argument."""
+    rng = np.random.default_rng(seed)
+    arguments = [rng.uniform(0.1, 0.9, n) for _ in range(row.arity)]
+    if row.sizes == "rows":
+        arguments[0] = rng.normal(size=(3, n))
+    grad = rng.normal(size={"alike": n, "rows": 3, "one": 1}[row.sizes])
+    for i in range(1 if row.sizes == "one" else row.arity):
+
+        def value_of(argument, i=i):
+            moved = [*arguments]
+            moved[i] = argument.reshape(arguments[i].shape)
+            return np.sum(grad * row.definition(*moved))
+
+        expected = pull_by_complex_step(value_of, arguments[i].reshape(-1)).reshape(arguments[i].shape)
+        found = row.vjp(i, grad[None], *arguments)
+        np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("row", ARITHMETIC.values(), ids=ARITHMETIC)
+def test_signs_are_those_of_the_values(row) -> None:
+    """A signed sum reads no argument for its gradients; a product's derivative by one argument is the other."""
+    u, v = np.array([[2.0]]), np.array([3.0])
+    arguments = [u, v][: row.arity] if row.sizes == "rows" else [u[0], v][: row.arity]
+    for i, sign in enumerate(row.signs):
+        factor = arguments[1 - i].item() if row.is_product else 1
+        assert row.vjp(i, np.array([[5.0]]), *(arguments if row.is_product else ())).item() == 5 * sign * factor
+        assert row.latex_vjp[i].count("{other}") == (row.is_product and not (row.sizes == "rows" and i == 0))
+
+
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES.values() if loss.joint], ids=lambda loss: loss.name)
 @settings(max_examples=40)
 @given(n=st.integers(1, 5), seed=st.integers(0, 2**32))
@@ -166,8 +210,15 @@ def test_one_hot_vectors_are_those_of_the_classes() -> None:
 
 
 def test_rows_of_the_table_are_whole() -> None:
-    assert list(OPERATIONS) == [*FUNCTIONS, "softmax", *LOSSES]
-    for name, row in OPERATIONS.items():
+    assert list(CALLS) == [*FUNCTIONS, "softmax", *LOSSES]
+    assert list(OPERATIONS) == [*ARITHMETIC, *CALLS]
+    for name, arithmetic in ARITHMETIC.items():
+        assert arithmetic.name == name
+        assert arithmetic.kind == "arithmetic"
+        assert arithmetic.arity == len(arithmetic.vjps) == len(arithmetic.latex_vjp) == len(arithmetic.strengths)
+        for form in (arithmetic.latex, arithmetic.text, arithmetic.latex_by_number, arithmetic.text_by_number):
+            assert form == "" or form.count("{}") == arithmetic.arity
+    for name, row in CALLS.items():
         assert row.name == name
         assert row.arity == (2 if name in LOSSES else 1)
         assert row.kind == ("loss" if name in LOSSES else "softmax" if name == "softmax" else "function")
