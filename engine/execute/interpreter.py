@@ -29,6 +29,17 @@ def value(cell: Cell, expression: Expression, look: Lookup) -> Any:
     return OPERATIONS[expression.operation].definition(*arguments)
 
 
+def node_value(cell: Cell, name: str, look: Lookup, joint: bool = True) -> Any:
+    """The value of a node by its equation, read literally; as `value`.
+
+    A loss that is computed from the argument a of its softmax or sigmoid is taken from a, unless `joint` is False.
+    """
+    logits, row = cell.logits(name) if joint else None, cell.loss(name)
+    if logits is None or row is None or row.definition_joint is None:
+        return value(cell, cell.equations[name].expression, look)
+    return row.definition_joint(value(cell, logits, look), look("y", 0))
+
+
 def evaluate(
     cell: Cell,
     units: Mapping[str, int],
@@ -63,15 +74,8 @@ def evaluate(
                 return np.asarray(y[t])
             return np.asarray(values[name][t - lag] if t >= lag else initial[name][t - lag])
 
-        for name, equation in cell.equations.items():
-            logits = cell.logits(name) if joint else None
-            if logits is not None:
-                row = cell.loss(name)
-                assert row is not None
-                assert row.definition_joint is not None
-                result = row.definition_joint(value(cell, logits, look), look("y", 0))
-            else:
-                result = value(cell, equation.expression, look)
+        for name in cell.nodes:
+            result = node_value(cell, name, look, joint)
             if disturb is not None:  # of parameters alone, a result may be real, and of one sample for all
                 result = disturb(name, t, np.array(np.broadcast_to(result, values[name][t].shape), dtype))
             values[name][t] = result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -18,7 +18,7 @@ from engine.language.cell import Cell, Read
 from engine.language.equations import Apply
 from engine.language.operations import FUNCTIONS, SOFTMAX, Array, locked
 from engine.support import budget
-from engine.support.arguments import one_of
+from engine.support.arguments import one_of, sample_of, step_of, whole
 from engine.support.lazy import once
 from engine.support.pause import pause
 
@@ -109,6 +109,11 @@ class Run:
         return self._data.weights
 
     @property
+    def seed(self) -> Array:
+        """∂(total loss)/∂L(t), (T, B): the weight of each L(t), divided by B for the mean over the samples."""
+        return self._data.seed
+
+    @property
     def initial(self) -> Mapping[str, Array]:
         """Name of the state -> (K, B, n); the last row is t = 0."""
         return self._data.initial
@@ -154,11 +159,16 @@ class Run:
         return locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
 
     @once
+    def weighted_losses(self) -> Array:
+        """What each L(t) adds to the total loss, (T, B): seed · L, and 0 where the seed is 0, whatever L is."""
+        with np.errstate(all="ignore"):
+            return locked(np.where(self.seed == 0, 0, self.seed * self.losses))
+
+    @once
     def loss(self) -> float:
         """The total loss: Σ_t w(t) L(t), the mean (or sum) over the samples; a step of weight 0 does not count."""
-        seed = self._data.seed
         with np.errstate(all="ignore"):
-            return float(np.sum(np.where(seed == 0, 0, seed * self.losses)))
+            return float(np.sum(self.weighted_losses))
 
     @once
     def overflow(self) -> Overflow | None:
@@ -181,11 +191,96 @@ class Run:
         if row is None or row.logs is None or self.cell.logits(name) is not None or not isinstance(expression, Apply):
             return "range"
         with np.errstate(all="ignore"):
-            p = interpreter.value(self.cell, expression.arguments[0], self.at)
+            p = interpreter.value(self.cell, expression.arguments[0], self.read)
         logs = row.logs(np.broadcast_to(p, (self.T, self.B, self.sizes["y"]))[t], self.y[t])
         return "log of a negative number" if (logs < 0).any() else "log of zero" if (logs == 0).any() else "range"
 
-    def at(self, name: str, lag: int = 0, steps: slice = slice(None)) -> Array:
+    def check_place(self, sample: Any = 0, t: Any = 1, name: str = "") -> tuple[int, int]:
+        """A sample (from 0) and a step (from 1) as plain integers.
+
+        Args:
+            sample: 0 … B − 1, an integer of any type.
+            t: 1 … T; if `name` is a state with K initial values, 1 − K … T.
+            name: the node whose step it is, for the message too.
+
+        Returns:
+            (sample, t).
+
+        Raises:
+            ValueError: if the run has no such sample or step.
+        """
+        return sample_of(sample, self.B), step_of(t, self.T, 1 - self.cell.lags.get(name, 0), name)
+
+    def at(self, name: str, t: int) -> Array:
+        """The value of a node, or of x, at one step, (B, n); for a state at t ≤ 0 its initial value.
+
+        Raises:
+            ValueError: if the name or the step does not exist.
+        """
+        return self._at_step(self.value, self.initial, name, t)
+
+    def grad_at(self, name: str, t: int) -> Array:
+        """The gradient of a node, or of x, at one step, (B, n); for a state at t ≤ 0 that of its initial value.
+
+        Raises:
+            ValueError: if the name or the step does not exist.
+        """
+        return self._at_step(self.grad, self.initial_grad, name, t)
+
+    def _at_step(self, arrays: Mapping[str, Array], early: Mapping[str, Array], name: str, t: int) -> Array:
+        one_of("name", name, arrays)
+        _, t = self.check_place(0, t, name)
+        found: Array = (arrays if t > 0 else early)[name][t - 1]
+        return found
+
+    def before(self, name: str, t: int) -> Array:
+        """The values of a state at the K steps before step t, (K, B, n): the initial values of a run that begins there."""
+        early = self.initial[name]
+        later = self.value[name][max(t - 1 - len(early), 0) : t - 1]
+        return np.asarray(np.concatenate([early, later])[-len(early) :])
+
+    def part(
+        self,
+        samples: Sequence[int] | Array | None = None,
+        first: int | Sequence[int] | Array = 1,
+        steps: int | None = None,
+        seed: Array | None = None,
+    ) -> Run:
+        """Some samples and steps of the run as a run of their own, whose losses count as they do here.
+
+        Args:
+            samples: those that are taken, from 0, in any order and as often as wanted; all if missing.
+            first: the step at which the part begins, one for all of its samples or one for each. The states start from
+                the values that this run has there.
+            steps: the length of the part; if missing, up to step T.
+            seed: ∂(total loss)/∂L(t) in the part, (steps, samples), where it is to be another than here.
+
+        Returns:
+            A run whose reduction is "sum" and whose weights are the seed.
+
+        Raises:
+            ValueError: if the run does not have these samples or steps.
+
+        **Holds:** a_part_of_a_run_is_its_samples_and_steps.
+        """
+        chosen = np.array(
+            [sample_of(sample, self.B) for sample in (range(self.B) if samples is None else samples)], int
+        )
+        begin = np.array([step_of(t, self.T, what="first") for t in np.broadcast_to(first, chosen.shape)], int)
+        rest = self.T + 1 - int(begin.max(initial=1))
+        length = (
+            rest if steps is None else whole("steps", steps, 1, rest, f"{rest} can be taken from the last first step")
+        )
+        rows = begin - 1 + np.arange(length)[:, None]
+        initial = {}
+        for name, early in self.initial.items():
+            values = np.concatenate([early, self.value[name]])
+            initial[name] = values[begin - 1 + np.arange(len(early))[:, None], chosen]
+        x = None if self.x is None else self.x[rows, chosen]
+        weights = self.seed[rows, chosen] if seed is None else seed
+        return run(self.cell, self.parameters, x, self.y[rows, chosen], initial, weights, "sum", self.dtype)
+
+    def read(self, name: str, lag: int = 0, steps: slice = slice(None)) -> Array:
         """What an equation at each step reads for a name `lag` steps back: (T, B, n), initial values in the first rows.
 
         For a parameter its own shape, for y the target. `steps` takes some of the T rows, here and below: nothing is computed
@@ -200,7 +295,7 @@ class Run:
         if not lag:
             return value[steps]
         if steps.step not in (None, 1):
-            return self.at(name, lag)[steps]
+            return self.read(name, lag)[steps]
         start, stop, _ = steps.indices(self.T)
         if start >= lag or stop <= start:
             return value[start - lag : max(stop, start) - lag] if start >= lag else value[:0]
@@ -275,7 +370,7 @@ class Run:
     @once
     def counted(self) -> Mapping[str, Array]:
         """Node -> (T, B), whether a loss whose weight is not 0 depends on it: where it does not, its gradient is 0."""
-        return counted(schedule(self.cell), dict.fromkeys(self.cell.losses, self._data.seed != 0))
+        return counted(schedule(self.cell), dict.fromkeys(self.cell.losses, self.seed != 0))
 
     def _joint_pull(self, loss: str, steps: slice = slice(None)) -> Array:
         """What a loss sends to the argument of its softmax or sigmoid, (T, B, n); 0 where its own gradient is 0."""
@@ -299,7 +394,7 @@ class Run:
         assert isinstance(expression, Apply)
         with np.errstate(all="ignore"):
             argument = interpreter.value(
-                self.cell, expression.arguments[0], lambda read, lag: self.at(read, lag, steps)
+                self.cell, expression.arguments[0], lambda name, lag: self.read(name, lag, steps)
             )
         return np.array(np.broadcast_to(argument, self.value[name][steps].shape))
 
@@ -323,7 +418,7 @@ class Run:
         budget.fits(f"what {target} sends back", lambda T: 2 * T * width * self.dtype.itemsize, count, self.B, _FEWER)
 
         def look(name: str, lag: int) -> Array:
-            array = self.at(name, lag, steps)
+            array = self.read(name, lag, steps)
             if name in self.parameters or name == "y" or math.isfinite(np.add.reduce(array, None)):
                 return array
             # what does not count sends 0 back, and not 0 times an infinite value

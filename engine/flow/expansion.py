@@ -15,7 +15,6 @@ from engine.flow.losses import each_row, known, of_losses, started, within_step
 from engine.language import notation
 from engine.language.cell import Read
 from engine.language.operations import Array
-from engine.support.arguments import sample_of, step_of
 
 _WRITTEN = 4  # factors that a product is written out with
 
@@ -81,7 +80,7 @@ def expand(run: Run, name: str, t: int, sample: int = 0) -> Expansion:
     Raises ValueError for an unknown name, step or sample.
     """
     known(run, name)
-    t, sample = step_of(t, run.T), sample_of(sample, run.B)
+    sample, t = run.check_place(sample, t)
     n, later = run.sizes[name], run.T - t
     norms = np.zeros((run.T, later + 1))  # [loss, step − t]
     vectors = np.zeros((run.T, n))

@@ -251,7 +251,7 @@ class _Coefficients:
         """What an instruction reads at each step: (T, B, n), or (n,) for a parameter."""
         name = operand.name
         if name not in self.by_name or name in self.run.value:
-            return np.asarray(self.run.at(name, operand.lag), np.float64)
+            return np.asarray(self.run.read(name, operand.lag), np.float64)
         if name not in self.hidden:
             made = self.by_name[name]
             assert isinstance(made, Affine)

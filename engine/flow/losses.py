@@ -47,7 +47,7 @@ def by_loss(run: Run, name: str) -> Array:
         own = each_row(run, of_losses(run), name, visit)
     steps = np.arange(run.T)
     result[steps, steps] = own[:, :, 0]
-    result.swapaxes(1, 2)[run.weights == 0] = 0  # whatever such a loss is: 0 times infinity is not asked for
+    result.swapaxes(1, 2)[run.seed == 0] = 0  # whatever such a loss is: 0 times infinity is not asked for
     return locked(result)
 
 
@@ -157,8 +157,8 @@ def _carried_units(run: Run, name: str) -> int:
 
 def of_losses(run: Run) -> dict[str, Array]:
     """One row a step: the weights at the losses."""
-    seed = run.weights.astype(np.float64) / (run.B if run.reduction == "mean" else 1)
-    return {name: seed[:, :, None, None] for name in run.cell.losses}
+    seed = run.seed.astype(np.float64)[:, :, None, None]
+    return dict.fromkeys(run.cell.losses, seed)
 
 
 def started(given: Mapping[str, Array]) -> dict[str, Array]:

@@ -91,18 +91,17 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
         x,
         np.tile(run.y, (1, N, *[1] * (run.y.ndim - 2))),
         {name: np.tile(array, (1, N, 1)) for name, array in run.initial.items()},
-        np.tile(run.weights, (1, N)) / (B if run.reduction == "mean" else 1),
+        np.tile(run.seed, (1, N)),
         "sum",
         run.dtype,
     )
     with np.errstate(all="ignore"):
-        counted = np.where(result.weights == 0, 0, result.weights * result.losses)
         slope = result.grad["x"][..., n_x:].reshape(T, N, B, k).sum(axis=(0, 2))
         for i, direction in enumerate(directions):
             if "x" in direction:
                 through = result.grad["x"][..., :n_x].reshape(T, N, B, n_x)
                 slope[:, i] += np.einsum("tnbi,tbi->n", through, direction["x"])
-        return Plane(counted.reshape(T, N, B).sum(axis=(0, 2)), slope)
+        return Plane(result.weighted_losses.reshape(T, N, B).sum(axis=(0, 2)), slope)
 
 
 def along(run: Run, directions: Iterable[Direction]) -> Array:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from engine.execute.run import Run
-from engine.execute.run import run as run_cell
 from engine.language.operations import Array
 from engine.support.arguments import mapping, unmasked, whole
 
@@ -46,7 +44,7 @@ def cut(run: Run, every: int) -> Truncated:
     """
     every = _steps("every", every)
     starts = range(0, run.T, every)
-    pieces = [(start, min(every, run.T - start), run.weights) for start in starts]
+    pieces = [(start, min(every, run.T - start), run.seed) for start in starts]
     return _of_pieces(run, pieces)
 
 
@@ -57,10 +55,10 @@ def window(run: Run, steps: int) -> Truncated:
     Raises ValueError for `steps` that is no whole number from 1, and for a run whose states are not all finite.
     """
     steps = min(_steps("steps", steps), run.T)
-    pieces = [(0, steps, run.weights)]
+    pieces = [(0, steps, run.seed)]
     for last in range(steps, run.T):
-        only = np.zeros_like(run.weights)
-        only[last] = run.weights[last]
+        only = np.zeros_like(run.seed)
+        only[last] = run.seed[last]
         pieces.append((last + 1 - steps, steps, only))
     return _of_pieces(run, pieces)
 
@@ -104,7 +102,7 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, A
 
 
 def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
-    """The sum of the gradients of pieces (first step index, steps, weights of all steps)."""
+    """The sum of the gradients of pieces (first step index, steps, seed of all steps)."""
     if any(not np.isfinite(run.value[name]).all() for name in run.cell.states):
         assert run.overflow is not None
         raise ValueError(
@@ -153,27 +151,10 @@ def _batches(run: Run, pieces: list[tuple[int, int, Array]]) -> Iterator[tuple[l
 def _together(run: Run, group: list[tuple[int, int, Array]], length: int) -> Run:
     """The pieces as samples of one run, which starts from the states that the whole run had there."""
 
-    def pieces(whole: Array) -> Array:
-        parts = np.stack([whole[start : start + length] for start, _, _ in group], axis=1)
-        return parts.reshape(length, len(group) * run.B, *whole.shape[2:])
-
-    weights = np.stack([own[start : start + length] for start, _, own in group], axis=1)
-    initial: dict[str, Any] = {}
-    for name in run.cell.states:
-        K = run.cell.lags[name]
-        values = np.concatenate([run.initial[name], run.value[name]])
-        rows = np.stack([values[start : start + K] for start, _, _ in group], axis=1)
-        initial[name] = rows.reshape(K, len(group) * run.B, -1)
-    return run_cell(
-        run.cell,
-        run.parameters,
-        None if run.x is None else pieces(run.x),
-        pieces(run.y),
-        initial,
-        weights.reshape(length, -1) / (run.B if run.reduction == "mean" else 1),
-        "sum",
-        run.dtype,
-    )
+    samples = np.tile(np.arange(run.B), len(group))
+    first = np.repeat([start + 1 for start, _, _ in group], run.B)
+    seed = np.concatenate([own[start : start + length] for start, _, own in group], axis=1)
+    return run.part(samples, first, length, seed)
 
 
 def _steps(what: str, number: int) -> int:

@@ -175,7 +175,7 @@ def values_satisfy_the_equations(run: Run) -> Check:
     """Each value against its equation at the run's own values; errors are relative to the largest number read, too."""
 
     def look(name: str, lag: int) -> Array:
-        array = run.at(name, lag)
+        array = run.read(name, lag)
         return array if array.dtype.kind in "iu" else array.astype(np.float64)
 
     def errors() -> Iterator[tuple[float, Where]]:

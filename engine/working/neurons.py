@@ -212,7 +212,7 @@ def local_jacobians(
     ones = np.broadcast_to(np.eye(n), (span.stop - span.start, n, n))  # a unit vector for each pseudo-sample
 
     def look(name: str, lag: int) -> Array:
-        array = run.at(name, lag, span)
+        array = run.read(name, lag, span)
         return array if name in run.parameters else np.repeat(array[:, sample : sample + 1], n, axis=1)
 
     read = {read.name for read in run.cell.reads[target]} - set(run.parameters)
@@ -608,7 +608,7 @@ class _Writer:
             steps, place = slice(self.t - 1, self.t), slice(self.sample, self.sample + 1)
 
             def look(name: str, lag: int) -> Array:
-                array = self.run.at(name, lag, steps)
+                array = self.run.read(name, lag, steps)
                 return array if name in self.run.parameters else array[0, place]
 
             value = interpreter.value(self.run.cell, expression, look)

@@ -35,9 +35,9 @@ def loss_lines(at: StepContext, _: int) -> Iterator[Line]:
     for name in cell.losses:
         logits, row = cell.logits(name), cell.loss(name)
         if logits is not None and row is not None and row.definition_joint is not None:
-            found = row.definition_joint(interpreter.value(cell, logits, run.at), run.y)
+            found = row.definition_joint(interpreter.value(cell, logits, run.read), run.y)
         else:
-            found = interpreter.value(cell, cell.equations[name].expression, run.at)
+            found = interpreter.value(cell, cell.equations[name].expression, run.read)
         by_equations += np.broadcast_to(found, (run.T, run.B, 1))[..., 0]
     parts = (run.weights * run.losses).sum(axis=1) / (run.B if run.reduction == "mean" else 1)
     counted = np.where(run.weights == 0, 0, run.weights * by_equations).sum()

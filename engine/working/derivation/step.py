@@ -83,7 +83,7 @@ class StepContext:
 
     def look(self, name: str, lag: int) -> Array:
         """What an equation of this step reads, (1, 1, n); parameters as they are."""
-        array = self.run.at(name, lag, slice(self.t - 1, self.t))
+        array = self.run.read(name, lag, slice(self.t - 1, self.t))
         if name in self.run.parameters:
             return array.astype(np.float64)
         array = array[:, self.sample : self.sample + 1]

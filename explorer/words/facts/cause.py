@@ -115,7 +115,7 @@ def _of_term(
         return Cause("kernel", matrix, reader, t)
     for other in others:
         if other.name in run.value or other.is_parameter:
-            value = run.at(other.name, other.lag)
+            value = run.read(other.name, other.lag)
             if not (given * (value if other.is_parameter else value[t - 1])).any():
                 return Cause("factor", other.name, reader, t)
     return Cause("product", node=reader, step=t)

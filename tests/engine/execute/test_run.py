@@ -771,8 +771,8 @@ def test_some_steps_are_rows_of_all_steps(name: str) -> None:
     lags = {(read.name, read.lag) for reads in cell.reads.values() for read in reads}
     for steps in (slice(None), slice(0, 2), slice(2, 5), slice(6, 7), slice(1, 7, 2), slice(3, 3), slice(5, 90)):
         for read, lag in lags:
-            whole = run.at(read, lag)
-            np.testing.assert_array_equal(run.at(read, lag, steps), whole if read in run.parameters else whole[steps])
+            whole = run.read(read, lag)
+            np.testing.assert_array_equal(run.read(read, lag, steps), whole if read in run.parameters else whole[steps])
         for node in cell.nodes:
             if (operation := cell.operation(node)) in FUNCTIONS or operation == "softmax":
                 for of in (run.argument, run.argument_grad, *[run.slope] * (operation in FUNCTIONS)):
@@ -787,3 +787,102 @@ def test_some_steps_are_rows_of_all_steps(name: str) -> None:
                 ]
                 assert only == read
                 np.testing.assert_array_equal(alone, some)
+
+
+def skipping(T: int = 6, B: int = 3, **changes):
+    """A run of a network with lags of one and two, whose initial values are none of them zero."""
+    cell = engine.parse("h = tanh(W @ h[t-1] + R @ h[t-2] + U @ x)\no = V @ h\nL = nll(softmax(o), y)", "skip")
+    rng = np.random.default_rng(5)
+    arguments = {
+        "params": engine.initialise(cell, {"x": 2, "h": 4, "y": 3}, seed=2), "x": rng.normal(size=(T, B, 2)),
+        "y": rng.integers(0, 3, (T, B)), "initial": {"h": rng.normal(size=(2, B, 4))},
+        "weights": rng.uniform(0.5, 2, (T, B)),
+    }  # fmt: skip
+    return engine.run(cell, **arguments | changes)
+
+
+def test_a_value_at_a_step_is_the_initial_one_up_to_step_0():
+    run = skipping()
+    for t in range(-1, 7):
+        np.testing.assert_array_equal(run.at("h", t), run.value["h"][t - 1] if t > 0 else run.initial["h"][t - 1])
+        np.testing.assert_array_equal(
+            run.grad_at("h", np.int64(t)), run.grad["h"][t - 1] if t > 0 else run.initial_grad["h"][t - 1]
+        )
+    np.testing.assert_array_equal(run.at("x", 1), run.x[0])
+    for name, t in (("h", -2), ("h", 7), ("o", 0), ("x", 0), ("h", True)):
+        with pytest.raises(ValueError, match=f"^t is .*; {name} has steps "):
+            run.at(name, t)
+    with pytest.raises(ValueError, match=r"^name is 'W'; known: "):
+        run.grad_at("W", 1)
+
+
+def test_the_values_before_a_step_are_those_that_it_reads():
+    run = skipping()
+    for t in range(1, 8):
+        np.testing.assert_array_equal(run.before("h", t), [run.at("h", t - 2), run.at("h", t - 1)])
+
+
+def test_a_place_is_checked_and_given_as_plain_integers():
+    run = skipping()
+    assert run.check_place(np.int64(2), np.array(6)) == (2, 6)
+    assert run.check_place(0, -1, "h") == (0, -1)
+    assert all(type(number) is int for number in run.check_place(np.int64(2), np.array(6)))
+    for place, message in {
+        (3, 1): "sample is 3; samples are counted from 0 to 2", (0, 0): "t is 0; steps are 1 to 6",
+        (0, 7): "t is 7; steps are 1 to 6", (0, 0, "o"): "t is 0; o has steps 1 to 6",
+        (0, -2, "h"): "t is -2; h has steps -1 to 6", (0.0, 1): "sample is 0.0",
+    }.items():  # fmt: skip
+        with pytest.raises(ValueError, match=re.escape(message)):
+            run.check_place(*place)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_seed_is_the_gradient_of_the_losses(reduction: str):
+    run = skipping(reduction=reduction)
+    np.testing.assert_array_equal(run.seed, run.weights / (3 if reduction == "mean" else 1))
+    np.testing.assert_array_equal(run.seed, run.grad["L"][..., 0])
+    assert run.loss == pytest.approx((run.seed * run.losses).sum(), rel=1e-14)
+
+
+def test_a_loss_that_does_not_count_adds_nothing_though_it_is_infinite():
+    cell = engine.parse("h = W @ h[t-1]\nL = mse(h, y)", "grows")
+    run = engine.run(
+        cell, {"W": np.full((1, 1), 1e200)}, None, np.zeros((3, 1, 1)), {"h": np.ones(1)}, [1, 0, 0], dtype=float
+    )
+    assert run.losses[1:].tolist() == [[np.inf], [np.inf]]
+    assert run.weighted_losses[1:].tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_part_of_a_run_is_its_samples_and_steps(reduction: str):
+    """Values are those of the whole; gradients are those of the losses that are in the part."""
+    whole = skipping(reduction=reduction)
+    again = whole.part()
+    for name in whole.grad:
+        np.testing.assert_allclose(again.grad[name], whole.grad[name], rtol=1e-12, atol=1e-15)
+    samples, first = [2, 0, 2], [1, 3, 4]
+    part = whole.part(samples, first, 3)
+    for i, (sample, t) in enumerate(zip(samples, first, strict=True)):
+        rows = slice(t - 1, t + 2)
+        for name in whole.value:
+            np.testing.assert_allclose(part.value[name][:, i], whole.value[name][rows, sample], rtol=1e-12, atol=1e-15)
+        np.testing.assert_array_equal(part.seed[:, i], whole.seed[rows, sample])
+        np.testing.assert_array_equal(part.initial["h"][:, i], whole.before("h", t)[:, sample])
+        kept = np.zeros_like(whole.seed)
+        kept[rows, sample] = whole.seed[rows, sample]
+        alone = skipping(reduction="sum", weights=kept)
+        for name in ("o", "L"):
+            np.testing.assert_allclose(part.grad[name][:, i], alone.grad[name][rows, sample], rtol=1e-9, atol=1e-15)
+    last = whole.part([1], 5, seed=np.array([[0.0], [3.0]]))
+    assert (last.T, last.B, last.reduction) == (2, 1, "sum")
+    assert last.weights.tolist() == [[0], [3]]
+
+
+def test_a_part_that_a_run_does_not_have_is_refused():
+    run = skipping()
+    for part, message in {
+        ((3,), 1, None): "sample is 3", ((0,), 7, None): "first is 7", ((0, 1), (1, 4), 4): "steps is 4; 3 can be taken",
+        ((0,), 1, 0): "steps is 0",
+    }.items():  # fmt: skip
+        with pytest.raises(ValueError, match=re.escape(message)):
+            run.part(*part)

@@ -55,9 +55,9 @@ def test_local_jacobians_match_differences():
     run = made("gru", T=3)
     step = 1e-6
     for read, jacobian in local_jacobians(run, "h"):
-        moved = run.at(read.name, read.lag).copy()
+        moved = run.read(read.name, read.lag).copy()
         moved[..., 0] += step
-        values = {r.argument: run.at(r.name, r.lag) for r in run.cell.reads["h"]} | {read.argument: moved}
+        values = {r.argument: run.read(r.name, r.lag) for r in run.cell.reads["h"]} | {read.argument: moved}
         z0, k, z1, before = (values[i] for i in range(4))
         h = (1 - z0) * k + z1 * before
         np.testing.assert_allclose((h - run.value["h"])[:, 0] / step, jacobian[:, :, 0], atol=1e-8)
