@@ -1,23 +1,23 @@
-"""The pass written by hand in numpy for three cells of the catalogue: what the engine, which takes any cell, is held against.
+"""The pass written by hand in numpy for three cells of the catalogue: the yardstick of the engine, which takes any cell.
 
-It computes what the engine does, values and gradients of all nodes and parameters. What makes it fast:
+It computes the same results as the engine: values and gradients of all nodes and parameters. Its speed has these reasons:
 
-    only the recurrence in the loop    what no later step reads (U x, V h, the softmax, the loss, and on the way back the
-                                       gradients of o, x and the parameters) is computed for all steps in one call
+    only the recurrence in the loop    nodes that no later step reads (U x, V h, the softmax, the loss, and on the way back
+                                       the gradients of o, x and the parameters) are computed for all steps in one call
     augmented rows at B = 1            [h(t−1) | x(t) | 1] times [W | U | b], and back [∇o(t−1) | ∇a(t)] times [V; W]: one
-                                       product a step each way; from 4096 entries a matrix on, the products apart again
-    stacked gates                      four gates are one product and one call of each function, and lie so that products
-                                       with what is next to them are one call too
+                                       product per step each way; for matrices of more than 4096 entries, separate products
+    stacked gates                      four gates are one product and one call of each function, and they lie so that products
+                                       with their neighbours are one call too
     1 − h², σ(1 − σ)                   slopes from the values, at B = 1 for all steps before the way back begins; at B > 1
                                        step by step, while the step is in the cache
     −a for the gates at B = 1          the matrices are negated, not each step: σ = 1 / (1 + exp(−a))
     softmax without its shift          unless a logit beyond ±300 needs it
-    memory used again                  with the views of each step made once, when reference counts show that nobody holds a
-                                       result any more: saves about 0.09 µs a view, and the page faults of new arrays, which
-                                       cost up to a quarter of a pass or nothing, as the heap happens to be
+    memory used again                  once reference counts show that nobody holds a result any more, with the views of each
+                                       step made once: saves about 0.09 µs per view, and the page faults of new arrays, which
+                                       cost between nothing and a quarter of a pass, depending on the heap
 
-One letter stands for a node or a parameter of the catalogue, `grad_` before it for its gradient. Arrays are float64, and
-gradients (T, B, n) as the engine's; the rows of `table`s are steps and samples together, T · B.
+A letter stands for a node or a parameter of the catalogue, and `grad_` before it for its gradient. Arrays are float64; gradients
+are (T, B, n), as in the engine. The rows of a `table` are the T · B pairs of a step and a sample.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Array: TypeAlias = NDArray[np.float64]
 Classes: TypeAlias = NDArray[np.int64]
 Results: TypeAlias = tuple[dict[str, Array], dict[str, Array]]  # values, gradients
 
-_AUGMENT_UP_TO = 4096  # entries of a matrix; beyond, the longer product costs more than the call that it saves
+_AUGMENT_UP_TO = 4096  # entries of a matrix; beyond them the longer product costs more than the call that it saves
 _UNSHIFTED_UP_TO = 300  # logits whose exp needs no shift
 _KEEP = 4  # plans whose results somebody may hold at the same time
 
@@ -41,7 +41,7 @@ _KEEP = 4  # plans whose results somebody may hold at the same time
 def maker(
     cell: str, params: Mapping[str, Array], x: Array, y: Classes, weights: Array
 ) -> Callable[[], Mapping[str, Array]]:
-    """The pass as a function without arguments that gives the gradients by name. The loss is Σ_t weights(t) Σ_b L(t, b).
+    """The pass as a function without arguments that returns the gradients by name. The loss is Σ_t weights(t) Σ_b L(t, b).
 
     cell "rnn", "lstm" or "lstm_tanh"; x (T, B, n_x); y (T, B), classes; weights (T,).
     """
@@ -71,7 +71,7 @@ def maker(
 
 
 def _is_small(n_x: int, n_h: int, n_y: int) -> bool:
-    """Whether augmented rows pay."""
+    """Whether augmented rows are faster."""
     return n_h * max(n_x, n_y) <= _AUGMENT_UP_TO
 
 
@@ -90,7 +90,7 @@ class _Plan:
         self.at_rest = self.references()
 
     def new(self, *shape: int, make: Callable[[tuple[int, ...]], Array] = np.empty) -> Array:
-        """An array that results are views of; zeros where a first or last row is read and never written."""
+        """An array whose views are results; made by np.zeros if its first or last row is read and never written."""
         array = make(shape)
         self.held.append(array)
         return array
@@ -109,9 +109,9 @@ class _Plan:
         raise NotImplementedError
 
     def top(self, y: Classes, weights: Array, grad_o: Array, memory: Array, starts: Classes) -> None:
-        """All steps from the logits on: y_hat, L, the total loss, and the gradients of y_hat and o.
+        """Compute y_hat, L, the total loss, and the gradients of y_hat and o, from the logits of all steps.
 
-        grad_o is written to; it is a view of `memory`, where its rows start at `starts`.
+        grad_o is an output, a view of `memory` whose rows start at `starts`.
         """
         B = self.sizes[1]
         o, y_hat, L = self.o, self.y_hat, self.L
@@ -156,7 +156,7 @@ class _Plan:
 
 
 class _RnnRows(_Plan):
-    """B = 1, few units: rows [h(t−1) | x(t) | 1] and [∇a(t) | ∇o(t−1)]; two numpy calls a step forward, two back."""
+    """B = 1, few units: rows [h(t−1) | x(t) | 1] and [∇a(t) | ∇o(t−1)]; two numpy calls per step forward, two back."""
 
     def lay_out(self, T: int, B: int, n_x: int, n: int, n_y: int) -> None:
         width = n + n_x + 1
@@ -213,7 +213,7 @@ class _RnnRows(_Plan):
 
 
 class _Rnn(_Plan):
-    """Everything but the loops, which differ between B = 1 and B > 1."""
+    """The parts outside the loops; the loops differ between B = 1 and B > 1."""
 
     def lay_out(self, T: int, B: int, n_x: int, n: int, n_y: int) -> None:
         self.a, self.grad_a, self.grad_h = self.new(T, B, n), self.new(T, B, n), self.new(T, B, n)
@@ -221,11 +221,11 @@ class _Rnn(_Plan):
         self.grad_W, self.grad_U, self.grad_V = self.new(n, n), self.new(n, n_x), self.new(n_y, n)
 
     def loop_forward(self, W: Array) -> None:
-        """a, which holds b + U x, and h."""
+        """Compute a, which contains b + U x at first, and h."""
         raise NotImplementedError
 
     def loop_back(self, W: Array) -> None:
-        """The gradient of h, which holds Vᵀ ∇o, and of a."""
+        """Compute the gradient of h, which contains Vᵀ ∇o at first, and that of a."""
         raise NotImplementedError
 
     def run(self, params: Mapping[str, Array], x: Array, y: Classes, weights: Array) -> Results:
@@ -326,8 +326,8 @@ class _LstmVector(_Plan):
     a       [−a_q | −a_g | −a_f | −a_k], but a_k itself where its function is tanh
     gates   [q | g | f | k | s(t−1)], so that [g | f] ∘ [k | s(t−1)] is one call
     slopes  [∂h/∂a_q | ∂h/∂s | ∂s/∂a_g | ∂s/∂a_f | ∂s/∂a_k | f], known before the way back begins
-    grads   [∇o(t−1) | ∇a_q | ∇a_g | ∇a_f | ∇a_k | f ∘ ∇s], the last four of which are one call, slopes times ∇s; the first
-            only with few units
+    grads   [∇o(t−1) | ∇a_q | ∇a_g | ∇a_f | ∇a_k | f ∘ ∇s]; the last four are one call, slopes times ∇s, and the first
+            exists only with few units
     """
 
     order = ("_q", "_g", "_f", "")
@@ -385,7 +385,7 @@ class _LstmVector(_Plan):
         self.steps_back = list(zip(*back, strict=True))
 
     def load(self, params: Mapping[str, Array], x: Array, U: Array) -> None:
-        """Everything before the loop: the stacked matrices, and x in the rows or U x + b in a."""
+        """Fill the memory before the loop: the stacked matrices, and x in the rows or U x + b in a."""
         T, _, _, n, _ = self.sizes
         left, sigmoids = self.left, self.sigmoids
         self.Vc[:, :n] = params["V"]
@@ -520,7 +520,7 @@ class _LstmVector(_Plan):
 
 
 class _LstmBatch(_Plan):
-    """B > 1. Rows [f | g | q | k], k the candidate: a product a step, then what is elementwise while it is in the cache."""
+    """B > 1. Rows [f | g | q | k], k the candidate: one product per step, then elementwise work with the step in the cache."""
 
     order = ("_f", "_g", "_q", "")
 
@@ -534,7 +534,7 @@ class _LstmBatch(_Plan):
         self.wide, self.narrow, self.product, self.carry = (np.empty((B, m)) for m in (4 * n, n, n, n))
 
     def loop_forward(self, W: Array) -> None:
-        """a, which holds U x + b, and all that follows from it up to h."""
+        """Compute a, which contains U x + b at first, and all nodes from there up to h."""
         n = self.sizes[3]
         add, exp, multiply = np.add, np.exp, np.multiply
         negative, reciprocal, tanh = np.negative, np.reciprocal, np.tanh
@@ -560,7 +560,7 @@ class _LstmBatch(_Plan):
                 multiply(gates[:, q], h_tanh, h)
 
     def loop_back(self, W: Array) -> None:
-        """The gradient of h, which holds Vᵀ ∇o, and of all below it."""
+        """Compute the gradient of h, which contains Vᵀ ∇o at first, and those of all nodes below it."""
         n = self.sizes[3]
         add, multiply, subtract = np.add, np.multiply, np.subtract
         f, g, q, k = (slice(i * n, (i + 1) * n) for i in range(4))

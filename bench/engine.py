@@ -1,13 +1,13 @@
-"""The full pass (values and gradients of all nodes and parameters) against a pass written by hand and PyTorch.
+"""Time the full pass (values and gradients of all nodes and parameters) against a pass written by hand and PyTorch.
 
     make bench                                     all sizes, both cells
     python bench/engine.py --cells rnn --sizes 0,3 --seconds 4
     python bench/engine.py --against hand          without PyTorch
 
-Everything runs in one process on one thread, interleaved: each round times the engine and each peer once, and what is
-reported is the median over the rounds of the ratio peer / engine (> 1: the engine is faster), with its quartiles. Before
-any timing the gradients are compared (1e-9, relative to the largest entry of each array); the exit status is 1 if one
-disagrees. A size is T, B, n_x, n_h, n_y.
+Everything runs in one process on one thread, interleaved: each round times the engine and each peer once. The table has the
+median over the rounds of the ratio peer / engine (> 1: the engine is faster), with its quartiles. The gradients are compared
+before any timing (1e-9, relative to the largest entry of each array); the exit status is 1 if one disagrees. A size is
+T, B, n_x, n_h, n_y.
 
     hand       the same work for this one network, written by hand in numpy (`by_hand.py`)
     unrolled   the same work in PyTorch: a loop over the steps, retain_grad() on every node
@@ -50,7 +50,7 @@ TOLERANCE = 1e-9
 
 
 def problem(cell: engine.Cell, size: tuple[int, ...]) -> dict[str, Any]:
-    """Weights, input, classes and weights of the steps, at random."""
+    """Random parameters, input, classes and weights of the steps."""
     T, B, n_x, n_h, n_y = size
     random = np.random.default_rng(0)
     shapes = cell.shapes({"x": n_x, "h": n_h, "y": n_y})
@@ -65,7 +65,7 @@ def problem(cell: engine.Cell, size: tuple[int, ...]) -> dict[str, Any]:
 
 
 def of_engine(cell: engine.Cell, params: Any, x: Any, y: Any, weights: Any) -> Callable[[], Mapping[str, Any]]:
-    """The engine's pass, as every peer's: a function without arguments that gives gradients by name."""
+    """The engine's pass in the form of a peer: a function without arguments that returns gradients by name."""
 
     def run() -> Mapping[str, Any]:
         result = engine.run(cell, params, x, y, weights=weights, reduction="sum")
@@ -75,13 +75,13 @@ def of_engine(cell: engine.Cell, params: Any, x: Any, y: Any, weights: Any) -> C
 
 
 def largest_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[float, str]:
-    """Over the arrays that the peer has, relative to each one's largest entry in either; infinite where one is not finite."""
+    """The largest difference over the peer's arrays, relative to each one's largest entry, and its name; NaN counts as ∞."""
     worst, where = 0.0, "-"
     for name, array in theirs.items():
         expected = np.asarray(ours[name])
-        found = np.asarray(array).reshape(expected.shape)
-        scale = max(np.max(np.abs(expected)), np.max(np.abs(found)))
-        difference = float(np.max(np.abs(expected - found)) / scale) if scale else 0.0  # W at T = 1: both are zero
+        actual = np.asarray(array).reshape(expected.shape)
+        scale = max(np.max(np.abs(expected)), np.max(np.abs(actual)))
+        difference = float(np.max(np.abs(expected - actual)) / scale) if scale else 0.0  # W at T = 1: both are zero
         if not np.isfinite(difference):
             difference = np.inf
         if difference > worst:
@@ -90,46 +90,46 @@ def largest_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tu
 
 
 def main() -> int:
-    """Prints the table; 1 if a gradient disagrees."""
+    """Print the table; return 1 if a gradient disagrees."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", default="rnn,lstm")
     parser.add_argument("--sizes", default=",".join(map(str, range(len(SIZES)))), help="indices, or T:B:n_x:n_h:n_y")
     parser.add_argument("--against", default=",".join(PEERS))
     parser.add_argument("--seconds", type=float, default=15.0, help="for each size and cell")
-    given = parser.parse_args()
-    sizes = [tuple(map(int, s.split(":"))) if ":" in s else SIZES[int(s)] for s in given.sizes.split(",")]
+    options = parser.parse_args()
+    sizes = [tuple(map(int, s.split(":"))) if ":" in s else SIZES[int(s)] for s in options.sizes.split(",")]
     print(f"python {platform.python_version()}, numpy {np.__version__}, {pytorch.version()}, one thread, float64")
     print(
         f"{'cell':10}{'T, B, n_x, n_h, n_y':26}{'peer':10}{'engine ms':>11}{'peer ms':>11}{'ratio':>8}{'quartiles':>16}"
     )
     wrong = 0
-    for name in given.cells.split(","):
+    for name in options.cells.split(","):
         for size in sizes:
-            wrong += compare(name, size, given.against.split(","), given.seconds)
+            wrong += compare(name, size, options.against.split(","), options.seconds)
     return int(wrong > 0)
 
 
 def compare(name: str, size: tuple[int, ...], against: list[str], seconds: float) -> int:
-    """Prints the rows of one cell and size; how many peers disagree."""
+    """Print the rows of one cell and size; return the number of peers that disagree."""
     runs: dict[str, Callable[[], Mapping[str, Any]]] = {}
-    own: dict[str, str] = {}  # peer -> the engine's run that does the same network
+    ours_of: dict[str, str] = {}  # peer -> the run of the engine with the same network
     wrong = 0
     for peer in against:
         cell = engine.CATALOGUE["lstm_tanh" if (name, peer) == ("lstm", "fused") else name]
-        given = problem(cell, size)
-        run = PEERS[peer](cell.name, **given)
+        arrays = problem(cell, size)
+        run = PEERS[peer](cell.name, **arrays)
         if run is None:
             print(f"{name:10}{size!s:26}{peer:10} not installed")
             continue
-        own[peer] = f"engine {cell.name}"
-        runs.setdefault(own[peer], of_engine(cell, **given))
+        ours_of[peer] = f"engine {cell.name}"
+        runs.setdefault(ours_of[peer], of_engine(cell, **arrays))
         runs[peer] = run
-        difference, where = largest_difference(runs[own[peer]](), run())
+        difference, where = largest_difference(runs[ours_of[peer]](), run())
         if difference > TOLERANCE:
             wrong += 1
             print(f"{name:10}{size!s:26}{peer:10} disagrees by {difference:.1e} at {where}")
     times = timed(runs, seconds)
-    for peer, ours in own.items():
+    for peer, ours in ours_of.items():
         low, middle, high = np.percentile(times[peer] / times[ours], (25, 50, 75))
         print(
             f"{name:10}{size!s:26}{peer:10}{np.median(times[ours]) * 1e3:11.3f}{np.median(times[peer]) * 1e3:11.3f}"

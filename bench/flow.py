@@ -1,22 +1,22 @@
-"""Which loss reaches which step, Jacobians, and the logarithms of norms: the engine against PyTorch doing the same.
+"""Time gradients by loss, Jacobians, and the logarithms of norms against PyTorch.
 
     make bench-flow                                  all sizes, some minutes
     python bench/flow.py --sizes 50:16,200:16 --seconds 2
 
 The network is the catalogue's `rnn` (n_x = n_y = 8, one sample, a loss at every step); a size is T:n. Everything runs in one
-process on one thread, interleaved; what is reported is the median over the rounds of the ratio peer / engine (> 1: the
-engine is faster), with its quartiles. Neither side's time has the forward pass in it. Before any timing the numbers are
-compared (1e-9, relative to the largest); the exit status is 1 if they disagree.
+process on one thread, interleaved. The table has the median over the rounds of the ratio peer / engine (> 1: the engine is
+faster), with its quartiles. No time includes the forward pass. The numbers are compared before any timing (1e-9, relative to the
+largest); the exit status is 1 if they disagree.
 
     by_loss    `by_loss_norm` against a loop of torch.autograd.grad over the losses
-    jacobian   `jacobian_norm`, Frobenius, against torch.func.jacrev with respect to a disturbance of each h(s), as one would
-               write it (disturbance[t]); up to T · n = 3,200 and T = 50, since it takes 19 s at T = 200
-    unbound    the same, but PyTorch takes the disturbance apart once, which is several times quicker
-    log        `log_grad_norm` against the engine's own full pass: the ratio is that of log_grad_norm / pass (< 1: cheaper)
-    vanishing  the same with a loss at the last step alone, where it has to leave the range of floats (from T of about 700)
+    jacobian   `jacobian_norm`, Frobenius, against torch.func.jacrev with respect to a disturbance of each h(s), indexed in the
+               loop (disturbance[t]); up to T · n = 3,200 and T = 50, since it takes 19 s at T = 200
+    unbound    the same, but PyTorch takes the disturbance apart once, which is several times faster
+    log        `log_grad_norm` against the engine's own full pass; the ratio is log_grad_norm / pass (< 1: cheaper)
+    vanishing  the same with a loss at the last step only, so that the norm leaves the range of floats (from T of about 700)
 
-Last come the powers of T and n that fit the engine's shortest times best (other work on the machine only adds to a time), and
-for T alone those between the sizes of equal n.
+The last lines have the powers of T and n that best fit the engine's shortest times (other work on the machine only adds to a
+time), and the power of T between sizes of equal n.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ JACREV = 3_200  # T · n up to which PyTorch's Jacobian is taken
 
 
 def problem(T: int, n: int, last: bool = False) -> dict[str, Any]:
-    """Weights, input, classes at random; a loss at every step, or at the last alone."""
+    """Random parameters, input and classes, with a loss at every step or at the last step only."""
     random = np.random.default_rng(0)
     shapes = engine.CATALOGUE["rnn"].shapes({"x": 8, "h": n, "y": 8})
     params = {
@@ -57,12 +57,12 @@ def problem(T: int, n: int, last: bool = False) -> dict[str, Any]:
 
 
 def pairs(T: int, n: int) -> dict[str, tuple[Callable[[], Any], Callable[[], Any] | None, bool]]:
-    """Row -> the engine's function, the peer's (None: not installed), and whether the numbers can be compared."""
+    """Map each row to the engine's function, that of the peer (None: not installed), and whether the numbers are comparable."""
     every, last = problem(T, n), problem(T, n, last=True)
     cell = engine.CATALOGUE["rnn"]
     run, only = engine.run(cell, **every), engine.run(cell, **last)
     arrays = {key: every[key] for key in ("params", "x", "y")}
-    found: dict[str, tuple[Callable[[], Any], Callable[[], Any] | None, bool]] = {
+    rows: dict[str, tuple[Callable[[], Any], Callable[[], Any] | None, bool]] = {
         "by_loss": (lambda: engine.by_loss_norm(run, "h")[..., 0], pytorch.by_loss_norms(**arrays), True),
         "log": (lambda: engine.log_grad_norm(run, "h"), lambda: engine.run(cell, **every), False),
         "vanishing": (lambda: engine.log_grad_norm(only, "h"), lambda: engine.run(cell, **last), False),
@@ -70,12 +70,12 @@ def pairs(T: int, n: int) -> dict[str, tuple[Callable[[], Any], Callable[[], Any
     for row, unbind in (("jacobian", False), ("unbound", True)):
         if T * n <= JACREV and (unbind or T <= 50):
             peer = pytorch.jacobian_norms(**arrays, unbind=unbind)
-            found[row] = (lambda: engine.jacobian_norm(run, "h", "h", kind="fro")[..., 0], peer, True)
-    return found
+            rows[row] = (lambda: engine.jacobian_norm(run, "h", "h", kind="fro")[..., 0], peer, True)
+    return rows
 
 
 def powers(times: dict[tuple[int, int], float]) -> str:
-    """The exponents of T and n that fit best, and of T between neighbours of one n."""
+    """The best exponents of T and n, and the exponent of T between neighbouring sizes of equal n, as text."""
     sizes = np.log(np.array(list(times)))
     if len(times) < 3:
         return "too few sizes"
@@ -93,27 +93,27 @@ def powers(times: dict[tuple[int, int], float]) -> str:
 
 
 def main() -> int:
-    """Prints the table; 1 if numbers disagree."""
+    """Print the table; return 1 if numbers disagree."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default=",".join(f"{T}:{n}" for T, n in SIZES), help="T:n, with commas between")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each row")
-    given = parser.parse_args()
+    options = parser.parse_args()
     print(f"numpy {np.__version__}, {pytorch.version()}, one thread, float64")
     print(f"{'row':12}{'T, n':12}{'engine ms':>11}{'other ms':>11}{'ratio':>8}{'quartiles':>16}")
     wrong, spent = 0, dict[str, dict[tuple[int, int], float]]()
-    for size in given.sizes.split(","):
+    for size in options.sizes.split(","):
         T, n = map(int, size.split(":"))
         for row, (ours, theirs, comparable) in pairs(T, n).items():
             if theirs is None:
                 print(f"{row:12}{size:12} not installed")
                 continue
             if comparable:
-                expected, found = theirs(), ours()
-                difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+                expected, actual = theirs(), ours()
+                difference = float(np.abs(actual - expected).max() / np.abs(expected).max())
                 if not difference <= TOLERANCE:
                     wrong += 1
                     print(f"{row:12}{size:12} disagrees by {difference:.1e}")
-            times = timed({"engine": ours, "other": theirs}, given.seconds)
+            times = timed({"engine": ours, "other": theirs}, options.seconds)
             ratios = times["other"] / times["engine"] if comparable else times["engine"] / times["other"]
             low, middle, high = np.percentile(ratios, (25, 50, 75))
             spent.setdefault(row, {})[T, n] = float(times["engine"].min())
@@ -122,8 +122,8 @@ def main() -> int:
                 f"{middle:8.2f}{f'{low:.2f} – {high:.2f}':>16}",
                 flush=True,
             )
-    for row, own in spent.items():
-        print(f"{row:12}{powers(own)}")
+    for row, shortest in spent.items():
+        print(f"{row:12}{powers(shortest)}")
     return int(wrong > 0)
 
 

@@ -1,14 +1,14 @@
-"""Mutation testing of the engine: small faults are put into its modules, one at a time; do the tests notice?
+"""Mutation tests: put small faults into the engine's modules, one at a time, and see whether the tests notice.
 
     python bench/mutants.py [--each 20] [--seed 0] [--minutes 30] [--reach DIRECTORY] [module …]
 
-The engine's tests run once with coverage, which tells the lines that each test reaches and the time that it takes; `--reach`
-keeps the result for the next call. Of each module a sample of the mutants that cosmic-ray can make is drawn by a seed, and the
+The engine's tests run once with coverage, which records the lines that each test reaches and the time that it takes; `--reach`
+keeps the record for the next call. A seed draws, for each module, a sample of the mutants that cosmic-ray can make, and the
 modules take turns. A mutant runs in a fork of this process, which has loaded pytest and numpy: the fork imports the engine with
 the fault in it and runs the tests that reach the faulty line until one fails. Nothing is written into the tree.
 
 Survivors, and faults in lines that no test reaches, are printed as differences. A survivor is a question, not a verdict: tests
-of the pages do not run, nor do tests beyond the limits below. Needs Linux or macOS, and the extra `mutation`, which
+of the pages do not run, nor do tests beyond the limits below. The script needs Linux or macOS, and the extra `mutation`, which
 `make mutants` installs.
 """
 
@@ -36,9 +36,9 @@ from typing import Any
 
 _PLACE = tempfile.TemporaryDirectory()
 TEMPORARY = _PLACE.name
-# Before numpy is loaded: a fork has one thread; and what Python and hypothesis keep stays out of the tree.
+# Before numpy is loaded, since a fork has one thread. The caches of Python and hypothesis stay out of the tree.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "HYPOTHESIS_STORAGE_DIRECTORY": TEMPORARY}
-os.environ.pop("CI", None)  # there every test counts, and --no-browser is refused
+os.environ.pop("CI", None)  # with it, tests/conftest.py refuses --no-browser
 sys.pycache_prefix, sys.dont_write_bytecode = TEMPORARY, False
 
 import networkx  # noqa: E402, F401
@@ -51,12 +51,12 @@ from coverage import CoverageData  # noqa: E402
 from hypothesis import Phase, settings  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Test files that look at the engine although they, or some of their tests, need the explorer.
+#: Files that test the engine although they, or some of their tests, need the explorer.
 ALSO = ("counted", "derivation", "formula", "notes", "pickle")
 SLOW = 10.0  # seconds of a test, under coverage, above which it does not run for a mutant
 MOST = 20.0  # seconds of all tests of a mutant, under coverage
 MANY = 400  # tests of a mutant
-SECONDS, BYTES = 30, 8 << 30  # of a mutant, before it counts as one that hangs
+SECONDS, BYTES = 30, 8 << 30  # limits of a mutant; beyond them it is taken to hang
 KINDS = ("killed", "timed out", "survived", "not reached")
 _PYTEST = ["-q", "-p", "no:cacheprovider", "--no-browser", "-p", "no:anyio", "--hypothesis-seed=0", "-o", "timeout=100"]
 _IN_A_FORK = [*_PYTEST, "-x", "--tb=no", "--hypothesis-profile=mutant", "-W", "ignore:Module already imported"]
@@ -91,7 +91,7 @@ def mutants(module: str) -> list[Mutant]:
 
 
 def _annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where annotations begin and end: line, and column in characters."""
+    """The start and end of each annotation: line, and column in characters."""
     lines = source.splitlines()
     for node in ast.walk(ast.parse(source)):
         for name in ("annotation", "returns"):
@@ -103,7 +103,7 @@ def _annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]
 
 
 def drawn(possible: list[Mutant], each: int, seed: int) -> list[Mutant]:
-    """A sample of the mutants, in which each place comes once before any comes twice."""
+    """A sample of the mutants, in which each place occurs once before any occurs twice."""
     mixed = list(possible)
     random.Random(seed).shuffle(mixed)
     times: Counter[tuple[int, int]] = Counter()
@@ -115,7 +115,7 @@ def drawn(possible: list[Mutant], each: int, seed: int) -> list[Mutant]:
 
 
 class Reach:
-    """Which test reaches which line, and how long each takes; measured where the directory does not have it yet."""
+    """The tests that reach each line, and the time of each test; measured if the directory does not contain them yet."""
 
     def __init__(self, directory: Path) -> None:
         data, log = directory / "coverage", directory / "durations.txt"
@@ -129,23 +129,23 @@ class Reach:
         self._files: dict[str, Any] = {}
 
     def tests(self, mutant: Mutant) -> list[list[str]]:
-        """The tests for a mutant, in two parts, of which the first is likely to suffice; none if no test gets there."""
+        """The tests for a mutant in two parts, of which the first is likely to suffice; empty if no test reaches its lines."""
         path = ROOT / "engine" / f"{mutant.module}.py"
         if mutant.module not in self._files:
             self._files[mutant.module] = self.data.contexts_by_lineno(str(path)), ast.parse(path.read_bytes())
         contexts, tree = self._files[mutant.module]
         reached = {context for line in _own_lines(mutant, tree, contexts) for context in contexts.get(line, ())}
-        if reached == {""}:  # what runs at import, everybody uses
-            reached = {context for own in contexts.values() for context in own}
+        if reached == {""}:  # run at import, for every test
+            reached = {context for reaching in contexts.values() for context in reaching}
         tests = {context.rpartition("|")[0] for context in reached} - {""}
         quick = [test for test in tests if self.seconds[test] <= SLOW]
         package, name = mutant.module.split("/")
-        own = f"tests/engine/{package}/test_{name}.py"
-        quick.sort(key=lambda test: (_file(test) != own, self.seconds[test], test))
+        namesake = f"tests/engine/{package}/test_{name}.py"
+        quick.sort(key=lambda test: (_file(test) != namesake, self.seconds[test], test))
         until = itertools.accumulate(self.seconds[test] for test in quick[:MANY])
         chosen = [test for test, seconds in zip(quick, until, strict=False) if seconds <= MOST]
         files = Counter(_file(test) for test in chosen)
-        first = own if own in files else max(files, key=lambda file: files[file], default="")
+        first = namesake if namesake in files else max(files, key=lambda file: files[file], default="")
         chosen.sort(key=lambda test: _file(test) != first)
         return [list(part) for _, part in itertools.groupby(chosen, lambda test: _file(test) == first)]
 
@@ -155,7 +155,7 @@ def _file(test: str) -> str:
 
 
 def _own_lines(mutant: Mutant, tree: ast.Module, contexts: dict[int, list[str]]) -> list[int]:
-    """The lines of a mutant, or of its statement where coverage knows the statement only."""
+    """The lines of a mutant, or those of its statement where coverage records statements only."""
     own = list(range(mutant.place[0], mutant.last + 1))
     if any(contexts.get(line) for line in own):
         return own
@@ -170,7 +170,7 @@ def _own_lines(mutant: Mutant, tree: ast.Module, contexts: dict[int, list[str]])
 
 
 def _measure(data: Path, log: Path) -> None:
-    quick = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if _looks_at_the_engine(path)]
+    quick = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if _tests_the_engine(path)]
     print(f"The tests of {len(quick)} files run once with coverage …", flush=True)
     config = data.with_name("coverage.ini")
     config.write_text("[run]\nsource = engine\ncore = ctrace\n")
@@ -181,19 +181,19 @@ def _measure(data: Path, log: Path) -> None:
             cwd=ROOT, stdout=output, env=os.environ | {"COVERAGE_FILE": str(data)}, check=False,
         )  # fmt: skip
         output.seek(0)
-        told = output.read()
+        report = output.read()
     if not data.exists():
-        sys.exit(f"{told}\nThe tests did not run")
-    log.write_text(told)
+        sys.exit(f"{report}\nThe tests did not run")
+    log.write_text(report)
 
 
-def _looks_at_the_engine(path: Path) -> bool:
+def _tests_the_engine(path: Path) -> bool:
     text = path.read_text(encoding="utf-8")
     return path.stem.removeprefix("test_") in ALSO or not re.search("explorer|browser|subprocess", text)
 
 
 def outcome(mutant: Mutant, parts: list[list[str]], sound: bool = False) -> tuple[str, str]:
-    """Runs the tests on a mutant, or without its fault if `sound`: "killed", "timed out" or "survived"; and the difference."""
+    """Test a mutant, or the sound module; return "killed", "timed out" or "survived", and the difference of the texts."""
     path = ROOT / "engine" / f"{mutant.module}.py"
     source = path.read_text(encoding="utf-8")
     text = source if sound else mutate_code(source, get_operator(mutant.operator)(), mutant.occurrence)
@@ -209,7 +209,7 @@ def outcome(mutant: Mutant, parts: list[list[str]], sound: bool = False) -> tupl
 
 
 def _warm() -> None:
-    """Loads what each fork needs, and nothing of the engine."""
+    """Load pytest and its plugins for all forks, and nothing of the engine."""
     os.chdir(ROOT)
     settings.register_profile("mutant", deadline=None, database=None, phases=[Phase.explicit, Phase.generate])
     pytest.main([*_IN_A_FORK, "-q", "--collect-only", "tests/conftest.py"])
@@ -218,7 +218,7 @@ def _warm() -> None:
 
 
 def _run(module: str, path: Path, text: str, parts: list[list[str]]) -> int:
-    """In a fork: the exit code of the first run of pytest that fails, or 0."""
+    """Run the tests in a fork; return the exit code of the first run of pytest that fails, or 0."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     silent = os.open(os.devnull, os.O_WRONLY)
@@ -238,46 +238,51 @@ def _run(module: str, path: Path, text: str, parts: list[list[str]]) -> int:
 
 
 def main() -> None:
-    """Runs the mutants and prints what survived."""
+    """Run the mutants and print the survivors."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "modules", nargs="*", help="modules of the engine, such as verify/verdict; all of them if none is named"
     )
     parser.add_argument("--each", type=int, default=20, help="mutants of each module (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of mutants (default: 0)")
-    parser.add_argument("--minutes", type=float, default=30, help="after which no other mutant is begun (default: 30)")
-    parser.add_argument("--reach", type=Path, help="a directory that keeps which test reaches which line")
-    given = parser.parse_args()
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of mutants (default: 0)")
+    parser.add_argument(
+        "--minutes", type=float, default=30, help="time after which no new mutant is started (default: 30)"
+    )
+    parser.add_argument("--reach", type=Path, help="directory that keeps the coverage for the next call")
+    options = parser.parse_args()
     known = sorted(
         f"{path.parent.name}/{path.stem}" for path in (ROOT / "engine").glob("*/*.py") if path.stem != "__init__"
     )
-    unknown = set(given.modules) - set(known)
+    unknown = set(options.modules) - set(known)
     if unknown:
-        parser.error(f"no module {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    directory = given.reach or Path(TEMPORARY)
+        parser.error(f"no module {', '.join(sorted(unknown))}; the modules are {', '.join(known)}")
+    directory = options.reach or Path(TEMPORARY)
     directory.mkdir(parents=True, exist_ok=True)
     reach = Reach(directory)
     _warm()
-    end = time.monotonic() + 60 * given.minutes
-    possible = {module: mutants(module) for module in given.modules or known}
-    sample = {module: drawn(own, given.each, given.seed) for module, own in possible.items()}
+    end = time.monotonic() + 60 * options.minutes
+    possible = {module: mutants(module) for module in options.modules or known}
+    sample = {module: drawn(mutants_of, options.each, options.seed) for module, mutants_of in possible.items()}
     results: dict[str, Counter[str]] = defaultdict(Counter)
     for module, mutant in (
-        (module, own[turn]) for turn in range(given.each) for module, own in sample.items() if own[turn:]
+        (module, drawn_of[turn])
+        for turn in range(options.each)
+        for module, drawn_of in sample.items()
+        if drawn_of[turn:]
     ):
         if time.monotonic() > end:
             break
         parts = reach.tests(mutant)
         if not results[module] and outcome(mutant, [part[:5] for part in parts[:1]], sound=True)[0] != "survived":
             sys.exit(f"Tests fail without a fault: {' '.join(parts[0][:5])}")
-        found, difference = outcome(mutant, parts)
-        found = found if parts else "not reached"
-        results[module][found] += 1
-        if found in ("survived", "not reached"):
-            print(f"engine/{module}.py, {found}: {difference}", flush=True)
+        kind, difference = outcome(mutant, parts)
+        kind = kind if parts else "not reached"
+        results[module][kind] += 1
+        if kind in ("survived", "not reached"):
+            print(f"engine/{module}.py, {kind}: {difference}", flush=True)
     print(f"\n{'module':14}{'possible':>10}" + "".join(f"{kind:>13}" for kind in KINDS))
-    for module, own in possible.items():
-        print(f"{module:14}{len(own):>10}" + "".join(f"{results[module][kind]:>13}" for kind in KINDS))
+    for module, all_of in possible.items():
+        print(f"{module:14}{len(all_of):>10}" + "".join(f"{results[module][kind]:>13}" for kind in KINDS))
     total = sum(results.values(), Counter())
     print(f"{'all':14}{sum(map(len, possible.values())):>10}" + "".join(f"{total[kind]:>13}" for kind in KINDS))
 

@@ -1,4 +1,4 @@
-"""The peers in PyTorch. PyTorch is an extra of the benchmark: without it the makers give None."""
+"""The peers in PyTorch. Each function returns None if PyTorch is not installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Maker = Callable[[], Mapping[str, Any]] | None
 
 
 def version() -> str:
-    """PyTorch's version, for the heading of the table."""
+    """The version of PyTorch, for the heading of the table."""
     return f"torch {torch.__version__}" if torch else "no torch"
 
 
@@ -27,7 +27,7 @@ def _tensors(params: Any, x: Any, y: Any, weights: Any) -> tuple[Any, Any, Any, 
 
 
 def unrolled(cell: str, params: Any, x: Any, y: Any, weights: Any) -> Maker:
-    """The network as people write it, a loop over the steps with retain_grad() on every node."""
+    """The network as a loop over the steps, with retain_grad() on every node."""
     if torch is None:
         return None
     P, X, Y, w = _tensors(params, x, y, weights)
@@ -69,7 +69,7 @@ def unrolled(cell: str, params: Any, x: Any, y: Any, weights: Any) -> Maker:
 
 
 def fused(cell: str, params: Any, x: Any, y: Any, weights: Any) -> Maker:
-    """nn.RNN or nn.LSTM with nn.Linear and log_softmax: gradients of the parameters and of x only."""
+    """nn.RNN or nn.LSTM with nn.Linear and log_softmax, for the gradients of the parameters and of x only."""
     if torch is None:
         return None
     P, X, Y, w = _tensors(params, x, y, weights)

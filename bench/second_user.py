@@ -1,11 +1,12 @@
-"""How much longer a user waits for a change while another does the dearest thing on a page.
+"""Measure how much longer a user waits for a change while another user makes the most expensive request of a page.
 
     python bench/second_user.py [URL of a running explorer] [PAGE …]
 
-Both speak Streamlit's websocket, as a browser does. The second user changes the seed of a small network; first alone, then while
-the first opens the page with a large network and changes its seed as soon as it has the answer. A line a page: median and
-largest of the second user's times over the median alone, how long the first user waits, and for how long without a message.
-Exit 1 if a median is twice the usual time or more, or if an answer was an exception. Needs `pip install websockets`.
+Both users speak Streamlit's websocket protocol, as a browser does. The second user changes the seed of a small network: first
+alone, then while the first user opens the page with a large network and changes its seed after each answer. The output has one
+line per page: median and largest time of the second user, relative to the median alone, the time that the first user waits, and
+the longest time without a message. The exit status is 1 if a median is at least twice the usual time, or if an answer was an
+exception. The script needs `pip install websockets`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _LONG = "\n".join(
 _SECTIONS = "equations,loss,softmax,long,recursion,expanded,copies,lstm,nodes,neurons"
 _SUMS = "+".join(["sum_t(outer(g_a,h[t-1]))"] * 46)
 
-#: Page -> its path and the dearest thing there that a link may ask for.
+#: Page -> its path and the link with the most expensive request.
 PAGES = {
     "network": ("", f"{_LARGE}&parameters=copies&edges=backward"),
     "knob": ("", f"{_LARGE}&knob=gain,W_f,1"),
@@ -66,7 +67,7 @@ class User:
         )  # fmt: skip
 
     async def run(self, *widgets: WidgetState) -> float:
-        """Ask for a run of the script and wait until it has finished: seconds."""
+        """Request a run of the script and wait until it has finished; return the seconds."""
         message = BackMsg()
         rerun = message.rerun_script
         rerun.query_string, rerun.page_script_hash = self.query, self.hash
@@ -97,14 +98,14 @@ class User:
                 return time.monotonic() - begun
 
     def seed(self, value: int) -> WidgetState:
-        """The change of the seed of the weights."""
+        """The message that sets the seed of the weights."""
         widget = WidgetState()
         widget.id, widget.int_value = self.widgets["Seed"], value
         return widget
 
 
 async def changes(user: User, many: int, first: int) -> list[float]:
-    """Times of changes, one after the other, each after a pause as a user makes it."""
+    """The times of several changes, one after the other, each after a pause such as a user makes."""
     times = []
     for i in range(many):
         await asyncio.sleep(0.3)
@@ -113,7 +114,7 @@ async def changes(user: User, many: int, first: int) -> list[float]:
 
 
 async def beside(url: str, page: str, second: User, usual: float, at: int) -> bool:
-    """Measure one page; whether it is as it should be."""
+    """Measure one page; return whether it is fast enough and without faults."""
     user = User(url, *PAGES[page])
     await user.open()
     times: list[float] = []

@@ -1,4 +1,4 @@
-"""How the benchmarks time: one thread, interleaved. Import it before numpy; it also lets `import engine` find the package."""
+"""Interleaved timing on one thread. Import this module before numpy; it also puts the root on the path, for `import engine`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-_SLOW = 1.0  # seconds above which a call needs no other before it, for its own caches and those of the machine
+_SLOW = 1.0  # seconds; a longer call fills the caches itself, so that no call before it has to
 
 
 def timed(runs: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, np.ndarray]:
-    """Seconds a call, interleaved: one entry a round for each; at least 5 rounds, or 3 if a call is slow."""
+    """Seconds per call of each function, one entry per round, interleaved; at least 5 rounds, or 3 if a call is slow."""
     loops, cost, slow = {}, 0.0, set()
     for name, run in runs.items():
         once = _seconds(run)
@@ -35,22 +35,22 @@ def timed(runs: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, np
         cost += once * (loops[name] + (name not in slow))
     rounds = int(min(60, max(3 if slow else 5, seconds / cost)))
     gc.collect()
-    gc.freeze()  # PyTorch's modules would take a fifth of a second to be looked through, each time
-    found: dict[str, list[float]] = {name: [] for name in runs}
+    gc.freeze()  # a collection over PyTorch's modules takes a fifth of a second
+    times: dict[str, list[float]] = {name: [] for name in runs}
     names = list(runs)
     for i in range(rounds):
         for name in names if i % 2 == 0 else reversed(names):
             gc.collect()
             gc.disable()
             if name not in slow:
-                runs[name]()  # not timed: pays for the caches that the runner before took
+                runs[name]()  # not timed: fills the caches again after the previous function
             start = time.perf_counter()
             for _ in range(loops[name]):
                 runs[name]()
-            found[name].append((time.perf_counter() - start) / loops[name])
+            times[name].append((time.perf_counter() - start) / loops[name])
             gc.enable()
     gc.unfreeze()
-    return {name: np.array(times) for name, times in found.items()}
+    return {name: np.array(rounds_of) for name, rounds_of in times.items()}
 
 
 def _seconds(run: Callable[[], Any]) -> float:

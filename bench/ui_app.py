@@ -1,18 +1,13 @@
-"""The live picture and a slider, to time a change from the key press to the painted picture.
+"""An app with the live picture and a slider, to time a change from the key press to the painted picture.
 
     LIVE_NODES=300 streamlit run bench/ui_app.py --server.port 8601
 
-The slider "k" goes through 31 scenes of one unrolled network, whose gradients differ; they are made once for a server, so
-that what is timed is encoding, sending, reading and drawing. LIVE_NODES is about how many nodes there are, 50 to 10,000.
-Its measure is a page of text: any app with a slider "k" that changes an attribute. Both in one run, server and browser
-pinned to the same core, since only ratios tell anything on a shared machine:
+The slider "k" selects one of 31 scenes of one unrolled network, which differ in their gradients. The server makes the scenes
+once, so that a change consists of encoding, sending, reading and drawing. LIVE_NODES is the approximate number of nodes, 50 to
+10,000. A change is painted when the attribute data-token of the element .live changes. On a shared machine only ratios are
+meaningful: compare with an app whose slider changes nothing but a text, with server and browser pinned to the same core.
 
-    taskset -c 1 env LIVE_NODES=300 streamlit run bench/ui_app.py --server.port 8601 --server.headless true &
-    taskset -c 1 env FLOOR_MODE=none streamlit run ui_floor_app.py --server.port 8602 --server.headless true &
-    python ui_latency.py http://localhost:8601 --slider k --watch "attr:.live@data-token" --core 1
-    python ui_latency.py http://localhost:8602 --slider k --watch "attr:#token@data-token" --core 1
-
-Both are started from the root, whose .streamlit/config.toml leaves out the garbage collection after each run.
+Start the app from the root, whose .streamlit/config.toml turns off the garbage collection after each run.
 """
 
 from __future__ import annotations
@@ -34,12 +29,12 @@ from explorer.picture.scene import Scene, scene
 NODES = int(os.environ.get("LIVE_NODES", "300"))
 SIZES = {"x": 4, "h": 8, "y": 4}
 
-scenes.MAX_NODES = 100_000  # type: ignore[misc]  # the page draws fewer; here it is the question what more would cost
+scenes.MAX_NODES = 100_000  # type: ignore[misc]  # the limit of the page, raised to measure the cost beyond it
 
 
 @st.cache_resource(show_spinner=False)
 def pictures() -> list[Scene]:
-    """31 scenes of about so many nodes; the weights grow from one to the next, and with them the gradients."""
+    """31 scenes of about NODES nodes; the weights grow from scene to scene, and the gradients with them."""
     cell, random = engine.CATALOGUE["rnn"], np.random.default_rng(0)
     steps = max(1, round((NODES - 1) / 7))
     x, y = random.normal(size=(steps, 1, 4)), random.integers(4, size=(steps, 1))
