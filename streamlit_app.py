@@ -1,4 +1,4 @@
-"""The entry that Streamlit Community Cloud looks for at the root of a repository."""
+"""The entry for Streamlit Community Cloud, which looks for it at the root of a repository."""
 
 from explorer.app import main
 

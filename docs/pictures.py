@@ -1,4 +1,4 @@
-"""Makes the pictures of README.md from the running app: `.venv/bin/python docs/pictures.py`."""
+"""Make the pictures of README.md from the running app: `.venv/bin/python docs/pictures.py`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ sys.path[:0] = [str(ROOT / "tests")]
 from browser import CONSOLE, FLAGS, serve, settle, system_chromium  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-PICTURES = {"network.png": "cell=rnn"}  # file -> the query of the screen; with one, nobody is taken for new here
+PICTURES = {
+    "network.png": "cell=rnn"
+}  # file -> the query of the screen; without a query the page would show its greeting
 
 
 def main() -> None:
-    """Opens each screen and saves it beside this file."""
+    """Open each screen and save a picture of it beside this file."""
     with (
         tempfile.TemporaryDirectory() as home,
         serve(*CONSOLE, home=Path(home)) as server,
@@ -27,7 +29,7 @@ def main() -> None:
         for name, query in PICTURES.items():
             page.goto(f"{server.url}/?{query}")
             settle(page)
-            page.locator(".live[data-nodes]").wait_for(state="attached")  # it has been drawn once
+            page.locator(".live[data-nodes]").wait_for(state="attached")  # drawn at least once
             page.wait_for_timeout(1500)  # plotly draws after the script has ended
             page.screenshot(path=ROOT / "docs" / name)
         browser.close()

@@ -1,1 +1,1 @@
-"""The explorer of Unrolled: the page in the browser, and its figures for notebooks (`explorer.figures`)."""
+"""The explorer of Unrolled: the pages in the browser, and the figures for notebooks (`explorer.figures`)."""
