@@ -14,6 +14,8 @@ import pytest
 
 import engine
 from engine import Run
+from engine.execute import interpreter
+from engine.language import FUNCTIONS
 from explorer.words.facts import claims as say
 from explorer.words.facts import facts
 from explorer.words.sentence import written
@@ -71,7 +73,7 @@ class Route:
         parameters, initial = given
         with np.errstate(all="ignore"):
             seed = np.asarray(run.weights, wide)
-            return engine.interpreter.backpropagate(run.cell, run.sizes, parameters, x, y, initial, seed)[1]
+            return interpreter.backpropagate(run.cell, run.sizes, parameters, x, y, initial, seed)[1]
 
     def each(self, name: str) -> np.ndarray:
         """log10 of the norms, (T, B)."""
@@ -246,7 +248,7 @@ def entry(route: Route, found: say.Facts, claim: say.Entry) -> None:
 
 def left(route: Route, found: say.Facts, claim: say.Left) -> None:
     if claim.upper:
-        layers = [n for n in route.run.cell.nodes if route.run.cell.operation(n) in engine.operations.FUNCTIONS]
+        layers = [n for n in route.run.cell.nodes if route.run.cell.operation(n) in FUNCTIONS]
         layers = layers[layers.index(claim.name) : layers.index(claim.upper) + 1]
         own = np.array([route.whole(name) for name in layers])
         same(claim.log_first, own[0], claim.tolerance)

@@ -10,6 +10,11 @@ from explorer import cache
 
 APP = "explorer/app.py"
 
+#: The pages, and their modules in `explorer.views`.
+PAGES = {"network": "network.page", "vanish": "vanish.page"} | {
+    name: name for name in ("derive", "compare", "cliff", "slips", "lessons")
+}
+
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_from_other_tests():

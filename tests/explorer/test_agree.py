@@ -106,8 +106,9 @@ def page() -> None:
     import importlib
 
     import streamlit as st
+    from pages import PAGES
 
-    importlib.import_module(f"explorer.views.{st.session_state['opened']}").page()
+    importlib.import_module(f"explorer.views.{PAGES[st.session_state['opened']]}").page()
 
 
 def opened(name: str, **query: str) -> AppTest:

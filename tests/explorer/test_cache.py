@@ -9,6 +9,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from pages import PAGES
 from root import ROOT
 from streamlit.testing.v1 import AppTest
 
@@ -190,7 +191,7 @@ def writable(value, path):
 def test_no_session_can_change_what_others_are_shown():
     cache.clear()
     for page, query, opened in SCREENS:
-        app = AppTest.from_string(f"from explorer.views import {page}\n{page}.page()", default_timeout=60)
+        app = AppTest.from_string(f"import explorer.views.{PAGES[page]} as shown\nshown.page()", default_timeout=60)
         for key, value in query.items():
             app.query_params[key] = value
         for key, value in opened.items():

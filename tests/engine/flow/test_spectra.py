@@ -15,7 +15,7 @@ import engine
 from engine import CATALOGUE
 from engine.execute import interpreter
 from engine.execute.run import Run
-from engine.flow import truncation
+from engine.flow import spectra, truncation
 from engine.flow.expansion import _WRITTEN
 from engine.flow.links import system
 from engine.flow.spectra import _WORK, graded_logs, stretches, transitions
@@ -134,7 +134,7 @@ def test_growth_is_that_of_the_product_of_jacobians() -> None:
 
 
 def test_a_growth_that_would_take_too_long_says_what_would_not(monkeypatch) -> None:
-    monkeypatch.setattr(engine.spectra, "_WORK", 100)
+    monkeypatch.setattr(spectra, "_WORK", 100)
     with pytest.raises(
         ValueError, match=r"T = 7 steps of a state of 3 units .* takes too long; T · B up to 3 would do"
     ):
@@ -145,7 +145,7 @@ def test_a_growth_that_would_take_too_long_says_what_would_not(monkeypatch) -> N
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "softplus"])
 @pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
 def test_no_jacobian_is_larger_than_the_bound(activation, scale) -> None:
-    cell = engine.catalogue.rnn(activation)
+    cell = engine.rnn(activation)
     random = np.random.default_rng(int(scale * 10))
     shapes = cell.shapes({"x": 2, "h": 4, "y": 3})
     params = {name: scale * random.standard_normal(shape) / 2 for name, shape in shapes.items()}

@@ -11,7 +11,7 @@ import pytest
 from cells import Case, texts
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from pages import fine, opened
+from pages import PAGES, fine, opened
 from root import ROOT
 from streamlit.testing.v1 import AppTest
 from test_hand import with_open
@@ -382,10 +382,12 @@ def test_a_note_stands_in_the_editor_as_one_types_and_at_the_head_once_it_runs()
 def _page(name: str) -> None:
     import importlib
 
-    importlib.import_module(f"explorer.views.{name}").page()
+    from pages import PAGES
+
+    importlib.import_module(f"explorer.views.{PAGES[name]}").page()
 
 
-@pytest.mark.parametrize("name", ["network", "vanish", "derive", "compare", "cliff", "slips", "lessons"])
+@pytest.mark.parametrize("name", PAGES)
 def test_a_note_stands_at_the_head_of_every_page(name) -> None:
     app = AppTest.from_function(_page, default_timeout=60, args=(name,))
     app.query_params["eq"] = packed(_SLIP)

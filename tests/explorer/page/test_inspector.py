@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from test_scene import CELLS, run_of
 
 import engine
+from engine.language import notation
 from engine.language.names import written
 from engine.verify.checks import measured, measured_together
 from engine.working import messages as explain
@@ -331,7 +332,7 @@ def test_the_path_of_the_gradient_is_walked_edge_by_edge() -> None:
     assert app.button(key="path.back").disabled
     for k, edge in enumerate(edges, 1):
         assert f"Edge **{k}** of {len(edges)}" in said(app)
-        assert f"{edge.symbols} = {engine.notation.matrix(edge.vector)}" in said(app)
+        assert f"{edge.symbols} = {notation.matrix(edge.vector)}" in said(app)
         assert app.query_params["path"] in (f"4,{k}", [f"4,{k}"])
         if k < len(edges):
             fine(app.button(key="path.on").click().run())
@@ -416,4 +417,4 @@ def its_numbers_are_there(page) -> None:
     for message in back.messages:
         assert figures.text.number(message.norm) in drawn
         for value in message.vector[:5]:
-            assert re.search(re.escape(engine.notation.number(value)), drawn)
+            assert re.search(re.escape(notation.number(value)), drawn)

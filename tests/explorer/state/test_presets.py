@@ -120,7 +120,7 @@ def query(app: AppTest) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.source])
 def test_a_known_result_is_one_click_away_and_names_its_source(name) -> None:
-    app = AppTest.from_string("from explorer.views import vanish\nvanish.page()", default_timeout=60).run()
+    app = AppTest.from_string("from explorer.views.vanish import page\npage.page()", default_timeout=60).run()
     assert not app.exception
     app.button_group(key="result").set_value(name).run()
     assert not app.exception

@@ -67,7 +67,7 @@ def test_a_cut_column_has_nothing_of_the_loss_before_the_cut() -> None:
 
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 def test_floats_end_where_they_lose_digits(kind) -> None:
-    run = made(400, count="last", scheme=engine.initial.Scheme("normal", gain=0.1))
+    run = made(400, count="last", scheme=engine.Scheme("normal", gain=0.1))
     found = course(run, "h")
     reach = found.reach(kind)
     tiny = np.log10(np.finfo(kind).tiny)
