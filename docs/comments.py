@@ -1,4 +1,4 @@
-"""An extension of griffe: `#:` comments are the docstrings of constants, and `once` makes a property of a method."""
+"""An extension of griffe, which reads the docstrings: `#:` comments document constants, and `once` makes properties."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import griffe
 
 
 class Comments(griffe.Extension):
-    """Reads what griffe passes over."""
+    """The hooks that griffe calls while it reads a module."""
 
     def on_attribute_instance(self, *, node: Any, attr: griffe.Attribute, agent: Any, **_: Any) -> None:
         """Take the `#:` lines above a constant as its docstring."""

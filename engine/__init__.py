@@ -1,11 +1,11 @@
 """The engine of Unrolled: cells as equations, runs with exact gradients at every node, and their graph.
 
-cell = engine.parse(text)                 engine.CATALOGUE["rnn"] is one ready made
+cell = engine.parse(text)               # or a ready-made cell: engine.CATALOGUE["rnn"]
 params = engine.initialise(cell, {"x": 4, "h": 5, "y": 3}, seed=0)
-run = engine.run(cell, params, x, y)      run.value, run.grad, run.param_grad, run.loss
-engine.unroll(run)                        the graph, for networkx
-engine.by_loss(run, "h")                  which loss reaches which step; engine.jacobian, engine.factors: why it vanishes
-engine.check(run)                         the laws that the run keeps, measured
+run = engine.run(cell, params, x, y)    # run.value, run.grad, run.param_grad, run.loss
+engine.unroll(run)                      # the graph, for networkx
+engine.by_loss(run, "h")                # the gradient by loss; see also engine.jacobian and engine.factors
+engine.check(run)                       # the laws that the run satisfies, measured
 """
 
 from engine.execute.graph import roll, unroll

@@ -1,4 +1,4 @@
-"""Figures of a run: pure functions that give plotly figures, for the page and for notebooks.
+"""Figures of a run: pure functions that return plotly figures, for the pages and for notebooks.
 
 explorer.figures.graph(run).show()
 """
