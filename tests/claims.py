@@ -200,7 +200,7 @@ def because(route: Route, claim: say.Zeros, cause: say.Cause) -> None:
             given = route.up.grad[cause.node][t - 1]
             lags = {read.lag for read in run.cell.reads[cause.node] if read.name == cause.name}
             if cause.name in run.value and lags:
-                assert any(not (run.at(cause.name, lag)[t - 1] * given).any() for lag in lags)
+                assert any(not (run.read(cause.name, lag)[t - 1] * given).any() for lag in lags)
         case "unread":
             graph = nx.DiGraph()
             for step in range(1, run.T + 1):
@@ -340,7 +340,7 @@ def ways(route: Route, found: say.Facts, claim: say.Ways) -> None:
                 and (later != 0).all()
             ):
                 (lag,) = {r.lag for r in run.cell.reads[way.target] if r.name == way.gates[0]} or {0}
-                gate = run.at(way.gates[0], lag)[steps + way.lag]
+                gate = run.read(way.gates[0], lag)[steps + way.lag]
                 assert way.quartiles == pytest.approx(np.quantile(gate, (0.25, 0.5, 0.75)), rel=1e-6, abs=1e-12)
                 assert way.open == pytest.approx((gate > 0.75).mean(), abs=1e-3)
                 assert way.shut == pytest.approx((gate < 0.25).mean(), abs=1e-3)
