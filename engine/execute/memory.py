@@ -134,8 +134,12 @@ class Space:
 
     def over(self, slot: Slot) -> Array:
         """The slot's values of all steps, (T, B, n); of a buffer that has all steps."""
+        return self.rows(slot, 0, self.T)
+
+    def rows(self, slot: Slot, start: int, stop: int) -> Array:
+        """The slot's values of the steps start to stop, by index: 0 is t = 1, −1 is t = 0; (stop − start, B, n)."""
         first = slot.buffer.lead - slot.lag
-        return slot.buffer.allocate(self)[first : first + self.T, :, slot.lo : slot.hi]
+        return slot.buffer.allocate(self)[first + start : first + stop, :, slot.lo : slot.hi]
 
     def table(self, slot: Slot, start: int = 0, stop: int | None = None) -> Array:
         """The slot's values of steps start to stop (all of them), with steps and samples in one axis, (steps · B, n); a view."""

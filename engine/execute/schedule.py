@@ -19,6 +19,7 @@ import numpy as np
 from engine.language.cell import Cell
 from engine.language.equations import Apply, Expression, Name, Number
 from engine.language.operations import FUNCTIONS, LOSSES, SOFTMAX, Array, Function, Loss
+from engine.support.lazy import once
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,15 @@ class Term:
     coefficient: float
     factors: tuple[Operand, ...]
     matrix: str | None = None
+
+    def others(self, i: int) -> tuple[Operand, ...]:
+        """The factors but the one at place i: with the coefficient, the derivative of an elementwise term by it."""
+        return self.factors[:i] + self.factors[i + 1 :]
+
+    @property
+    def is_bias(self) -> bool:
+        """Whether the term is a vector parameter by itself."""
+        return self.matrix is None and len(self.factors) == 1 and self.factors[0].is_parameter
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,11 @@ class Cost:
     p: Operand
     logits: Operand | None = None
 
+    @property
+    def argument(self) -> Operand:
+        """What the loss is computed from: the logits if there are any, else p."""
+        return self.p if self.logits is None else self.logits
+
 
 Instruction: TypeAlias = Affine | Elementwise | Normalise | Cost
 
@@ -93,6 +108,11 @@ class Schedule:
     stages: tuple[Stage, ...]
     lags: dict[str, int]
     size_of: dict[str, str]  # hidden value -> the node whose size it has
+
+    @once
+    def instructions(self) -> tuple[Instruction, ...]:
+        """The instructions of all stages."""
+        return tuple(i for stage in self.stages for i in stage.instructions)
 
 
 def operands(instruction: Instruction) -> Iterator[Operand]:
@@ -126,7 +146,7 @@ def counted(plan: Schedule, start: Mapping[str, Array]) -> dict[str, Array]:
     What does not matter has the gradient 0, whatever its value: 0 times an infinite slope is not asked for.
     """
     T, B = next(iter(start.values())).shape
-    found = {i.out: np.zeros((T, B), bool) for stage in plan.stages for i in stage.instructions}
+    found = {i.out: np.zeros((T, B), bool) for i in plan.instructions}
     for name, where in start.items():
         if name in found:
             found[name] |= where

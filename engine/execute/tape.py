@@ -26,9 +26,8 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from engine.execute.data import Data, Shape
-from engine.execute.recurrence import Recurrence
+from engine.execute.program import program
 from engine.execute.schedule import counted, schedule
-from engine.execute.writer import Writer
 from engine.language.operations import Array, locked, no_zero
 from engine.support.lazy import once
 
@@ -55,23 +54,17 @@ class Tape:
     """
 
     def __init__(self, data: Data) -> None:
-        writer = _written(data)
-        self._fill, self._load = writer.fills, writer.load
-        self._forward, self._backward = writer.forward, writer.backward
-        self._read_back = writer.read_back()
         plan = schedule(data.shape.cell)
+        made = program(plan, data)
+        self._parameters, self._loads = made.loads.parameters, made.loads.others
+        self._forward, self._backward = made.forward, made.backward
+        self._read_back = made.layout.read_back()
         within = counted(plan, dict.fromkeys(plan.cell.losses, np.ones((1, 1), bool)))
         self._all_count = all(map(np.all, within.values()))  # whether each value matters to a loss of its own step
         self.shape = data.shape
-        self.nbytes = sum(slab.nbytes for slab in writer.space.slabs)
+        self.nbytes = sum(slab.nbytes for slab in made.layout.space.slabs)
         self.blocks: list[Array] = []
-        self.groups = {
-            "value": self._places(writer.values()),
-            "grad": self._places(writer.grads()),
-            "param_grad": self._places(writer.param_grads()),
-            "initial_grad": self._places(writer.initial_grads()),
-            "sent": self._places(writer.sent),
-        }
+        self.groups = {group: self._places(arrays) for group, arrays in made.results.items()}
         self.interfaces = [_interface(block) for block in self.blocks]
 
     def _places(self, group: Mapping[str, Array]) -> dict[str, _View]:
@@ -88,9 +81,9 @@ class Tape:
     def play(self, data: Data) -> None:
         """Compute the run of `data`, which has the shape that the tape was made for."""
         parameters = data.parameters
-        for place, name in self._fill:
+        for place, name in self._parameters:
             place[...] = parameters[name]
-        for place, give in self._load:
+        for place, give in self._loads:
             place[...] = give(data)
         for call in self._forward:
             call()
@@ -116,29 +109,6 @@ class Tape:
                 found.append((array, array.copy()))
                 array[idle] = 0
         return found
-
-
-def _written(data: Data) -> Writer:
-    """Everything about the shape of `data`: where it lies, and the calls of both directions."""
-    plan = schedule(data.shape.cell)
-    writer = Writer(plan, data)
-    recurrences = {i: Recurrence(writer, stage) for i, stage in enumerate(plan.stages) if stage.recurrent}
-    for recurrence in recurrences.values():
-        recurrence.lay_out()
-    writer.lay_out()
-    for i, stage in enumerate(plan.stages):
-        if i in recurrences:
-            recurrences[i].write_forward()
-        else:
-            writer.write_forward(stage.instructions[0])
-    writer.write_seeds()
-    for i, stage in reversed(list(enumerate(plan.stages))):
-        if i in recurrences:
-            recurrences[i].write_backward()
-        else:
-            writer.write_backward(stage.instructions[0])
-    writer.write_parameters()
-    return writer
 
 
 def _owner(array: Array) -> Array:

@@ -1,0 +1,216 @@
+"""Where everything lies: one slot of memory for each value, each gradient, and what else both directions share.
+
+A layout is made first, from the schedule and the shapes alone, and does not change while the calls are written. Values that
+one call can treat as one lie side by side: the sums of a stack of products (the gates of an LSTM), and their functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.execute.data import Data, Shape
+from engine.execute.memory import Buffer, Slot, Space
+from engine.execute.recurrence import Augmentation, Recurrence, recurrences
+from engine.execute.schedule import Cost, Elementwise, Normalise, Operand, Schedule
+from engine.language.operations import Array, is_constant
+from engine.support.lazy import once
+
+_CHUNK = 1 << 16  # numbers that the backward sweep prepares at a time: they stay in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The memory of an augmentation: what one product per step reads, forward and backward.
+
+    Attributes:
+        row: [state | columns | 1], what the product of a step reads.
+        columns: the columns in it, as the augmentation has them.
+        one: the column of ones.
+        values: the sums, which the product writes.
+        grads: [∇sums | ∇heads], what the product of a step back reads; a head's gradient stands `lag` rows later.
+        sums: the gradients of the sums in it.
+    """
+
+    row: Slot
+    columns: tuple[Slot, ...]
+    one: Slot
+    values: Slot
+    grads: Slot
+    sums: Slot
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Memory for a schedule.
+
+    Attributes:
+        plan, shape: what it was made for.
+        parameters: name of a parameter -> its shape.
+        recurrences: place of a recurrent stage in the schedule -> its plan.
+        space: the steps, samples and number type, and the memory itself.
+        value, adjoint: name -> where the value and its gradient lie.
+        kept: (name, register) -> what a function's value leaves for its slope.
+        pull: loss -> its derivative with respect to its argument.
+        rows: place of a recurrent stage -> the memory of its augmentation, if it has one.
+        y: memory of the target.
+    """
+
+    plan: Schedule
+    shape: Shape
+    parameters: Mapping[str, tuple[int, ...]]
+    recurrences: Mapping[int, Recurrence]
+    space: Space
+    value: Mapping[str, Slot]
+    adjoint: Mapping[str, Slot]
+    kept: Mapping[tuple[str, str], Slot]
+    pull: Mapping[str, Slot]
+    rows: Mapping[int, Rows]
+    y: Array
+
+    def units(self, name: str) -> int:
+        """Units of a value, hidden ones included."""
+        return _units(self.plan, self.shape, self.parameters, name)
+
+    def initials(self, name: str) -> int:
+        """The rows before the first step that a value has: as many as the steps at which later ones read it."""
+        return self.plan.lags.get(name, 0)
+
+    def value_at(self, operand: Operand) -> Slot:
+        """Where an operand's value lies, `lag` steps back."""
+        return self.value[operand.name].back(operand.lag)
+
+    @once
+    def fused(self) -> frozenset[tuple[str, str]]:
+        """(sum, state) where the recurrence's product sends the gradient of the sum to the state."""
+        plans = [loop.augmentation for loop in self.recurrences.values() if loop.augmentation is not None]
+        return frozenset((name, plan.stack.operand.name) for plan in plans for name, _ in plan.heads or ())
+
+    def read_back(self) -> list[tuple[Array, tuple[str, ...]]]:
+        """What the way back reads of the forward pass, (T, B, n), and the values at whose gradients it reads it."""
+        read: list[tuple[Slot, tuple[str, ...]]]
+        read = [(slot, (name,)) for name, slot in self.value.items() if name != "x"]
+        read += [(slot, (name,)) for (name, _), slot in self.kept.items()]
+        read += [(slot, (name,)) for name, slot in self.pull.items()]
+        for place, rows in self.rows.items():
+            (stack,) = self.recurrences[place].stacks
+            read += [(slot.back(stack.operand.lag), stack.names) for slot in rows.columns]
+        return [(self.space.over(slot), names) for slot, names in read]
+
+
+def lay_out(plan: Schedule, data: Data) -> Layout:
+    """The layout of a schedule for data of this shape."""
+    shape = data.shape
+    parameters = {name: array.shape for name, array in data.parameters.items()}
+
+    def units(name: str) -> int:
+        return _units(plan, shape, parameters, name)
+
+    recurrent = [i for stage in plan.stages if stage.recurrent for i in stage.instructions]
+    # a step's values are vectors for one sample, unless a softmax or loss in a recurrence wants tables
+    flat = shape.B == 1 and not any(isinstance(i, Normalise | Cost) for i in recurrent)
+    width = sum(2 * units(i.out) for i in recurrent)
+    chunk = max(1, min(shape.T, _CHUNK // max(1, width * shape.B)))
+    places = _Places(plan, units)
+    loops = recurrences(plan, units, shape.B, augment=flat)
+    rows = {
+        place: places.augmented(loop.augmentation) for place, loop in loops.items() if loop.augmentation is not None
+    }
+    for loop in loops.values():
+        places.recurrence(loop)
+    places.others(["x"] if data.x is not None else [])
+    return Layout(
+        plan, shape, parameters, loops, Space(shape.T, shape.B, shape.dtype, chunk, flat),
+        places.value, places.adjoint, places.kept, places.pull, rows, np.empty(data.y.shape, data.y.dtype),
+    )  # fmt: skip
+
+
+def _units(plan: Schedule, shape: Shape, parameters: Mapping[str, tuple[int, ...]], name: str) -> int:
+    while name in plan.size_of:
+        name = plan.size_of[name]
+    if name.endswith(":column"):
+        return parameters[name.removesuffix(":column")][1]
+    return shape.sizes[name]
+
+
+class _Places:
+    """The slots of a layout while they are given out."""
+
+    def __init__(self, plan: Schedule, units: Callable[[str], int]) -> None:
+        self.plan, self.units = plan, units
+        self.value: dict[str, Slot] = {}
+        self.adjoint: dict[str, Slot] = {}
+        self.kept: dict[tuple[str, str], Slot] = {}
+        self.pull: dict[str, Slot] = {}
+
+    def lead(self, names: Iterable[str]) -> int:
+        """Rows before the first step that a buffer of these values needs."""
+        return max(self.plan.lags.get(name, 0) for name in names)
+
+    def side_by_side(self, names: Sequence[str], slots: dict[str, Slot]) -> None:
+        """A buffer for those of the names that have no slot yet."""
+        buffer = Buffer(lead=self.lead(names))
+        for name in names:
+            if name not in slots:
+                slots[name] = buffer.take(self.units(name))
+
+    def augmented(self, augmentation: Augmentation) -> Rows:
+        """The long rows of an augmentation; the state, the sums and the heads' gradients lie in them."""
+        state, names = augmentation.stack.operand, augmentation.stack.names
+        row = Buffer(lead=state.lag)
+        self.value[state.name] = row.take(self.units(state.name))
+        columns = tuple(row.take(self.units(column.name)) for column in augmentation.columns)
+        one = row.take(1)
+        # A tail of `lag` rows, where the sums' columns stay zero and the last gradients of the heads stand.
+        grads = Buffer(lead=self.lead(names), tail=state.lag)
+        values = Buffer(lead=self.lead(names))
+        for name in names:
+            self.adjoint[name] = grads.take(self.units(name))
+            self.value[name] = values.take(self.units(name))
+        sums = Slot(grads, 0, grads.width)
+        for name, _ in augmentation.heads or ():
+            self.adjoint[name] = grads.take(self.units(name)).back(-state.lag)
+        return Rows(
+            Slot(row, 0, row.width), columns, one, Slot(values, 0, values.width), Slot(grads, 0, grads.width), sums
+        )
+
+    def recurrence(self, loop: Recurrence) -> None:
+        """The sums of a block side by side, and their functions in the same order."""
+        for names in loop.blocks:
+            self.side_by_side(names, self.value)
+            self.side_by_side(names, self.adjoint)
+            firsts = (next((i for i in loop.functions_of(name) if i.out not in self.value), None) for name in names)
+            readers = [i for i in firsts if i is not None]
+            if not readers:
+                continue
+            outs = [i.out for i in readers]
+            self.side_by_side(outs, self.value)
+            self.side_by_side(outs, self.adjoint)
+            registers: dict[str, Buffer] = {}
+            for i in readers:
+                for register in kept_registers(i):
+                    self.kept[i.out, register] = registers.setdefault(register, Buffer()).take(self.units(i.out))
+
+    def others(self, inputs: Sequence[str]) -> None:
+        """A buffer of its own for everything that has no place yet."""
+        instructions = self.plan.instructions
+        for name in (*inputs, *(i.out for i in instructions)):
+            self.side_by_side([name], self.value)
+            self.side_by_side([name], self.adjoint)
+        for i in instructions:
+            if isinstance(i, Elementwise):
+                for register in kept_registers(i):
+                    if (i.out, register) not in self.kept:
+                        self.kept[i.out, register] = Buffer(lead=self.lead([i.out])).take(self.units(i.out))
+            elif isinstance(i, Cost):
+                self.pull[i.out] = Buffer().take(self.units(i.argument.name))
+
+
+def kept_registers(instruction: Elementwise) -> list[str]:
+    """The registers that the value's recipe leaves for the slope's."""
+    function = instruction.function
+    made = {out for _, _, out in function.value} - {"out"}
+    read = {str(o) for _, operands, _ in function.slope for o in operands if not is_constant(o)}
+    return sorted(made & read)
