@@ -24,7 +24,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from explorer.state.state import packed
+from explorer.state import packed
 
 _LARGE = "task=noise&steps=1000&cell=lstm&n.h=64&inputs=64&outputs=64"
 _LONG = "\n".join(

@@ -22,11 +22,10 @@ from engine.flow import Matrix, Truncated
 from engine.inputs import SCHEMES, TASKS, Scheme, Setting
 from engine.language import ACTIVATIONS, written
 from engine.support import shown
+from explorer import model as models
 from explorer.cache import INPUTS
-from explorer.model import model as models
-from explorer.model import samples
-from explorer.model.model import OWN, Array, Model, Value
-from explorer.state.state import MAX_COLUMN, State, View, from_query, to_query
+from explorer.model import OWN, Array, Model, Value, samples
+from explorer.state import MAX_COLUMN, State, View, from_query, to_query
 from explorer.words.course import Course, Reach, course
 from explorer.words.vanishing import earliest, functions, threshold, together
 

@@ -15,11 +15,11 @@ import numpy as np
 import engine
 from engine import Run
 from engine.support import shown
+from explorer import model as models
 from explorer.cache import lock
 from explorer.experiments import knob
 from explorer.experiments.knob import Turn
-from explorer.model import model as models
-from explorer.model.model import MAX_FACTOR, Array, Model
+from explorer.model import MAX_FACTOR, Array, Model
 
 Pair: TypeAlias = tuple[float, float]
 

@@ -16,8 +16,8 @@ import numpy as np
 from engine import Run
 from engine.language import written
 from engine.support import shown
-from explorer.model import model as models
-from explorer.model.model import Array, Model
+from explorer import model as models
+from explorer.model import Array, Model
 from explorer.words.numbers import number
 
 VALUES: Final = 41

@@ -18,8 +18,8 @@ from engine import EquationError, Run
 from engine.formula import Formula, parse
 from engine.language import Array, at_step, number
 from engine.verify import TOLERANCES, Asked, Verdict, judge, truth
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 
 SOURCES: Final[Mapping[str, str]] = {
     "book": "Goodfellow, Bengio & Courville, Deep Learning, 2016",

@@ -15,7 +15,7 @@ from explorer import theme
 from explorer.figures import sheet, text
 from explorer.picture.grid import grid
 from explorer.picture.scene import overview, written
-from explorer.state.state import View
+from explorer.state import View
 
 Array = NDArray[Any]
 

@@ -13,7 +13,7 @@ from engine import Run
 from explorer import theme
 from explorer.figures import text
 from explorer.picture.scene import Mark, Scene, marks, reach, scene
-from explorer.state.state import EDGES, LENSES
+from explorer.state import EDGES, LENSES
 
 Array = NDArray[Any]
 

@@ -15,7 +15,7 @@ from explorer.figures import text
 from explorer.figures.graph import Drawing
 from explorer.picture import neurons as layout
 from explorer.picture.neurons import Neurons
-from explorer.state.state import LENSES
+from explorer.state import LENSES
 
 Array = NDArray[Any]
 

@@ -15,7 +15,7 @@ from explorer import theme
 from explorer.figures import text
 from explorer.figures.graph import Drawing
 from explorer.picture.scene import Scene, folded
-from explorer.state.state import LENSES, View
+from explorer.state import LENSES, View
 
 Array = NDArray[Any]
 

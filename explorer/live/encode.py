@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from explorer import theme
 from explorer.live.captions import Captions, captions, drawn, plain
 from explorer.picture.scene import Mark, Scene, marks, room
-from explorer.state.state import LENSES
+from explorer.state import LENSES
 
 Array = NDArray[Any]
 

@@ -19,7 +19,7 @@ import streamlit as st
 from explorer.page import kept
 from explorer.page.controls import WORDS, current, put
 from explorer.page.kept import Kept
-from explorer.state.state import State, from_query
+from explorer.state import State, from_query
 from explorer.words.markdown import plain
 
 USUAL: Final = 1000  # pixels, of a window of 1400, with the side bar open

@@ -17,11 +17,11 @@ from streamlit.delta_generator import DeltaGenerator
 from engine import CATALOGUE, Note
 from engine.inputs import MAX_TABLE_BYTES, SCHEMES, TASKS, Scheme, Setting, numbers
 from engine.language import ACTIVATIONS, latex, written
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 from explorer.page.delivery import is_changed, position, show
 from explorer.page.received import refused
-from explorer.state.state import PRESETS, State, from_query, left_out, to_query
+from explorer.state import PRESETS, State, from_query, left_out, to_query
 from explorer.words.markdown import code, plain
 
 #: From a state and a widget's new value to the next state; raises ValueError if that is not allowed.

@@ -11,17 +11,16 @@ import streamlit as st
 from engine import Run
 from engine.language import written
 from engine.verify import Check, check
+from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.figures.text import number
-from explorer.model import model as models
-from explorer.model import samples
-from explorer.model.model import Model
+from explorer.model import Model, samples
 from explorer.page import browser
 from explorer.page.chart import large
 from explorer.page.controls import controls, current, tell_notes, tell_problems
 from explorer.page.letters import letters
 from explorer.page.link import back, link
-from explorer.state.state import State
+from explorer.state import State
 from explorer.words import sentence
 from explorer.words.course import DEFINITIONS, Course, course
 from explorer.words.markdown import plain

@@ -14,19 +14,18 @@ from engine import Run
 from engine.language import SOFTMAX, Array, latex, notation, written
 from engine.verify import Measured, measured
 from engine.working import messages as explain
+from explorer import model as models
 from explorer import theme
 from explorer.cache import RESULTS
 from explorer.figures import copies
 from explorer.figures.text import number
-from explorer.model import model as models
-from explorer.model import samples
-from explorer.model.model import Model
+from explorer.model import Model, samples
 from explorer.page.chart import chart, clicked_data
 from explorer.page.controls import Change, apply, put
 from explorer.page.delivery import show
 from explorer.picture.grid import grid
 from explorer.picture.scene import path
-from explorer.state.state import LENSES, State, View
+from explorer.state import LENSES, State, View
 from explorer.teach import export
 from explorer.words.markdown import code, plain
 

@@ -15,8 +15,7 @@ from urllib.parse import urlencode
 
 from engine.language import MAX_TEXT
 from engine.support import shown
-from explorer.state import session
-from explorer.state.state import State, left_out, to_query
+from explorer.state import State, left_out, session, to_query
 from explorer.teach.lesson import Given
 
 MAX_KEPT: Final = 2_000_000  # characters; a browser grants about five million to all that a server stores in it

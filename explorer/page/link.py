@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.page.controls import apply, put
 from explorer.page.delivery import show
-from explorer.state.state import PARTS, State, left_out, to_query
+from explorer.state import PARTS, State, left_out, to_query
 from explorer.words.markdown import plain
 
 

@@ -17,7 +17,7 @@ from engine.working import MAX_NEURONS, count, forms, neuron_of
 from explorer.model import samples
 from explorer.picture.grid import curve, grid
 from explorer.picture.scene import Scene, marks, written
-from explorer.state.state import View
+from explorer.state import View
 
 Array = NDArray[Any]
 

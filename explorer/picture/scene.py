@@ -18,7 +18,7 @@ from engine.working import Message
 from engine.working import messages as explain
 from explorer.model import samples
 from explorer.picture.grid import Grid, curve, grid, railed
-from explorer.state.state import View
+from explorer.state import View
 from explorer.words.vanishing import earliest
 
 Array = NDArray[Any]

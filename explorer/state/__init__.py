@@ -1,5 +1,50 @@
 """The whole screen as one frozen value, read from a link or a file and written to it."""
 
-from explorer.state.state import State, View, from_query, to_query
+from explorer.state.link import LONGEST_VALUE, from_query, left_out, to_query
+from explorer.state.options import (
+    CLIP,
+    CUT,
+    DETAILS,
+    EDGES,
+    EXPONENT,
+    GRAPHS,
+    LENSES,
+    LEVELS,
+    MEASURES,
+    PARAMETERS,
+    PARTS,
+    PICTURES,
+    SPREADS,
+    TABS,
+)
+from explorer.state.presets import PRESETS
+from explorer.state.state import State
+from explorer.state.values import packed, unpacked
+from explorer.state.view import MAX_COLUMN, View
 
-__all__ = ["State", "View", "from_query", "to_query"]
+__all__ = [
+    "CLIP",
+    "CUT",
+    "DETAILS",
+    "EDGES",
+    "EXPONENT",
+    "GRAPHS",
+    "LENSES",
+    "LEVELS",
+    "LONGEST_VALUE",
+    "MAX_COLUMN",
+    "MEASURES",
+    "PARAMETERS",
+    "PARTS",
+    "PICTURES",
+    "PRESETS",
+    "SPREADS",
+    "TABS",
+    "State",
+    "View",
+    "from_query",
+    "left_out",
+    "packed",
+    "to_query",
+    "unpacked",
+]

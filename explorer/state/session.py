@@ -14,9 +14,10 @@ import numpy as np
 
 from engine.language import MAX_TEXT
 from engine.support import shown
-from explorer.model import model as models
-from explorer.model.model import Array, Model, Place
-from explorer.state.state import State, from_query, to_query
+from explorer import model as models
+from explorer.model import Array, Model, Place
+from explorer.state.link import from_query, to_query
+from explorer.state.state import State
 
 VERSION: Final = 1
 MAX_BYTES: Final = 5_000_000

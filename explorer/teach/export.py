@@ -17,10 +17,10 @@ from engine import Run
 from engine.language import names, notation
 from engine.working import Line, Section
 from engine.working import messages as explain
-from explorer.model.model import Array
+from explorer.model import Array
 from explorer.picture.scene import magnitudes
+from explorer.state import State, to_query
 from explorer.state.session import MAX_BYTES
-from explorer.state.state import State, to_query
 
 MAX_ROWS: Final = 500_000  # of the table: about 40 MB
 MAX_NODES: Final = 20_000  # of the graph

@@ -19,13 +19,13 @@ import engine
 from engine import Run
 from engine.language import latex
 from explorer import figures
+from explorer import model as models
 from explorer.experiments import cliff, knob
 from explorer.figures.text import number
-from explorer.model import model as models
 from explorer.model import samples
 from explorer.picture.neurons import neurons
 from explorer.picture.scene import Scene, magnitudes, scene
-from explorer.state.state import LENSES, State
+from explorer.state import LENSES, State
 from explorer.teach import lesson as lessons
 from explorer.teach.answers import amount
 from explorer.teach.mathml import shown

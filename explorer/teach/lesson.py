@@ -40,7 +40,7 @@ from urllib.parse import parse_qsl
 
 from engine import Run
 from engine.support import shown
-from explorer.state.state import State, from_query
+from explorer.state import State, from_query
 from explorer.teach.answers import amount, answer, said, truth
 
 FOLDER: Final = Path(__file__).parent / "lessons"

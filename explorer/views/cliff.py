@@ -14,18 +14,18 @@ from engine import Run
 from engine.inputs import Setting
 from engine.language import written
 from explorer import figures
+from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.experiments import cliff, knob
 from explorer.experiments.cliff import COARSE, CUTS, FINE, NORMS, PICTURES, Cliff, Cut, Descent, Pair, Step, Surface
 from explorer.experiments.knob import KINDS, Turn
 from explorer.figures.text import number
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.page.chart import chart
 from explorer.page.controls import Change, apply, choice, entered, put, started, write_link
 from explorer.page.delivery import show
 from explorer.page.frame import begin, overflow
-from explorer.state.state import PRESETS, State
+from explorer.state import PRESETS, State
 from explorer.words.markdown import plain
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}

@@ -16,21 +16,20 @@ from engine import Run
 from engine.flow import Truncated
 from engine.language import latex, written
 from explorer import live, theme
+from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.compare import comparison as compare
 from explorer.compare.comparison import ASPECTS, MOST, READY, Column, Measured
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
-from explorer.model import model as models
-from explorer.model import samples
-from explorer.model.model import Model
+from explorer.model import Model, samples
 from explorer.page.chart import chart, large
 from explorer.page.controls import Change, apply, entered, put, tell_notes, write_link
 from explorer.page.delivery import show
 from explorer.page.frame import begin, computed, meanings, overflow, sentences
 from explorer.page.inspector import pick
 from explorer.picture.scene import LONG, Scene, overview, scene
-from explorer.state.state import EXPONENT, LENSES, State, View
+from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.network.page import of_range, of_view, said, windowed
 from explorer.words.course import Course, Reach
 from explorer.words.markdown import plain

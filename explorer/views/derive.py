@@ -12,12 +12,11 @@ from engine import Run
 from engine.working import SECTIONS, Section, derive
 from explorer.cache import RESULTS
 from explorer.figures.text import number
-from explorer.model import samples
-from explorer.model.model import Model
+from explorer.model import Model, samples
 from explorer.page.controls import Change, apply, choice, entered, put, write_link
 from explorer.page.delivery import show
 from explorer.page.frame import begin, computed, overflow
-from explorer.state.state import DETAILS, LEVELS, State
+from explorer.state import DETAILS, LEVELS, State
 from explorer.teach import export
 from explorer.views.network.page import of_view
 

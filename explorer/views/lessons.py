@@ -21,7 +21,7 @@ from explorer.page.controls import Change, current, put, write_link
 from explorer.page.delivery import is_changed, show
 from explorer.page.frame import Sheet, begin, computed, overflow
 from explorer.page.inspector import inspector, walker
-from explorer.state.state import State, from_query, to_query
+from explorer.state import State, from_query, to_query
 from explorer.teach import handout
 from explorer.teach.answers import amount, typed
 from explorer.teach.lesson import Given, Lesson, Link, Question, Step, lesson, lessons, rendered

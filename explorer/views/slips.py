@@ -18,12 +18,11 @@ from engine.verify import TOLERANCES, Asked, Kind, Verdict, judge
 from explorer.cache import RESULTS
 from explorer.experiments import slips
 from explorer.experiments.slips import SLIPS, SOURCES, Case
-from explorer.model import samples
-from explorer.model.model import Model
+from explorer.model import Model, samples
 from explorer.page.controls import Change, apply, choice, put, write_link
 from explorer.page.delivery import show
 from explorer.page.frame import begin, computed, overflow
-from explorer.state.state import State
+from explorer.state import State
 from explorer.views.network.cell import pointed
 from explorer.words.markdown import plain
 

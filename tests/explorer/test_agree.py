@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine import CATALOGUE
 from engine.inputs.initial import Scheme
+from explorer import model as models
 from explorer import theme
 from explorer.experiments import cliff, knob
 from explorer.experiments.cliff import Cliff
@@ -20,11 +21,9 @@ from explorer.experiments.knob import Turn
 from explorer.figures import text
 from explorer.live import encode, encode_strip
 from explorer.live.encode import palette
-from explorer.model import model as models
-from explorer.model import samples
-from explorer.model.model import Model
+from explorer.model import Model, samples
 from explorer.picture.scene import overview, scene
-from explorer.state.state import State, View, to_query
+from explorer.state import State, View, to_query
 from explorer.words.numbers import from_exponent, number
 
 # --- numbers ---------------------------------------------------------------------------------------------------------

@@ -17,13 +17,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from streamlit.testing.v1 import AppTest
 
 from engine.working.derivation import SECTIONS, derive
+from explorer import model as models
 from explorer.compare import comparison
 from explorer.experiments.slips import SLIPS
-from explorer.model import model as models
-from explorer.model.model import OWN, Model
+from explorer.model import OWN, Model
 from explorer.picture.scene import scene
-from explorer.state import session
-from explorer.state.state import State, View, from_query, packed, to_query
+from explorer.state import State, View, from_query, packed, session, to_query
 from explorer.teach import export, handout
 
 #: What a cell and its data can have. Of the first value of each there is the simplest.

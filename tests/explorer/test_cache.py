@@ -16,10 +16,10 @@ from streamlit.testing.v1 import AppTest
 import engine
 from engine import Run
 from explorer import cache, views
+from explorer import model as models
 from explorer.cache import Store, size_of
-from explorer.model import model as models
-from explorer.model.model import Model
-from explorer.state.state import from_query, packed
+from explorer.model import Model
+from explorer.state import from_query, packed
 
 
 def test_entries_give_way_when_their_bytes_are_too_many():

@@ -15,9 +15,8 @@ from pages import _nothing_is_left_from_other_tests, fine, opened  # noqa: F401
 from streamlit.testing.v1 import AppTest
 from test_hand import with_open
 
-from explorer.model.model import Model
-from explorer.state import session
-from explorer.state.state import LONGEST_VALUE, State, from_query, packed
+from explorer.model import Model
+from explorer.state import LONGEST_VALUE, State, from_query, packed, session
 from explorer.teach.handout import Lesson, Step, handout
 from explorer.words.markdown import code, plain
 

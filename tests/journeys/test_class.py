@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from engine import CATALOGUE, parse
 from explorer import cache, figures
+from explorer import model as models
 from explorer.figures import enlarged
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.page.link import address
-from explorer.state.state import PARTS, State, View, from_query
+from explorer.state import PARTS, State, View, from_query
 from explorer.teach import handout
 from explorer.words import glossary
 

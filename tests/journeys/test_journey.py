@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from browser import settle
 
-from explorer.model import model as models
-from explorer.state.state import PRESETS, from_query
+from explorer import model as models
+from explorer.state import PRESETS, from_query
 
 NODES = """() => {
   const figure = document.querySelector(".js-plotly-plot");

@@ -8,14 +8,14 @@ from typing import Final
 import streamlit as st
 
 from engine.language import MAX_TEXT, EquationError, latex
+from explorer import model as models
 from explorer.figures import rolled
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.page.browser import meet_draft, refusal
 from explorer.page.chart import chart
 from explorer.page.controls import put, tell_notes, whole_page_if_changed
 from explorer.page.delivery import is_changed, show
-from explorer.state.state import State, View
+from explorer.state import State, View
 from explorer.words.markdown import plain
 
 _KEY = "cell.text"

@@ -13,12 +13,11 @@ import streamlit as st
 
 from engine.inputs import numbers
 from engine.language import written
-from explorer.model import entries
-from explorer.model import model as models
+from explorer import model as models
+from explorer.model import Array, Model, Place, entries
 from explorer.model.entries import Cell
-from explorer.model.model import Array, Model, Place
 from explorer.page.controls import put, undo, whole_page_if_changed
-from explorer.state.state import State
+from explorer.state import State
 from explorer.words.markdown import code, plain
 
 MAX_PASTE: Final = 500_000  # characters of all numbers of an array as a text

@@ -13,8 +13,7 @@ from explorer.page.browser import FORGETS, forget
 from explorer.page.controls import apply, content_of, whole_page_if_changed
 from explorer.page.link import address
 from explorer.picture.scene import Scene
-from explorer.state import session
-from explorer.state.state import State
+from explorer.state import State, session
 from explorer.teach import export, handout
 from explorer.words.markdown import plain
 

@@ -6,10 +6,10 @@ from typing import Final
 
 import streamlit as st
 
-from explorer.model import model as models
+from explorer import model as models
 from explorer.page.controls import put
 from explorer.page.inspector import select
-from explorer.state.state import State
+from explorer.state import State
 
 #: The pages behind the doors, by address -> what stands on the door.
 _DOORS: Final = {"vanish": "Ask why gradients vanish", "lessons": "Start a lesson"}

@@ -9,16 +9,16 @@ from typing import Final
 import streamlit as st
 
 from engine.language import written
+from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.experiments import knob
 from explorer.experiments.knob import KINDS, Turn
 from explorer.live import Knob
-from explorer.model import model as models
-from explorer.model.model import Array, Model
+from explorer.model import Array, Model
 from explorer.page.controls import apply, put
 from explorer.page.delivery import position, show
 from explorer.picture.scene import Scene, turned
-from explorer.state.state import State, View
+from explorer.state import State, View
 from explorer.words.markdown import plain
 from explorer.words.vanishing import earliest
 

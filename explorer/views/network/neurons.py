@@ -21,7 +21,7 @@ from explorer.page.controls import Change, apply, put
 from explorer.page.delivery import show
 from explorer.page.frame import FIGURE
 from explorer.picture import neurons as layout
-from explorer.state.state import State
+from explorer.state import State
 from explorer.words.markdown import plain
 
 _TERMS: Final = 12  # rows of a sum, each with its button; the smaller ones stand together in one more

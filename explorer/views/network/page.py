@@ -13,20 +13,19 @@ import streamlit as st
 from engine import Run
 from engine.inputs import Task
 from engine.language import latex, written
+from explorer import model as models
 from explorer import theme
 from explorer.figures import gradients, graph
 from explorer.figures.text import number
 from explorer.live import live, strip
-from explorer.model import model as models
-from explorer.model import samples
-from explorer.model.model import Array, Model
+from explorer.model import Array, Model, samples
 from explorer.page.chart import chart, large
 from explorer.page.controls import apply, choice, entered, put, write_link
 from explorer.page.delivery import show
 from explorer.page.frame import FIGURE, begin, checked, computed, overflow
 from explorer.page.inspector import clicked, inspector, pick, walker
 from explorer.picture.scene import LONG, Scene, folded, overview, scene, table
-from explorer.state.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
+from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
 from explorer.views.network import cell, edit, files, first, knob, neurons, rolled
 from explorer.words.markdown import plain
 

@@ -11,7 +11,7 @@ from explorer.figures import rolled
 from explorer.page.chart import chart
 from explorer.page.frame import FIGURE
 from explorer.page.inspector import clicked
-from explorer.state.state import LENSES, State
+from explorer.state import LENSES, State
 
 
 def picture(state: State, run: Run, palette: str, pixels: int) -> None:

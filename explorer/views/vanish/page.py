@@ -20,15 +20,14 @@ from explorer.cache import RESULTS, lock
 from explorer.figures.routes import drawn
 from explorer.figures.text import number
 from explorer.figures.triangle import jacobian_norms
-from explorer.model import samples
-from explorer.model.model import Model
+from explorer.model import Model, samples
 from explorer.page.chart import chart, clicked_data
 from explorer.page.controls import Change, apply, choice, entered, put, write_link
 from explorer.page.delivery import show
 from explorer.page.frame import begin, computed, followed, meanings, overflow, sentences
 from explorer.page.inspector import clicked, columns, select
 from explorer.picture.scene import LONG, USUAL, Array, scene
-from explorer.state.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
+from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views.network import page as network
 from explorer.views.network.page import of_view
 from explorer.words import vanishing

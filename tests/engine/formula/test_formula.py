@@ -15,8 +15,8 @@ from engine import CATALOGUE, EquationError
 from engine.formula.formula import Misfit, evaluate, parse, written
 from engine.language.operations import FUNCTIONS
 from engine.verify.verdict import TOLERANCES, Asked, by_disturbance, judge, other_network, truth
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 
 RNN = CATALOGUE["rnn"]
 

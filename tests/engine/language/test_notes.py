@@ -22,8 +22,8 @@ from engine.execute import interpreter
 from engine.language.catalogue import ACTIVATIONS
 from engine.language.equations import Apply, equations, text_of
 from engine.language.operations import FUNCTIONS
-from explorer.model import model as models
-from explorer.state.state import PRESETS, State, from_query, packed
+from explorer import model as models
+from explorer.state import PRESETS, State, from_query, packed
 from explorer.teach.lesson import lessons
 
 _END = "o = c + V @ h\ny_hat = softmax(o)\nL = nll(y_hat, y)"

@@ -10,9 +10,9 @@ import engine
 from engine import CATALOGUE
 from engine.working import messages as explain
 from engine.working.neurons import explained
+from explorer import model as models
 from explorer.figures import graph
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 
 
 def cut(text, scale, K, B):

@@ -18,8 +18,8 @@ from engine.support.pause import pausing
 from engine.working import messages as explain
 from engine.working.derivation import MAX_LEVELS, SECTIONS, Section, derive
 from engine.working.derivation.step import BY_RUN, BY_STEP
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 
 
 def made(cell: engine.Cell | str, T: int = 4, B: int = 1, dtype: type = np.float64) -> Run:

@@ -15,13 +15,13 @@ import engine
 from engine import CATALOGUE
 from engine.inputs.initial import Scheme
 from engine.inputs.tasks import TASKS
+from explorer import model as models
 from explorer.compare import comparison as compare
 from explorer.compare.comparison import ASPECTS, READY
 from explorer.figures import curves, strip
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.picture.scene import scene
-from explorer.state.state import PRESETS, State, View, from_query, to_query
+from explorer.state import PRESETS, State, View, from_query, to_query
 
 NOISE = Model(task="noise", count="last", settings=(("steps", 30),))
 

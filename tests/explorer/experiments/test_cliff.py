@@ -12,12 +12,12 @@ from browser import settle
 from streamlit.testing.v1 import AppTest
 
 from explorer import cache, figures
+from explorer import model as models
 from explorer.experiments import cliff, knob
 from explorer.experiments.cliff import Cliff, clash
 from explorer.experiments.knob import Turn
-from explorer.model import model as models
-from explorer.model.model import Model
-from explorer.state.state import PRESETS, State, from_query, to_query
+from explorer.model import Model
+from explorer.state import PRESETS, State, from_query, to_query
 
 PRESET = PRESETS["cliff"].state
 W, B = Turn("entry", "W", 1.0, (0, 0)), Turn("entry", "b", 1.0, (0,))

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import engine
+from explorer import model as models
 from explorer.experiments import knob
 from explorer.experiments.knob import Turn
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.picture.scene import scene, turned
-from explorer.state.state import State, View, from_query, to_query
+from explorer.state import State, View, from_query, to_query
 from explorer.views.network.knob import let_go, turning
 from explorer.words.vanishing import earliest
 

@@ -14,11 +14,11 @@ from engine.formula.formula import MAX_FORMULA, parse
 from engine.inputs.initial import Scheme
 from engine.verify.verdict import Asked, judge
 from explorer import cache
+from explorer import model as models
 from explorer.experiments import slips
 from explorer.experiments.slips import SLIPS, case
-from explorer.model import model as models
-from explorer.model.model import Model
-from explorer.state.state import State, View, from_query, packed, to_query
+from explorer.model import Model
+from explorer.state import State, View, from_query, packed, to_query
 
 BIASED = (("b", Scheme("normal")), ("c", Scheme("normal")))
 LAYERS = (("b_3", Scheme("normal")),)

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from engine import CATALOGUE
+from engine.inputs import Scheme
 from engine.language.names import symbol
 from explorer import figures, theme
+from explorer import model as models
 from explorer.figures import text
 from explorer.figures.rolled import _Drawing as Rolled
 from explorer.figures.rolled import loops
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.picture.scene import Mark, folded, scene
-from explorer.state.state import View
+from explorer.state import View
 
 
 def run_of(cell="rnn", task="noise", steps=5, **fields):
@@ -64,7 +65,7 @@ def test_many_edges_have_no_heads() -> None:
 
 
 def test_each_mark_is_seen_and_said() -> None:
-    run = run_of(count="last", steps=40, scheme=models.Scheme("normal", gain=0.3))
+    run = run_of(count="last", steps=40, scheme=Scheme("normal", gain=0.3))
     figure = figures.graph(scene(run))
     legend = [trace.name for trace in figure.data if trace.showlegend is not False]
     assert legend == ["exactly 0", "below 10⁻⁵"]
@@ -78,7 +79,7 @@ def test_each_mark_is_seen_and_said() -> None:
 
 
 def test_what_is_not_finite_is_red_and_nothing_else_is() -> None:
-    run = run_of(steps=300, activation="identity", scheme=models.Scheme("normal", gain=50.0))
+    run = run_of(steps=300, activation="identity", scheme=Scheme("normal", gain=50.0))
     figure = figures.graph(scene(run, View(lens="value")))
     red = [
         trace
@@ -140,7 +141,7 @@ def test_the_curve_is_the_gradient_at_the_states() -> None:
 
 
 def test_the_curve_marks_zeros() -> None:
-    run = run_of(count="last", steps=3, scheme=models.Scheme("zeros"))
+    run = run_of(count="last", steps=3, scheme=Scheme("zeros"))
     figure = figures.gradients(run)
     assert [trace.hovertext for trace in figure.data if isinstance(trace.hovertext, str)] == ["exactly 0"]
     assert np.isnan(figure.data[0].y).all()
@@ -154,7 +155,7 @@ def test_without_memory_the_curve_runs_along_the_flow() -> None:
 
 def test_the_floor_of_floats_stands_there_when_it_is_near() -> None:
     assert not figures.gradients(run_of()).layout.shapes
-    run = run_of(steps=200, count="last", scheme=models.Scheme("normal", gain=0.02))
+    run = run_of(steps=200, count="last", scheme=Scheme("normal", gain=0.02))
     assert figures.gradients(run).layout.shapes
 
 

@@ -22,7 +22,7 @@ from explorer.live import Knob, Picked, Turned, _picked, _turned, captions, enco
 from explorer.live.encode import BLANK, NUMBERS, SHADES, looks, tints
 from explorer.picture.grid import grid
 from explorer.picture.scene import Mark, marks, scene
-from explorer.state.state import PARAMETERS, View
+from explorer.state import PARAMETERS, View
 
 JS = "".join((ROOT / f"explorer/live/{name}.js").read_text() for name in ("shared", "live"))  # as the page has it
 

@@ -11,12 +11,12 @@ import pytest
 from browser import settle
 from test_live import PIXELS, Picture
 
+from explorer import model as models
 from explorer.live import _moved, encode_strip
 from explorer.live.encode import SHADES, looks
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.picture.scene import Mark, marks, measured, overview, scene
-from explorer.state.state import View, from_query
+from explorer.state import View, from_query
 
 LONG = "task=noise&steps=1000&loss=last"
 STRIP = '.strip[data-token]:not([data-token=""])'

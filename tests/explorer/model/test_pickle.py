@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import engine
-from explorer.model.model import Model
-from explorer.state.state import State
+from explorer.model import Model
+from explorer.state import State
 
 CELLS = ["rnn", "lstm", "gru", "feedforward"]
 

@@ -17,11 +17,11 @@ from engine.language.names import written
 from engine.verify.checks import measured, measured_together
 from engine.working import messages as explain
 from explorer import cache, figures, theme
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 from explorer.page import inspector
 from explorer.picture.scene import Mark, reach, scene, table
-from explorer.state.state import View, from_query
+from explorer.state import View, from_query
 
 each_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 

@@ -21,12 +21,11 @@ from test_journey import enter
 from test_state import states
 
 from engine import CATALOGUE
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 from explorer.page import kept
 from explorer.page.kept import MAX_KEPT, Kept, read, written
-from explorer.state import session
-from explorer.state.state import State, left_out, to_query
+from explorer.state import State, left_out, session, to_query
 from explorer.teach.lesson import Given
 
 TEXTS = some.text(some.characters(exclude_categories=["Cs"]), max_size=40)

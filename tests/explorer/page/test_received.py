@@ -10,10 +10,10 @@ from browser import settle
 from forged import User, forgeries, state
 from streamlit.testing.v1 import AppTest
 
+from explorer import model as models
 from explorer.live import _moved, _picked, _turned
-from explorer.model import model as models
 from explorer.picture.scene import scene
-from explorer.state.state import State, View
+from explorer.state import State, View
 from explorer.views.network import edit
 
 QUERY = "task=noise&steps=5&samples=2&targets=real&node=h,2&path=0,1&knob=gain,W,1"

@@ -10,13 +10,14 @@ import pytest
 
 import engine
 from engine import CATALOGUE
+from engine.inputs import Scheme
 from engine.working import messages as explain
 from explorer import figures
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 from explorer.picture.grid import curve, grid
 from explorer.picture.scene import MAX_NODES, Mark, drawn, folded, magnitudes, marks, scene, table
-from explorer.state.state import PARAMETERS, View
+from explorer.state import PARAMETERS, View
 
 DIAMOND = nx.DiGraph()
 DIAMOND.add_weighted_edges_from(
@@ -240,7 +241,7 @@ def test_overflow_is_marked_and_not_hidden() -> None:
             activation="identity",
             task="noise",
             settings=(("steps", 300),),
-            scheme=models.Scheme("normal", gain=50.0),
+            scheme=Scheme("normal", gain=50.0),
         )
     )
     assert run.overflow is not None

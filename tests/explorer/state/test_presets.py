@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 import engine
 from engine.execute.run import Run
-from explorer.model import model as models
-from explorer.state.state import PRESETS, from_query
+from explorer import model as models
+from explorer.state import PRESETS, from_query
 
 
 def made(name: str) -> Run:

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from test_state import states
 
 from engine.language.equations import MAX_TEXT
-from explorer.model import model as models
-from explorer.model.model import Model
-from explorer.state import session
+from explorer import model as models
+from explorer.model import Model
+from explorer.state import PRESETS, State, session
 from explorer.state.session import load, save
-from explorer.state.state import PRESETS, State
 
 GOOD = save(State(Model(task="worked")))
 

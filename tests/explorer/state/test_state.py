@@ -17,13 +17,13 @@ from engine.inputs.tasks import TASKS
 from engine.language.catalogue import ACTIVATIONS
 from engine.language.equations import MAX_TEXT
 from engine.verify.verdict import Asked
+from explorer import model as models
 from explorer.experiments import cliff
 from explorer.experiments.cliff import Cliff
 from explorer.experiments.knob import Turn
 from explorer.experiments.slips import SLIPS
-from explorer.model import model as models
-from explorer.model.model import COUNTS, MAX_STEPS, OWN, Model
-from explorer.state.state import (
+from explorer.model import COUNTS, MAX_STEPS, OWN, Model
+from explorer.state import (
     EDGES,
     GRAPHS,
     LENSES,

@@ -16,11 +16,11 @@ import pytest
 from engine import CATALOGUE, unroll
 from engine.language import notation
 from engine.working import messages as explain
+from explorer import model as models
 from explorer.figures import graph
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.picture.scene import scene
-from explorer.state.state import PRESETS, State
+from explorer.state import PRESETS, State
 from explorer.teach import export
 
 STATES = {

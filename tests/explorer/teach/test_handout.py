@@ -13,8 +13,8 @@ from test_lessons import OPENING, long_of
 from engine import CATALOGUE
 from engine.language import notation
 from engine.working import messages as explain
-from explorer.model import model as models
-from explorer.state.state import PRESETS, TABS, State, from_query
+from explorer import model as models
+from explorer.state import PRESETS, TABS, State, from_query
 from explorer.teach.handout import Figure, Lesson, Step, Table, handout, of_lesson, screen
 from explorer.teach.lesson import lessons, parse
 from explorer.teach.mathml import mathml, shown

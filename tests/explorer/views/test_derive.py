@@ -16,9 +16,9 @@ from test_vanish import query, words
 
 from engine.working.derivation import SECTIONS, Line, Section, derive
 from explorer import cache
-from explorer.model import model as models
-from explorer.model.model import Model
-from explorer.state.state import DETAILS, State, View, from_query, packed, to_query
+from explorer import model as models
+from explorer.model import Model
+from explorer.state import DETAILS, State, View, from_query, packed, to_query
 from explorer.teach import export
 from explorer.teach.export import derived_latex, derived_markdown
 from explorer.views import derive as view

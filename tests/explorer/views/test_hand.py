@@ -15,13 +15,12 @@ from pages import _nothing_is_left_from_other_tests, errors, fine, opened, query
 from streamlit.testing.v1 import AppTest
 
 from engine.inputs import numbers
+from explorer import model as models
 from explorer.figures.text import number
-from explorer.model import entries
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model, entries
 from explorer.picture.scene import scene
+from explorer.state import State, from_query
 from explorer.state.session import load, save
-from explorer.state.state import State, from_query
 from explorer.views.network import edit, files
 from explorer.views.network.cell import pointed
 from explorer.views.network.page import spoken

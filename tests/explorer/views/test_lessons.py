@@ -12,9 +12,10 @@ import pytest
 from browser import settle
 from streamlit.testing.v1 import AppTest
 
-from explorer.model import model as models
-from explorer.model.model import Model
-from explorer.state.state import State, from_query, to_query
+from engine.inputs import Scheme
+from explorer import model as models
+from explorer.model import Model
+from explorer.state import State, from_query, to_query
 from explorer.teach import answers
 from explorer.teach.answers import AnswerError, amount, answer, said, truth, typed
 from explorer.teach.lesson import FOLDER, Expression, LessonError, Link, lesson, lessons, parse, pieces, rendered
@@ -339,7 +340,7 @@ def test_rate_goes_from_the_last_gradient_to_the_first() -> None:
     assert amount('rate("h")', run) == pytest.approx((norms[0] / norms[5]) ** (1 / 5))
     with pytest.raises(AnswerError, match="fewer than two steps"):
         answer('rate("L")', run)
-    far = run_of(steps=900, scheme=models.Scheme("normal", gain=0.001))
+    far = run_of(steps=900, scheme=Scheme("normal", gain=0.001))
     assert 0 < amount('rate("h")', far) < 0.1
     assert amount('log_norm("h", 1)', far) < -400
 
@@ -353,7 +354,7 @@ def test_a_small_step_of_descent_lowers_the_loss_by_the_squared_norm() -> None:
 
 
 def test_another_run_of_the_same_network_may_be_asked() -> None:
-    run, zero = run_of(steps=6), run_of(steps=6, overrides=(("V", models.Scheme("zeros")),))
+    run, zero = run_of(steps=6), run_of(steps=6, overrides=(("V", Scheme("zeros")),))
     assert amount("with_param('V', 0, 'loss()')", run) == pytest.approx(zero.loss)
     assert truth("with_param('W', param('W'), 'norm(grad(\"h\", 1))') == norm(grad('h', 1))", run)
     assert amount("with_param('V', 0, 'after(1, \"loss()\")')", run) == pytest.approx(

@@ -14,11 +14,11 @@ from streamlit.testing.v1 import AppTest
 import engine
 from engine import CATALOGUE
 from engine.inputs.tasks import TASKS
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 from explorer.page.inspector import pick
+from explorer.state import PRESETS, State, View, from_query, packed
 from explorer.state.session import load, save
-from explorer.state.state import PRESETS, State, View, from_query, packed
 
 
 def figure(app: AppTest, key: str = "graph") -> dict:

@@ -15,15 +15,16 @@ from test_neurons import skipping
 
 import engine
 from engine import CATALOGUE
+from engine.inputs import Scheme
 from engine.working.neurons import explained, neuron_of
 from explorer import cache, figures, theme
+from explorer import model as models
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer.model import Model
 from explorer.picture.neurons import near, neurons, table, window
 from explorer.picture.scene import Mark
-from explorer.state.state import View, from_query
+from explorer.state import View, from_query
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +109,7 @@ def test_weights_of_zero_are_not_drawn_and_those_that_are_not_finite_are_red() -
     )
     picture = neurons(run, View(window=(1, 2)))
     assert len(lines(figures.neurons(picture))) == len(picture.weight) - 2
-    run = run_of(steps=300, activation="identity", scheme=models.Scheme("normal", gain=50.0))
+    run = run_of(steps=300, activation="identity", scheme=Scheme("normal", gain=50.0))
     picture = neurons(run, View(window=(299, 300)))
     assert {Mark.INFINITE, Mark.NAN} & set(picture.mark.tolist())
     json.loads(figures.neurons(picture).to_json())

@@ -14,12 +14,13 @@ from test_figures import points, run_of, traces
 import engine
 from engine import CATALOGUE
 from engine.flow.spectra import stretches
+from engine.inputs import Scheme
 from engine.language.names import latex
 from explorer import cache, figures, theme
-from explorer.model import model as models
-from explorer.model.model import Model
+from explorer import model as models
+from explorer.model import Model
 from explorer.picture.scene import Mark, marks
-from explorer.state.state import TABS, State, View, packed
+from explorer.state import TABS, State, View, packed
 from explorer.views.vanish import page as vanish
 from explorer.words import sentence, vanishing
 
@@ -38,7 +39,7 @@ def batch(cell="rnn", steps=6, samples=3, **fields):
 
 
 def overflown():
-    return run_of(steps=300, activation="identity", scheme=models.Scheme("normal", gain=50.0))
+    return run_of(steps=300, activation="identity", scheme=Scheme("normal", gain=50.0))
 
 
 # --- the numbers ----------------------------------------------------------------------------------------------------
@@ -58,7 +59,7 @@ def test_a_sample_alone_has_the_gradients_that_it_has_in_the_whole(cell, reducti
 @pytest.mark.parametrize("cell", RECURRENT)
 def test_no_gradient_is_larger_than_the_bound(cell, sample) -> None:
     for gain in (0.3, 1.0, 2.0):
-        run = batch(cell, 20, scheme=models.Scheme("normal", gain=gain))
+        run = batch(cell, 20, scheme=Scheme("normal", gain=gain))
         for name in run.cell.states:
             bound = vanishing.log_bound(run, name, sample)
             assert (bound is None) == (engine.bound(run, name) is None)
@@ -141,7 +142,7 @@ def test_the_curve_is_the_logarithm_of_the_gradient_and_every_point_can_be_click
 
 
 def test_the_curve_goes_on_where_floats_end() -> None:
-    figure = figures.decay(run_of(steps=900, count="last", scheme=models.Scheme("normal", gain=0.2)))
+    figure = figures.decay(run_of(steps=900, count="last", scheme=Scheme("normal", gain=0.2)))
     assert min(y for _, y in points(figure, "points")) < -500
     said = {note.text for note in figure.layout.annotations}
     assert said == {"float32 loses digits below", "float64 loses digits below"}
@@ -187,7 +188,7 @@ def test_the_triangle_has_the_engines_numbers_and_the_other_half_is_empty(cell, 
 
 
 def test_the_triangle_is_on_the_absolute_scale_and_marks_what_that_cannot_show() -> None:
-    run = run_of(steps=40, count="last", scheme=models.Scheme("normal", gain=0.3))
+    run = run_of(steps=40, count="last", scheme=Scheme("normal", gain=0.3))
     figure = figures.triangle(run, "h")
     (heat,) = traces(figure, "norms")
     assert (heat.zmin, heat.zmax) == (-5, 1)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import engine
+from explorer import model as models
 from explorer.compare import comparison
-from explorer.model import model as models
-from explorer.model.model import Model
-from explorer.state.state import PRESETS
+from explorer.model import Model
+from explorer.state import PRESETS
 from explorer.teach import answers
 from explorer.words import glossary, vanishing
 from explorer.words.course import DEFINITIONS, KEEPS, course, line, verdict

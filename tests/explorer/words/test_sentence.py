@@ -18,9 +18,9 @@ from engine import CATALOGUE
 from engine.execute.run import Run
 from engine.inputs.initial import Scheme
 from engine.language import names
-from explorer.model import model as models
-from explorer.model.model import OWN, Model
-from explorer.state.state import PRESETS
+from explorer import model as models
+from explorer.model import OWN, Model
+from explorer.state import PRESETS
 from explorer.words import course, wording
 from explorer.words.course import KEEPS
 from explorer.words.facts import claims as say
