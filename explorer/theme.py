@@ -32,7 +32,9 @@ SCALES: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 #: The scale that is used unless another is chosen.
 USUAL: Final = "viridis"
+#: The colour of what is not finite, and of what stands on it.
 ALARM: Final = "#d62839"
+ON_ALARM: Final = "#ffffff"
 
 #: Role of a node -> its shape in the picture.
 SHAPES: Final[Mapping[str, str]] = {

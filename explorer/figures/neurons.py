@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from engine import Run
 from explorer import theme
-from explorer.figures import text
-from explorer.figures.graph import Drawing
+from explorer.figures import sheet, text
+from explorer.figures.drawing import Drawing, Frame
 from explorer.picture import neurons as layout
+from explorer.picture.marks import SIZES
 from explorer.picture.neurons import Neurons
 from explorer.state import LENSES
 
@@ -23,8 +24,7 @@ Array = NDArray[Any]
 WIDTHS: tuple[tuple[float, float], ...] = ((0.1, 0.6), (0.3, 1.2), (1.0, 2.2), (np.inf, 3.8))
 _HEIGHTS = (170, 640)
 _BEYOND = 26  # pixels beyond the outermost neurons, for what goes in and what is asked for
-_SIZES = (5.0, 34.0)  # pixels across a neuron
-_HEADS = 120  # edges, up to which each ends in an arrow's head
+_POINTS = 13  # of a bent edge
 _READ = 1_500  # edges, up to which each can be read
 _FADED = 0.1  # opacity of edges that are not those of the selected neuron
 _TOWARDS = 0.42  # where along an edge it is read: off the middle, in which those of two layers cross
@@ -48,32 +48,54 @@ class _Drawing(Drawing):
 
     picture: Neurons
 
+    fonts = (0.46, 0.8)
+    most_heads = 120
+
     def __init__(self, picture: Neurons, colours: theme.Palette, width: int) -> None:
-        self.picture, self.colours, self.width = picture, colours, width
-        self.ways, self.straight = self.courses()
-        self.extent = self.bounds()
-        self.margin = {"l": 64 if picture.upwards else 24, "r": 16, "t": 56, "b": 76 if picture.upwards else 92}
-        inner = width - self.margin["l"] - self.margin["r"]
+        parts = [picture.symbol(i) for i in range(len(picture.name))]
+        self.labels = [text.symbol(each) for each in parts]
+        self.label_widths = np.array([text.width(each) for each in parts])
+        self.drawn = picture.weight != 0
+        self.bright = layout.near(picture)[1]
+        super().__init__(picture, colours, width)
+
+    # Places and sizes --------------------------------------------------------------------------------------------
+
+    def courses(self) -> tuple[Array, Array]:
+        """Parabolas, as the picture has them."""
+        return self.picture.curves(_POINTS), self.picture.bend == 0
+
+    def fitted(self) -> Frame:
+        """Columns over the whole width; rows as far apart as columns, as far as that fits."""
+        picture = self.picture
+        margin = self.margin(bottom=76 if picture.upwards else 92)
+        if not picture.upwards:
+            margin["l"] = 24
         across, along = np.ptp(picture.x) + 2, float(np.ptp(picture.y))
-        self.border = 1.0
-        column = inner / across
+        column = (self.width - margin["l"] - margin["r"]) / across
         row = float(np.clip(column if picture.upwards else 34.0, 20, 40))
         between = column if picture.upwards else min(row, (_HEIGHTS[1] - 2 * _BEYOND) / max(along, 1))
-        size = float(np.clip(0.78 * between, *_SIZES))
-        self.height = int(np.clip(along * row + size + 2 * _BEYOND, *_HEIGHTS))
-        rows = (self.height - size - 2 * _BEYOND) / max(along, 1.0)
-        self.above = (size / 2 + _BEYOND) / rows
-        self.pixels = (column, rows)
-        self.role = np.array(picture.roles)[picture.name]
-        self.shape = np.array([theme.SHAPES[role] for role in picture.roles])[picture.name]
-        self.size = np.full(len(picture.name), size) * np.where(picture.t < 1, 0.8, 1)
-        self.symbols = [text.symbol(parts) for parts in picture.symbols]
-        self.near, self.bright = layout.near(picture)
-        own = [picture.symbol(i) for i in range(len(picture.name))]
-        self.labels = [text.symbol(parts) for parts in own]
-        self.font = self.size * np.minimum(0.46, 0.8 / np.array([text.width(parts) for parts in own]))
-        self.drawn = picture.weight != 0
-        self.heads = int(np.count_nonzero(self.drawn)) <= _HEADS
+        self.pixels_across = float(np.clip(0.78 * between, *SIZES))
+        height = int(np.clip(along * row + self.pixels_across + 2 * _BEYOND, *_HEIGHTS))
+        rows = (height - self.pixels_across - 2 * _BEYOND) / max(along, 1.0)
+        columns, levels = ((float(values.min()), float(values.max())) for values in (picture.x, picture.y))
+        return Frame(margin, height, columns, levels, 1.0, (self.pixels_across / 2 + _BEYOND) / rows, (column, rows))
+
+    def sizes(self) -> Array:
+        """The same for all, and less for initial values."""
+        return np.full(len(self.picture.name), self.pixels_across) * np.where(self.picture.t < 1, 0.8, 1)
+
+    def related(self) -> Array:
+        """The selected neurons and those that they feed."""
+        return layout.near(self.picture)[0]
+
+    def widths(self) -> Array:
+        """How wide each neuron's label is."""
+        return self.label_widths
+
+    def edge_count(self) -> int:
+        """How many edges have a weight that is not zero."""
+        return int(np.count_nonzero(self.drawn))
 
     # Axes --------------------------------------------------------------------------------------------------------
 
@@ -105,9 +127,9 @@ class _Drawing(Drawing):
                 for kind, (_, width) in enumerate(WIDTHS):
                     own = self.drawn & finite & (self.bright == bright) & (np.sign(weight) == sign) & (class_ == kind)
                     if own.any():
-                        yield self.lines(np.flatnonzero(own), colour, width * crowd, opacity)
+                        yield self.edge_trace(np.flatnonzero(own), colour, width * crowd, opacity)
             if (own := ~finite & (self.bright == bright)).any():
-                yield self.lines(np.flatnonzero(own), theme.ALARM, 3.0, opacity)
+                yield self.edge_trace(np.flatnonzero(own), theme.ALARM, 3.0, opacity)
         for words, colour in (("<i>w</i> > 0", self.colours.plus), ("<i>w</i> < 0", self.colours.minus)):
             yield go.Scatter(
                 x=[None], y=[None], mode="lines", name=words.replace("<i>w</i> <", "<i>w</i> &lt;"),
@@ -122,13 +144,13 @@ class _Drawing(Drawing):
             return
         lines = picture.curves(51)[chosen]
         middle = lines[:, round(50 * _TOWARDS)]
-        said = [self.told(e) for e in chosen.tolist()]
+        texts = [self.edge_reading(e) for e in chosen.tolist()]
         yield go.Scatter(
-            x=middle[:, 0], y=middle[:, 1], mode="markers", hovertext=said, hoverinfo="text", showlegend=False,
+            x=middle[:, 0], y=middle[:, 1], mode="markers", hovertext=texts, hoverinfo="text", showlegend=False,
             name="messages", marker={"size": 9, "opacity": 0},
         )  # fmt: skip
 
-    def told(self, e: int) -> str:
+    def edge_reading(self, e: int) -> str:
         """What is said of an edge under the pointer."""
         picture = self.picture
         begin, end = int(picture.source[e]), int(picture.target[e])
@@ -154,45 +176,20 @@ class _Drawing(Drawing):
     def title(self) -> str:
         return f"{LENSES[self.picture.view.lens].title}, {_SYMBOLS[self.picture.view.lens]}"
 
-    def ring(self) -> Iterator[go.Scatter]:
-        """A ring around each selected neuron."""
-        chosen = np.flatnonzero(self.picture.chosen)
-        if len(chosen):
-            yield go.Scatter(
-                x=self.picture.x[chosen],
-                y=self.picture.y[chosen],
-                mode="markers",
-                hoverinfo="skip",
-                showlegend=False,
-                name="selected",
-                marker={
-                    "symbol": [f"{self.shape[i]}-open" for i in chosen],
-                    "size": self.size[chosen] + 8,
-                    "color": self.colours.ink,
-                    "line": {"width": 2.5},
-                },
-            )
+    def selected(self) -> Array:
+        """The indices of the selected neurons."""
+        return np.flatnonzero(self.picture.chosen)
 
     def captions(self) -> Iterator[go.Scatter]:
-        """What comes in, below each step; what is asked for, above it."""
+        """The input below each step, the target above it."""
         picture = self.picture
-        for texts, name, side in ((picture.labels, "inputs", -1), (picture.targets, "targets", 1)):
+        for texts, side in ((picture.labels, -1), (picture.targets, 1)):
             if not texts or not picture.upwards:
                 continue
-            steps = range(picture.first, picture.last + 1)
+            x = np.array([picture.blocks[t] for t in range(picture.first, picture.last + 1)])
             edge = picture.y.max() if side > 0 else picture.y.min()
-            yield go.Scatter(
-                x=[picture.blocks[t] for t in steps],
-                y=[edge + side * (self.size.max() / 2 + 3) / self.pixels[1]] * len(steps),
-                mode="text",
-                text=[text.escaped(said) for said in texts],
-                textposition="bottom center" if side < 0 else "top center",
-                textfont={"size": 15, "color": self.colours.ink},
-                hoverinfo="skip",
-                showlegend=False,
-                cliponaxis=False,
-                name=name,
-            )
+            y = edge + side * (self.size.max() / 2 + 3) / self.frame.pixels[1]
+            yield sheet.caption(x, np.full(len(x), y), texts, side, self.colours)
 
     def reading(self, i: int) -> str:
         """What is said of a neuron under the pointer."""

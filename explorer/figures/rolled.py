@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from engine import Cell, Run
 from explorer import theme
 from explorer.figures import text
-from explorer.figures.graph import Drawing
+from explorer.figures.graph import Unrolled
+from explorer.picture.marks import SIDE
 from explorer.picture.scene import Scene, folded
 from explorer.state import LENSES, View
 
@@ -116,7 +117,7 @@ def _rounded(corners: Sequence[tuple[float, float]]) -> Array:
     return np.concatenate([np.repeat(line[:1], _POINTS - len(line), axis=0), line])
 
 
-class _Drawing(Drawing):
+class _Drawing(Unrolled):
     """A folded scene: the drawing of the unrolled one, with loops, and without what belongs to single steps."""
 
     def __init__(self, picture: Scene, colours: theme.Palette, width: int, numbers: bool) -> None:
@@ -139,17 +140,17 @@ class _Drawing(Drawing):
         """The nodes that an edge joins."""
         return int(self.picture.source[edge]), int(self.picture.target[edge])
 
-    def margins(self) -> dict[str, int]:
-        """Room for the colour bar and the legend, if there are numbers."""
-        return {"l": 16, "r": 16, "t": 56 if self.numbers else 8, "b": 36 if self.numbers else 8}
+    def margin(self, top: int = 56, bottom: int = 36) -> dict[str, int]:
+        """Pixels around the graph: for the colour bar and the legend, if there are numbers."""
+        return {"l": SIDE, "r": SIDE, "t": top if self.numbers else 8, "b": bottom if self.numbers else 8}
 
-    def bounds(self) -> tuple[Array, Array]:
-        """Those of the nodes, and the last lane."""
-        columns, rows = super().bounds()
-        return np.append(columns, [loop.lane for loop in self.loops.values()]), rows
+    def columns(self) -> tuple[float, float]:
+        """From the first node to the last lane."""
+        first, last = super().columns()
+        return first, max([last, *(loop.lane for loop in self.loops.values())])
 
     def beside(self, pixels: int, columns: float) -> float:
-        """As much as keeps the columns from being wider than they need."""
+        """Columns beside the graph, so many that none is wider than it needs."""
         return max(super().beside(pixels, columns), (pixels / _COLUMN - columns) / 2)
 
     def steps(self) -> tuple[Sequence[float], Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 
 from explorer import theme
 from explorer.figures import text
+from explorer.picture.marks import ALARMING, SIGNS, Mark
 from explorer.theme import Palette
 from explorer.words.vanishing import LIMITS
+
+Array = NDArray[Any]
 
 MANY = 200  # points or bars along time; more would be slow to draw, and nobody could click them
 
@@ -70,6 +74,48 @@ def lay_out(figure: go.Figure, colours: Palette, height: int, **more: Any) -> go
         dragmode="pan",
     )
     return figure.update_layout(**more)
+
+
+def every(pixels: float, needed: float) -> int:
+    """The smallest n of 1, 2, 5, 10 … such that n places of `pixels` each have room for a text of `needed` pixels."""
+    return next((n for n in (1, 2, 5, 10, 20, 50, 100, 200) if n * pixels >= needed), 500)
+
+
+def colour_bar(colours: Palette, low: int, high: int) -> dict[str, Any]:
+    """A colour bar with powers of ten from 10^low to 10^high."""
+    exponents = list(range(low, high + 1, every(8, high - low)))
+    return {
+        "thickness": 9, "outlinewidth": 0, "tickvals": exponents, "ticktext": [text.power(e) for e in exponents],
+        "tickfont": {"size": 12, "color": colours.muted}, "ticks": "",
+    }  # fmt: skip
+
+
+def legend(colours: Palette, **more: Any) -> dict[str, Any]:
+    """A legend from the left in small letters, in which nothing can be clicked."""
+    return {
+        "orientation": "h", "x": 0, "xanchor": "left", "itemclick": False, "itemdoubleclick": False,
+        "font": {"color": colours.muted, "size": 13}, **more,
+    }  # fmt: skip
+
+
+def legend_entry(mark: Mark, colours: Palette, low: int, high: int, words: str = "") -> go.Scatter:
+    """An entry of the legend for a mark; `words` in place of the usual ones."""
+    sign = SIGNS[mark]
+    colour = theme.ALARM if mark in ALARMING else colours.muted
+    return go.Scatter(
+        x=[None], y=[None], mode="markers", name=words or sign.legend.format(low=text.power(low), high=text.power(high)),
+        marker={"symbol": sign.symbol, "size": 10, "color": colour,
+                "line": {"color": colour, "width": 1 if mark == Mark.ZERO else 2}},
+    )  # fmt: skip
+
+
+def caption(x: Array, y: Array, texts: Sequence[str], side: int, colours: Palette) -> go.Scatter:
+    """Texts of the task at places: with `side` −1 inputs, below; with 1 targets, above."""
+    return go.Scatter(
+        x=x, y=y, mode="text", text=[text.escaped(each) for each in texts], hoverinfo="skip", showlegend=False,
+        textposition="bottom center" if side < 0 else "top center", textfont={"size": 15, "color": colours.ink},
+        cliponaxis=False, name="inputs" if side < 0 else "targets",
+    )  # fmt: skip
 
 
 def clickable(figure: go.Figure) -> go.Figure:

@@ -14,12 +14,12 @@ from engine import Run
 from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
-from explorer.figures.graph import GLYPHS
-from explorer.picture.scene import Mark, marks
+from explorer.picture.marks import ALARMING, COLOURED, SIGNS, Mark, marks, tint
 from explorer.words.vanishing import Blocks, alone, blocks, loss_norms, triangular
 
 Array = NDArray[Any]
 
+_TITLES = ("step of the loss <i>s</i>", "step of the node <i>t</i>")
 _ZERO = "0, or too small for a float"
 _SMALLEST = 2.0  # pixels of a sign in a cell
 
@@ -48,45 +48,21 @@ def triangle(
     """
     if norms is None:
         norms = loss_norms(run, name, sample) if not of else jacobian_norms(run, name, of, sample)
-    colours, cells = theme.PALETTES[palette], blocks(norms)
-    n = len(cells.value)
+    colours, cells, (low, high) = theme.PALETTES[palette], blocks(norms), span
     height = int(np.clip(0.55 * width, 300, 560))
-    pitch = min((width - 110) / n, (height - 110) / n)
-    low, high = span
+    pitch = min((width - 110) / len(cells.value), (height - 110) / len(cells.value))
     kind = marks(np.where(np.isnan(cells.value), -1, np.where(cells.bad, np.nan, cells.value)), low, high)
-    usable = np.isin(kind, (Mark.WITHIN, Mark.BELOW, Mark.ABOVE))
-    exponent = np.log10(np.where(usable, cells.value, 1)).astype(np.float32)
-    edges = cells.edges - 0.5
-    both: dict[str, Any] = {"x": edges, "y": edges, "hoverinfo": "skip"}
-    powers = list(range(low, high + 1, next(e for e in (1, 2, 5, 10, 20, 50, 100, 200) if (high - low) / e <= 8)))
-    figure = go.Figure(
-        go.Heatmap(
-            **both, z=np.where(usable, exponent, np.nan), zmin=low, zmax=high, name="norms",
-            colorscale=theme.colorscale(scale), xgap=pitch > 12, ygap=pitch > 12,
-            colorbar={"thickness": 9, "outlinewidth": 0, "tickvals": powers, "ticktext": [text.power(e) for e in powers],
-                      "tickfont": {"size": 12, "color": colours.muted}, "ticks": "", "xpad": 6},
-        )
-    )  # fmt: skip
-    if (alarm := np.isin(kind, (Mark.INFINITE, Mark.NAN))).any():
-        red = [[0, theme.ALARM], [1, theme.ALARM]]
-        figure.add_heatmap(**both, z=np.where(alarm, 1.0, np.nan), colorscale=red, showscale=False, name="not finite")
     centres = (cells.edges[:-1] + cells.edges[1:] - 1) / 2
-    marked = bool(np.isin(kind, list(GLYPHS)).any())
+    figure = go.Figure(_maps(cells, kind, pitch, colours, span, scale))
     _signs(figure, kind, centres, pitch, colours, span, scale)
     _points(figure, cells, kind, centres, pitch, (text.symbol(symbol(name)), of and text.symbol(symbol(of))))
-    shapes = []
-    if chosen is not None and 1 <= chosen[1] <= chosen[0] <= run.T:
-        y, x = ((step - 1) // cells.size for step in chosen)
-        corners = {"x0": edges[x], "x1": edges[x + 1], "y0": edges[y], "y1": edges[y + 1]}
-        for colour, thick in ((colours.paper, 5), (colours.ink, 2)):  # seen on any colour of the scale
-            shapes.append({"type": "rect", **corners, "line": {"color": colour, "width": thick}})
-    later = "step of the loss <i>s</i>" if not of else "later step <i>t</i>"
-    earlier = "step of the node <i>t</i>" if not of else "earlier step <i>s</i>"
+    later, earlier = ("later step <i>t</i>", "earlier step <i>s</i>") if of else _TITLES
     ends = [0.5, run.T + 0.5]
+    marked = bool(np.isin(kind, list(SIGNS)).any())
     sheet.lay_out(
-        figure, colours, height, shapes=shapes, margin={"l": 12, "r": 12, "t": 40 if marked else 12, "b": 44},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "itemclick": False,
-                "itemdoubleclick": False, "font": {"color": colours.muted, "size": 13}},
+        figure, colours, height, shapes=_outline(cells, chosen, run.T, colours),
+        margin={"l": 12, "r": 12, "t": 40 if marked else 12, "b": 44},
+        legend=sheet.legend(colours, y=1, yanchor="bottom"),
         xaxis=sheet.time(colours, run.T, earlier, range=ends), dragmode=False,
         yaxis=sheet.axis(colours, later, showgrid=False, range=ends, dtick=1 if run.T <= 12 else None),
     )  # fmt: skip
@@ -98,6 +74,41 @@ def jacobian_norms(run: Run, name: str, of: str, sample: int = 0, told: Callable
     return triangular(engine.jacobian_norm(alone(run, sample), of, name, told=told)[:, :, 0].astype(np.float64))
 
 
+def _maps(
+    cells: Blocks, kind: Array, pitch: float, colours: theme.Palette, span: tuple[int, int], scale: str
+) -> list[go.Heatmap]:
+    """The norms by colour, and in red the cells that are not finite."""
+    usable = np.isin(kind, COLOURED)
+    exponent = np.log10(np.where(usable, cells.value, 1)).astype(np.float32)
+    edges = cells.edges - 0.5
+    both: dict[str, Any] = {"x": edges, "y": edges, "hoverinfo": "skip"}
+    norms = go.Heatmap(
+        **both, z=np.where(usable, exponent, np.nan), zmin=span[0], zmax=span[1], name="norms",
+        colorscale=theme.colorscale(scale), xgap=pitch > 12, ygap=pitch > 12,
+        colorbar={**sheet.colour_bar(colours, *span), "xpad": 6},
+    )  # fmt: skip
+    if not (alarm := np.isin(kind, ALARMING)).any():
+        return [norms]
+    red = [[0, theme.ALARM], [1, theme.ALARM]]
+    return [
+        norms,
+        go.Heatmap(**both, z=np.where(alarm, 1.0, np.nan), colorscale=red, showscale=False, name="not finite"),
+    ]
+
+
+def _outline(cells: Blocks, chosen: tuple[int, int] | None, T: int, colours: theme.Palette) -> list[dict[str, Any]]:
+    """A frame around the chosen cell, which can be seen on any colour of the scale."""
+    if chosen is None or not 1 <= chosen[1] <= chosen[0] <= T:
+        return []
+    y, x = ((step - 1) // cells.size for step in chosen)
+    edges = cells.edges - 0.5
+    corners = {"x0": edges[x], "x1": edges[x + 1], "y0": edges[y], "y1": edges[y + 1]}
+    return [
+        {"type": "rect", **corners, "line": {"color": colour, "width": width}}
+        for colour, width in ((colours.paper, 5), (colours.ink, 2))
+    ]
+
+
 def _signs(
     figure: go.Figure,
     kind: Array,
@@ -107,26 +118,19 @@ def _signs(
     span: tuple[int, int],
     scale: str,
 ) -> None:
-    """What the colour cannot say, as a sign in the cell and a word in the legend."""
-    for mark, (sign, words) in GLYPHS.items():
+    """For each mark that occurs its sign in the cells, and an entry of the legend."""
+    for mark, sign in SIGNS.items():
         rows, columns = np.nonzero(kind == mark)
         if not len(rows):
             continue
-        said = _ZERO if mark == Mark.ZERO else words.format(low=text.power(span[0]), high=text.power(span[1]))
-        beyond = mark in (Mark.BELOW, Mark.ABOVE)
-        hollow = mark == Mark.ZERO
-        colour = theme.on(float(mark == Mark.ABOVE), scale) if beyond else colours.muted if hollow else "#ffffff"
+        look = tint(mark, colours, scale)
+        entry = sheet.legend_entry(mark, colours, *span, words=_ZERO if mark == Mark.ZERO else "")
         figure.add_scatter(
-            x=centres[columns], y=centres[rows], mode="markers", hoverinfo="skip", showlegend=False, name=said,
-            marker={"symbol": "circle-open" if hollow else sign, "size": max(_SMALLEST, min(0.4 * pitch, 10)),
-                    "color": colour, "line": {"width": 1 if pitch > 8 else 0.6}},
+            x=centres[columns], y=centres[rows], mode="markers", hoverinfo="skip", showlegend=False, name=entry.name,
+            marker={"symbol": sign.symbol, "size": max(_SMALLEST, min(0.4 * pitch, 10)),
+                    "color": look.outline if mark == Mark.ZERO else look.text, "line": {"width": 1 if pitch > 8 else 0.6}},
         )  # fmt: skip
-        shown = colours.muted if beyond or hollow else theme.ALARM
-        figure.add_scatter(
-            x=[None], y=[None], mode="markers", name=said,
-            marker={"symbol": "circle-open" if hollow else sign, "size": 10, "color": shown,
-                    "line": {"width": 1.5, "color": shown}},
-        )  # fmt: skip
+        figure.add_trace(entry)
 
 
 def _points(

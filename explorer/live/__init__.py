@@ -8,14 +8,13 @@ in its own state and hands it in again with the scene, which is the only truth.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
+from explorer.live.assets import markup, script, style
 from explorer.live.captions import Captions, captions
 from explorer.live.encode import Array, Knob, encode, encode_strip, orders
 from explorer.picture.scene import Scene
@@ -34,17 +33,9 @@ __all__ = [
 ]
 
 
-def _file(name: str) -> str:
-    """A file without its indentation and whole lines of comment, since Streamlit sends it again at every change."""
-    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
-    return re.sub(r"^\s*(//.*|/\*.*\*/)?\s*", "", text, flags=re.MULTILINE)
-
-
-_component: Final = st.components.v2.component(
-    "unrolled_live", html=_file("live.html"), css=_file("live.css"), js=_file("shared.js") + _file("live.js")
-)
-_strip: Final = st.components.v2.component(
-    "unrolled_strip", html=_file("strip.html"), css=_file("strip.css"), js=_file("shared.js") + _file("strip.js")
+_component, _strip = (
+    st.components.v2.component(f"unrolled_{name}", html=markup(name), css=style(name), js=script(name))
+    for name in ("live", "strip")
 )
 
 

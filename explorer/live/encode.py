@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from explorer import theme
 from explorer.live.captions import Captions, captions, drawn, plain
-from explorer.picture.scene import Mark, Scene, marks, room
+from explorer.picture.marks import Mark, marks, tint
+from explorer.picture.scene import Scene, room
 from explorer.state import LENSES
 
 Array = NDArray[Any]
@@ -250,15 +251,12 @@ def palette(name: str, scale: str) -> dict[str, Any]:
 
 def tints(name: str, scale: str) -> tuple[tuple[str, str, str], ...]:
     """Fill, outline and text of every look, each followed by the same faded; so look k has the places 2k and 2k + 1."""
-    colours, ends = theme.PALETTES[name], (theme.SCALES[scale][0], theme.SCALES[scale][-1])
-    plain = [
+    colours = theme.PALETTES[name]
+    plain: list[tuple[str, str, str]] = [
         (_between(share, scale), colours.ink, theme.on(share, scale)) for share in np.linspace(0, 1, SHADES).tolist()
     ]
     plain += [
-        (colours.paper, colours.muted, colours.ink),
-        *((end, colours.ink, theme.on(float(end == ends[1]), scale)) for end in ends),
-        *[(theme.ALARM, colours.ink, "#ffffff")] * 2,
-        (colours.neutral, colours.ink, colours.ink),
+        *(tint(mark, colours, scale) for mark in list(Mark)[1:]),
         (colours.paper, _mixed(colours.line, colours.paper, 0.35), _mixed(colours.muted, colours.paper, 0.35)),
     ]
     pale = [

@@ -16,7 +16,8 @@ from engine.language import written as name_written
 from engine.working import MAX_NEURONS, count, forms, neuron_of
 from explorer.model import samples
 from explorer.picture.grid import curve, grid
-from explorer.picture.scene import Scene, marks, written
+from explorer.picture.marks import marks
+from explorer.picture.scene import Scene, written
 from explorer.state import View
 
 Array = NDArray[Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +17,7 @@ from engine.working import Message
 from engine.working import messages as explain
 from explorer.model import samples
 from explorer.picture.grid import Grid, curve, grid, railed
+from explorer.picture.marks import WORDS, Mark, marks
 from explorer.state import View
 from explorer.words.vanishing import earliest
 
@@ -31,18 +31,6 @@ _HEAD: Final = 4  # numbers of a vector that are kept for reading
 
 _Readings: TypeAlias = tuple[Array, Array, Array, Array, Array]
 _NOTHING: Final[_Readings] = (*[np.full(1, -1.0)] * 3, *[np.full((1, _HEAD), np.nan)] * 2)  # type: ignore[assignment]
-
-
-class Mark(IntEnum):
-    """How the magnitude of a node stands to the scale."""
-
-    WITHIN = 0
-    ZERO = 1  # exactly
-    BELOW = 2
-    ABOVE = 3
-    INFINITE = 4
-    NAN = 5
-    NONE = 6  # there is no such magnitude: a target's gradient, φ' of a sum
 
 
 @dataclass(frozen=True)
@@ -145,17 +133,6 @@ def magnitudes(array: Array, measure: str = "norm") -> Array:
         share = flat / scale[:, None]
         relative = share.mean(axis=1) if measure == "mean" else np.sqrt(np.square(share).sum(axis=1))
         return np.asarray(scale * relative)
-
-
-def marks(magnitude: Array, low: float, high: float) -> Array:
-    """The mark of each magnitude, for a scale from 10^low to 10^high; `NONE` where it is negative."""
-    with np.errstate(invalid="ignore"):
-        return np.select(
-            [np.isnan(magnitude), np.isinf(magnitude), magnitude < 0, magnitude == 0,
-             magnitude < 10.0**low, magnitude > 10.0**high],
-            [Mark.NAN, Mark.INFINITE, Mark.NONE, Mark.ZERO, Mark.BELOW, Mark.ABOVE],
-            Mark.WITHIN,
-        ).astype(np.int8)  # fmt: skip
 
 
 def room(nodes: int) -> int:
@@ -393,18 +370,6 @@ def reach(picture: Scene, index: int) -> Array:
     return near
 
 
-#: Mark -> what it says of a magnitude, in words.
-_WORDS: Final = {
-    Mark.WITHIN: "",
-    Mark.ZERO: "exactly 0",
-    Mark.BELOW: "below the scale",
-    Mark.ABOVE: "above the scale",
-    Mark.INFINITE: "infinite",
-    Mark.NAN: "not a number",
-    Mark.NONE: "has none",
-}
-
-
 def table(picture: Scene) -> dict[str, list[Any]]:
     """The picture as columns of a table, a row for each node by step and flow; None where there is no such number."""
     order = np.lexsort((picture.name, picture.t)).tolist()
@@ -422,7 +387,7 @@ def table(picture: Scene) -> dict[str, list[Any]]:
         "‖value‖": numbers(picture.value),
         "‖gradient‖": numbers(picture.gradient),
         "colour shows": numbers(picture.magnitude),
-        "mark": [_WORDS[Mark(mark)] for mark in picture.mark[order].tolist()],
+        "mark": [WORDS[Mark(mark)] for mark in picture.mark[order].tolist()],
     }
 
 

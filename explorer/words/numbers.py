@@ -1,4 +1,4 @@
-"""How a number is written, on every page and in every picture; explorer/live/shared.js writes it the same way."""
+"""How a number is written, on every page and in every picture; explorer/live/js/text.js writes it the same way."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def ties_and_others(many: int = 4_000) -> list[float]:
 
 
 def test_a_number_is_written_in_the_live_picture_as_on_the_page(browser) -> None:
-    script, values = (ROOT / "explorer/live/shared.js").read_text(), ties_and_others()
+    script, values = (ROOT / "explorer/live/js/text.js").read_text(), ties_and_others()
     page = browser.new_page()
     bits = np.array(values, "<f8").view("<u4").tolist()  # JSON has neither nan nor −0
     found = page.evaluate(

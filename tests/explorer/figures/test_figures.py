@@ -17,7 +17,8 @@ from explorer.figures import text
 from explorer.figures.rolled import _Drawing as Rolled
 from explorer.figures.rolled import loops
 from explorer.model import Model
-from explorer.picture.scene import Mark, folded, scene
+from explorer.picture.marks import Mark
+from explorer.picture.scene import folded, scene
 from explorer.state import View
 
 

@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 from browser import STREAMLIT, place, serve, settle
 from live_app import ODD
-from root import ROOT
 
 import engine
 from engine import CATALOGUE
 from explorer import theme
 from explorer.live import Knob, Picked, Turned, _picked, _turned, captions, encode, orders
+from explorer.live.assets import markup, script, style
 from explorer.live.encode import BLANK, NUMBERS, SHADES, looks, tints
 from explorer.picture.grid import grid
-from explorer.picture.scene import Mark, marks, scene
+from explorer.picture.marks import Mark, marks
+from explorer.picture.scene import scene
 from explorer.state import PARAMETERS, View
 
-JS = "".join((ROOT / f"explorer/live/{name}.js").read_text() for name in ("shared", "live"))  # as the page has it
+JS = script("live")
 
 
 def run_of(cell, steps=4, **options):
@@ -106,7 +107,7 @@ def test_the_script_counts_the_looks_as_the_bytes_do():
     assert [*order.split(", ")] == [*(mark.name for mark in list(Mark)[1:]), "BLANK"]
     places = re.search(r"BLANK\] = \[([\d, ]+)\]", JS)[1]
     assert [int(place) for place in places.split(", ")] == [*range(SHADES, BLANK + 1)]
-    signs = re.findall(r'data-look="(\d+)"', (ROOT / "explorer/live/live.html").read_text())
+    signs = re.findall(r'data-look="(\d+)"', markup("live"))
     assert [int(sign) for sign in signs] == [*range(SHADES, SHADES + 5)]
 
 
@@ -699,8 +700,7 @@ def alone(browser):
     faults = []
     page.on("weberror", lambda error: faults.append(str(error.error)))
     page.on("pageerror", lambda error: faults.append(str(error)))
-    style, markup = ((ROOT / f"explorer/live/live.{kind}").read_text() for kind in ("css", "html"))
-    page.set_content(f"<style>{style}</style>{markup}")
+    page.set_content(f"<style>{style('live')}</style>{markup('live')}")
 
     def call(picture, **options):
         page.evaluate(CALL, [JS, b64encode(encode(picture, **options)).decode()])

@@ -15,7 +15,8 @@ from explorer import model as models
 from explorer.live import _moved, encode_strip
 from explorer.live.encode import SHADES, looks
 from explorer.model import Model
-from explorer.picture.scene import Mark, marks, measured, overview, scene
+from explorer.picture.marks import Mark, marks
+from explorer.picture.scene import measured, overview, scene
 from explorer.state import View, from_query
 
 LONG = "task=noise&steps=1000&loss=last"
@@ -99,7 +100,7 @@ def open_strip(new_page):
 def test_a_window_that_is_dragged_is_drawn_when_it_is_let_go(open_strip):
     strip = open_strip()
     strip.window(951, 1000)
-    assert "steps 951 to 1,000 of 1,000" in strip.live.locator(".said").inner_text()
+    assert "steps 951 to 1,000 of 1,000" in strip.live.locator(".described").inner_text()
     token, said = strip.picture.get_attribute("data-token"), strip.said
     strip.drag(975, 900, 500)
     strip.window(476, 525)
@@ -124,7 +125,7 @@ def test_its_ends_are_dragged_as_far_as_there_is_room(open_strip):
     strip.window(351, 500)
     strip.page.mouse.move(*strip.x(1))
     strip.window(144, 500)
-    assert "as many as there is room for" in strip.live.locator(".said").inner_text()
+    assert "as many as there is room for" in strip.live.locator(".described").inner_text()
     strip.page.mouse.up()
     strip.detail(144, 500)
 

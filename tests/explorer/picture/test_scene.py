@@ -16,7 +16,8 @@ from explorer import figures
 from explorer import model as models
 from explorer.model import Model
 from explorer.picture.grid import curve, grid
-from explorer.picture.scene import MAX_NODES, Mark, drawn, folded, magnitudes, marks, scene, table
+from explorer.picture.marks import Mark, marks
+from explorer.picture.scene import MAX_NODES, drawn, folded, magnitudes, scene, table
 from explorer.state import PARAMETERS, View
 
 DIAMOND = nx.DiGraph()

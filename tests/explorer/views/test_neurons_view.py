@@ -22,8 +22,8 @@ from explorer import model as models
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
 from explorer.model import Model
+from explorer.picture.marks import Mark
 from explorer.picture.neurons import near, neurons, table, window
-from explorer.picture.scene import Mark
 from explorer.state import View, from_query
 
 

@@ -19,7 +19,7 @@ from engine.language.names import latex
 from explorer import cache, figures, theme
 from explorer import model as models
 from explorer.model import Model
-from explorer.picture.scene import Mark, marks
+from explorer.picture.marks import Mark, marks
 from explorer.state import TABS, State, View, packed
 from explorer.views.vanish import page as vanish
 from explorer.words import sentence, vanishing
