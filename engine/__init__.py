@@ -20,7 +20,7 @@ from engine.inputs.initial import SCHEMES, Scheme, initialise
 from engine.inputs.tasks import TASKS, Task
 from engine.language.catalogue import ACTIVATIONS, CATALOGUE, feedforward, neuron_network, rnn
 from engine.language.cell import Cell, parse
-from engine.language.equations import EquationError
+from engine.language.expressions import EquationError
 from engine.language.notes import Note
 from engine.verify.checks import Check, check
 from engine.working.neurons import neurons

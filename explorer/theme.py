@@ -51,7 +51,7 @@ SHAPES: Final[Mapping[str, str]] = {
 SMALLER: Final[Mapping[str, float]] = {"loss": 0.9, "parameter": 0.9}
 
 #: How a function is written where it stands for the node that it makes.
-FUNCTIONS: Final[Mapping[str, str]] = {name: {"sigmoid": "σ", "softplus": "ζ"}.get(name, name) for name in CALLS}
+FUNCTIONS: Final[Mapping[str, str]] = {name: row.text for name, row in CALLS.items()}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 
 from engine.execute.run import Run
-from engine.language.equations import Name, Number
+from engine.language.expressions import Name, Number
 
 DIGITS = 1500  # 1 − p keeps its digits where p is within 10^−1400 of 1
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.language.cell import Cell, Read
-from engine.language.equations import Apply, Expression, Name, Number
+from engine.language.expressions import Apply, Expression, Name, Number
 from engine.language.operations import OPERATIONS, Arithmetic, Array
 
 #: What a name has at the steps of a call: reads (name, lag) and gives the array.

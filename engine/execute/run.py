@@ -15,7 +15,7 @@ from engine.execute.schedule import counted, schedule
 from engine.execute.tape import Kept, Results, played
 from engine.language import operations
 from engine.language.cell import Cell, Read
-from engine.language.equations import Apply
+from engine.language.expressions import Apply
 from engine.language.operations import FUNCTIONS, SOFTMAX, Array, locked
 from engine.support import budget
 from engine.support.arguments import one_of, sample_of, step_of, whole

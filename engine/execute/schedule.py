@@ -17,7 +17,7 @@ import networkx as nx
 import numpy as np
 
 from engine.language.cell import Cell
-from engine.language.equations import Apply, Expression, Name, Number
+from engine.language.expressions import Apply, Expression, Name, Number
 from engine.language.operations import FUNCTIONS, LOSSES, SOFTMAX, Array, Function, Loss
 from engine.support.lazy import once
 

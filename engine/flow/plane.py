@@ -9,7 +9,7 @@ sample, and the gradient at its further inputs is the derivative of its loss alo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -18,8 +18,9 @@ import numpy as np
 from engine.execute.run import Run
 from engine.execute.run import run as run_cell
 from engine.language.cell import Cell, parse
-from engine.language.equations import Apply, EquationError, Expression, Number, walk
+from engine.language.expressions import Apply, EquationError, Expression, Name, Number, walk
 from engine.language.operations import LOSSES, Array
+from engine.language.printer import code
 from engine.support.arguments import mapping, one_of, unmasked
 
 #: Name of a parameter, or "x" -> how it changes with the coordinate, in its shape; what is not named does not change.
@@ -165,33 +166,36 @@ def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> 
         else:
             matrices[name] = [(i, fresh("towards"), fresh("pick")) for i in which]
 
-    def text(expression: Expression) -> str:
+    def moved(expression: Expression) -> Expression:
+        """The expression with the coordinates of the point in, and with the calls that were lifted from its line."""
         if isinstance(expression, Number):
-            return repr(expression.value)
-        if not isinstance(expression, Apply):
+            return expression
+        if isinstance(expression, Name):
             equation = cell.equations.get(expression.name)
             if equation is not None and equation.within is not None and not expression.lag:
-                return text(equation.expression)  # a call that was lifted from its line
-            name = shown.get(expression.name, expression.name)
-            return f"{name}[t-{expression.lag}]" if expression.lag else name
-        operation, parts = expression.operation, expression.arguments
-        if operation == "neg":
-            return f"(-{text(parts[0])})"
-        if operation not in ("+", "-", "*", "@"):
-            return f"{operation}({', '.join(map(text, parts))})"
-        left, right = text(parts[0]), text(parts[1])
-        if operation != "@" or left not in matrices:
-            return f"({left} {operation} {right})"
-        if _has_loss(cell, parts[1]):
-            raise ValueError(f"{left} multiplies a loss; it cannot be varied")
-        vector = fresh("vector")  # named, since it is read more than once
-        lines.append(f"{vector} = {right}")
-        more = (f"({pick} @ x) * ({towards} @ {vector})" for _, towards, pick in matrices[left])
-        return f"({' + '.join([f'{left} @ {vector}', *more])})"
+                return moved(equation.expression)
+            return replace(expression, name=shown.get(expression.name, expression.name))
+        place, arguments = expression.place, tuple(map(moved, expression.arguments))
+        matrix = arguments[0].name if expression.operation == "@" and isinstance(arguments[0], Name) else ""
+        if matrix not in matrices:
+            return replace(expression, arguments=arguments)
+        if _has_loss(cell, expression.arguments[1]):
+            raise ValueError(f"{matrix} multiplies a loss; it cannot be varied")
+        vector = Name(fresh("vector"), 0, place)  # named, since it is read more than once
+        lines.append(f"{vector.name} = {code(arguments[1])}")
+
+        def product(left: str, right: Name) -> Apply:
+            return Apply("@", (Name(left, 0, place), right), place)
+
+        total = product(matrix, vector)
+        for _, towards, pick in matrices[matrix]:
+            step = Apply("*", (product(pick, Name("x", 0, place)), product(towards, vector)), place)
+            total = Apply("+", (total, step), place)
+        return total
 
     for equation in cell.equations.values():
         if equation.within is None:
-            line = text(equation.expression)
+            line = code(moved(equation.expression))
             lines.append(f"{equation.name} = {line}")
     try:
         made = parse("\n".join(lines) + "\n", cell.name)

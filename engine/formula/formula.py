@@ -26,17 +26,8 @@ import numpy as np
 from engine.execute.run import Run
 from engine.language import notation, operations
 from engine.language.cell import Cell
-from engine.language.equations import (
-    MAX_DEPTH,
-    MAX_LAG,
-    EquationError,
-    Name,
-    Number,
-    Place,
-    check_name,
-    constant,
-    likely,
-)
+from engine.language.equations import MAX_DEPTH, MAX_LAG, check_name, constant, likely
+from engine.language.expressions import EquationError, Name, Number, Place
 from engine.language.operations import FUNCTIONS, LOSSES, SOFTMAX, Array
 from engine.support.pause import pause
 

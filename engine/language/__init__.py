@@ -1,9 +1,10 @@
 """The language of cells: names, operations, equations, the cell that they make, and the catalogue of ready ones."""
 
-from engine.language import names, notation
+from engine.language import names, notation, printer
 from engine.language.catalogue import ACTIVATIONS
 from engine.language.cell import MAX_SIZE, Cell, Sizes
-from engine.language.equations import MAX_TEXT, Apply, EquationError, Expression, Name, Number
+from engine.language.equations import MAX_TEXT
+from engine.language.expressions import Apply, EquationError, Expression, Name, Number
 from engine.language.names import Symbol, latex, parts_of, symbol, written
 from engine.language.notation import at_step, matrix, number
 from engine.language.operations import ARITHMETIC, CALLS, FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
@@ -34,6 +35,7 @@ __all__ = [
     "notation",
     "number",
     "parts_of",
+    "printer",
     "symbol",
     "written",
 ]

@@ -10,10 +10,12 @@ from typing import Any, Literal, TypeAlias
 import networkx as nx
 
 from engine.language import notation
-from engine.language.equations import Apply, Equation, EquationError, Expression, Name, Number, Place, equations, walk
+from engine.language.equations import Equation, equations
+from engine.language.expressions import Apply, EquationError, Expression, Name, Number, Place, walk
 from engine.language.names import free
 from engine.language.notes import Note, notes
 from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX, Loss
+from engine.language.printer import LATEX, write
 from engine.support.arguments import mapping, one_of, texts, whole
 from engine.support.lazy import once
 
@@ -344,7 +346,7 @@ class Cell:
                 return equation.expression
             return notation.at_step(read.name, self.parameters, notation.step(shift - read.lag))
 
-        return notation.write(expression, show)
+        return write(expression, LATEX, show)
 
 
 def parse(

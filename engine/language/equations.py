@@ -10,12 +10,12 @@ import ast
 import difflib
 import math
 import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
+from engine.language.expressions import Apply, EquationError, Expression, Name, Number, Place, names, walk
 from engine.language.names import alike, written
 from engine.language.operations import CALLS, LOSSES
+from engine.language.printer import code
 from engine.language.spelling import TRANSPOSED, plain_number, quoted, remedy_of_function, remedy_of_line
 
 MAX_TEXT = 50_000  # characters of a cell
@@ -27,55 +27,6 @@ MAX_NAME = 40
 RESERVED = ("x", "y", "t")
 
 
-class EquationError(ValueError):
-    """What is wrong with the text of a cell, and where: `.line` and `.column`, both counted from 1."""
-
-    def __init__(self, message: str, line: int, column: int = 1) -> None:
-        super().__init__(f"line {line}, column {column}: {message}")
-        self.message, self.line, self.column = message, line, column
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where something stands in the text of a cell, counted from 1."""
-
-    line: int
-    column: int
-
-    def error(self, message: str) -> EquationError:
-        """The error of this place."""
-        return EquationError(message, self.line, self.column)
-
-
-@dataclass(frozen=True)
-class Number:
-    """A constant."""
-
-    value: float
-    place: Place
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name read: a node `lag` steps earlier (0: of this step), the input x, the target y, or a parameter (lag 0)."""
-
-    name: str
-    lag: int
-    place: Place
-
-
-@dataclass(frozen=True)
-class Apply:
-    """An operation on expressions: "+", "-", "neg", "*" (elementwise), "@" (matrix times vector) or a function's name."""
-
-    operation: str
-    arguments: tuple[Expression, ...]
-    place: Place
-
-
-Expression: TypeAlias = Number | Name | Apply
-
-
 @dataclass(frozen=True)
 class Equation:
     """One line of a cell: name = expression. `within` is the line that a lifted call stands in, else None."""
@@ -84,47 +35,6 @@ class Equation:
     expression: Expression
     place: Place
     within: str | None = None
-
-
-def walk(expression: Expression) -> Iterator[Expression]:
-    """The expression and all its parts, from left to right."""
-    yield expression
-    if isinstance(expression, Apply):
-        for argument in expression.arguments:
-            yield from walk(argument)
-
-
-def names(expression: Expression) -> tuple[Name, ...]:
-    """The names that an expression reads, from left to right, repetitions kept."""
-    return tuple(part for part in walk(expression) if isinstance(part, Name))
-
-
-def text_of(
-    expression: Expression, show: Callable[[Name], Expression | None] = lambda _: None, strength: int = 0
-) -> str:
-    """An expression as text of the language; `show` may give what is written in place of a name, else None.
-
-    strength   how tightly what is around it binds: 0 not at all, 1 as a sum, 2 as a product, 3 as tightly as can be
-    **Holds:** what_is_written_is_read_again.
-    """
-    if isinstance(expression, Number):
-        text, own = repr(expression.value).removesuffix(".0"), 3
-    elif isinstance(expression, Name):
-        shown = show(expression)
-        if shown is not None:
-            return text_of(shown, show, strength)
-        text, own = f"{expression.name}[t-{expression.lag}]" if expression.lag else expression.name, 3
-    else:
-        operation, parts = expression.operation, expression.arguments
-        if operation == "neg":
-            text, own = f"-{text_of(parts[0], show, 3)}", 2
-        elif operation in ("+", "-"):
-            text, own = f"{text_of(parts[0], show, 1)} {operation} {text_of(parts[1], show, 2)}", 1
-        elif operation in ("*", "@"):
-            text, own = f"{text_of(parts[0], show, 3)} {operation} {text_of(parts[1], show, 3)}", 2
-        else:
-            text, own = f"{operation}({', '.join(text_of(part, show) for part in parts)})", 3
-    return f"({text})" if own < strength else text
 
 
 def _depth(expression: Expression) -> int:
@@ -367,7 +277,7 @@ def _binary(operation: str, node: ast.BinOp, here: Place, place: object) -> Appl
     if operation == "@" and not (isinstance(left, Name) and left.lag == 0):
         remedy = ""
         if isinstance(left, Name) and isinstance(right, Name) and not right.lag and right.name not in ("x", "y"):
-            remedy = f"; the matrix stands on the left: {right.name} @ {text_of(left)}"
+            remedy = f"; the matrix stands on the left: {right.name} @ {code(left)}"
         elif isinstance(left, Apply) and left.operation == "*":
             remedy = "; '*' and '@' bind alike, from the left: write a * (W @ h)"
         elif isinstance(left, Apply) and left.operation == "@":

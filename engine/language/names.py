@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from engine.language.operations import FUNCTIONS
+
 _GREEK = [
     "alpha",
     "beta",
@@ -45,8 +47,8 @@ _LETTERS = {
     for name in names
 }
 _ACCENTS = {"hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "tilde": "\N{COMBINING TILDE}", "bar": "\N{COMBINING MACRON}"}
-_FUNCTION_NAMES = {"tanh": r"\tanh", "sigmoid": r"\sigma", "softplus": r"\zeta"}
-_FUNCTION_LETTERS = {"sigmoid": "σ", "softplus": "ζ"}
+_FUNCTION_NAMES = {name: FUNCTIONS[name].latex for name in ("tanh", "sigmoid", "softplus")}
+_FUNCTION_LETTERS = {name: row.text for name, row in FUNCTIONS.items() if row.text != name}
 _SUBSCRIPT_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 

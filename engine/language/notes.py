@@ -16,9 +16,11 @@ from typing import Final, TypeAlias
 import networkx as nx
 import numpy as np
 
-from engine.language.equations import Apply, Equation, Expression, Name, Number, Place, names, text_of, walk
+from engine.language.equations import Equation
+from engine.language.expressions import Apply, Expression, Name, Number, Place, names, walk
 from engine.language.names import free
 from engine.language.operations import FUNCTIONS, LOSSES, SOFTMAX
+from engine.language.printer import code
 
 
 @dataclass(frozen=True)
@@ -302,7 +304,7 @@ def _logarithms(equations: Mapping[str, Equation], probabilities: Collection[str
             made = equations.get(read.name)
             return made.expression if made is not None and made.within is not None and not read.lag else None
 
-        argument, added = text_of(p, show), ""
+        argument, added = code(p, show), ""
         p_name = _made_of(equations, str(row.after), p, equation.place)
         if not p_name:  # no line computes it yet
             p_name = free([*equations, *known.parameters, "x", "y"], "y_hat", "p")
@@ -379,12 +381,12 @@ class _Ranges:
         """The range of a sum of products; that of a ∘ u + (1 − a) ∘ v, with a from 0 to 1, is that of u and v together."""
         if not terms:
             return 0.0, 0.0
-        keys = [[text_of(factor) for factor in factors] for factors in terms]
-        rests = {text_of(rest): share for factors in terms for factor in factors if (share := _rest_of(factor)) is not None
+        keys = [[code(factor) for factor in factors] for factors in terms]
+        rests = {code(rest): share for factors in terms for factor in factors if (share := _rest_of(factor)) is not None
                  for rest in [factor]}  # fmt: skip
         for rest, share in rests.items():
             low, high = self._of(share)
-            own = text_of(share)
+            own = code(share)
             with_share, with_rest = ({i for i, found in enumerate(keys) if key in found} for key in (own, rest))
             some = sorted(with_share - with_rest or with_share)
             others = sorted(with_rest.difference(some))

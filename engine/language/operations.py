@@ -177,7 +177,8 @@ _ARITHMETIC = (
 class Function:
     """An elementwise function φ: h = φ(a), ∇a = φ'(a) ∘ ∇h.
 
-    latex, latex_slope   φ, and φ'(a) in terms of {a} and {h} = φ(a)
+    latex, text   φ in LaTeX and in plain text
+    latex_slope   φ'(a) in LaTeX, in terms of {a} and {h} = φ(a)
     value, slope  recipes for φ(a) and φ'(a)
     definition    φ in plain numpy, for real and complex arrays: the oracle of the checks (complex step)
     kink          the argument where φ' jumps, or None
@@ -186,6 +187,7 @@ class Function:
 
     name: str
     latex: str
+    text: str
     latex_slope: str
     value: Recipe
     slope: Recipe
@@ -255,6 +257,7 @@ _FUNCTIONS = (
     Function(
         "tanh",
         latex=r"\tanh",
+        text="tanh",
         latex_slope=r"1 - {h} \odot {h}",
         value=((np.tanh, ("a",), "out"),),
         slope=(
@@ -267,6 +270,7 @@ _FUNCTIONS = (
     Function(
         "sigmoid",
         latex=r"\sigma",
+        text="σ",
         latex_slope=r"{h} \odot \left(1 - {h}\right)",
         # 1/(1 + e^−a), not (1 + tanh(a/2))/2, which has no digit left for a << 0; and σ' = e^−a σ², from the same e^−a.
         value=(
@@ -286,6 +290,7 @@ _FUNCTIONS = (
     Function(
         "relu",
         latex=r"\operatorname{relu}",
+        text="relu",
         latex_slope=r"\mathbf{{1}}\left[{a} > 0\right]",
         value=((np.maximum, ("a", 0.0), "out"),),
         slope=((np.greater, ("a", 0.0), "slope"),),
@@ -295,6 +300,7 @@ _FUNCTIONS = (
     Function(
         "leaky_relu",
         latex=r"\operatorname{leaky\,relu}",
+        text="leaky_relu",
         latex_slope=rf"\mathbf{{{{1}}}}\left[{{a}} > 0\right] + {LEAK}\,\mathbf{{{{1}}}}\left[{{a}} \le 0\right]",
         value=((np.multiply, ("a", LEAK), "out"), (np.maximum, ("a", "out"), "out")),
         slope=(
@@ -307,6 +313,7 @@ _FUNCTIONS = (
     Function(
         "softplus",
         latex=r"\zeta",
+        text="ζ",
         latex_slope=r"\sigma\left({a}\right)",
         # max(a, 0) + log(1 + e^−|a|)
         value=(
@@ -328,6 +335,7 @@ _FUNCTIONS = (
     Function(
         "identity",
         latex=r"\operatorname{id}",
+        text="identity",
         latex_slope="1",
         value=((np.positive, ("a",), "out"),),
         slope=((np.equal, ("a", "a"), "slope"),),
@@ -345,6 +353,7 @@ class Softmax:
 
     name: str = "softmax"
     latex: str = r"\operatorname{softmax}"
+    text: str = "softmax"
     latex_jacobian: str = r"\left(\operatorname{{diag}}({h}) - {h}\,{{{h}}}^\top\right)"
     kind: Literal["softmax"] = "softmax"
     arity: int = 1
@@ -401,6 +410,11 @@ class Loss:
     kind: Literal["loss"] = "loss"
     arity: int = 2
     sizes: Sizes = "one"
+
+    @property
+    def text(self) -> str:
+        """The loss in plain text."""
+        return self.name
 
     def vjp(self, i: int, grad: Array, p: Array, y: Array) -> Array:
         """The gradient at the vector p, argument 0; the target has none."""

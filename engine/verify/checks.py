@@ -19,7 +19,7 @@ from engine.execute import interpreter
 from engine.execute.run import Run
 from engine.execute.run import run as run_cell
 from engine.language.cell import Cell
-from engine.language.equations import Expression, names
+from engine.language.expressions import Expression, names
 from engine.language.operations import FUNCTIONS, Array
 from engine.support.arguments import sample_of, step_of, whole
 from engine.support.pause import pause

@@ -24,7 +24,7 @@ from engine.formula import formula as language
 from engine.formula.formula import Formula, Gradient, Misfit, Shape
 from engine.inputs.initial import MAX_SEED
 from engine.language.cell import Cell
-from engine.language.equations import Name
+from engine.language.expressions import Name
 from engine.language.operations import Array
 from engine.support.arguments import sample_of, step_of, whole
 from engine.verify.checks import measured

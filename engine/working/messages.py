@@ -13,8 +13,9 @@ import numpy as np
 from engine.execute.run import Run
 from engine.language import notation
 from engine.language.cell import Cell, Read
-from engine.language.equations import Apply, Expression, Name, Number
+from engine.language.expressions import Apply, Expression, Name, Number
 from engine.language.operations import FUNCTIONS, LOSSES, SOFTMAX, Array
+from engine.language.printer import LATEX, write
 from engine.support.arguments import sample_of, step_of
 
 MAX_PATH = 400  # edges
@@ -99,7 +100,7 @@ def forward(run: Run, name: str, t: int, sample: int = 0) -> Forward:
         # The equation of a loss sums over the entries of y: a class stands there as the vector with one 1.
         return notation.matrix(np.eye(run.sizes["y"])[value] if read.name == "y" and value.ndim == 0 else value)
 
-    numbers = notation.write(expression, show)
+    numbers = write(expression, LATEX, show)
     left = notation.at_step(name, (), "t")
     return Forward(f"{left} = {cell.latex_of(expression)}", numbers, run.value[name][t - 1, sample], reads)
 

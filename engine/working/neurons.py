@@ -18,7 +18,7 @@ from engine.execute import interpreter
 from engine.execute.run import Run
 from engine.language import notation
 from engine.language.cell import Cell, Read
-from engine.language.equations import Apply, Expression, Name, Number
+from engine.language.expressions import Apply, Expression, Name, Number
 from engine.language.names import latex
 from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX, Array
 from engine.support.arguments import sample_of, step_of, whole

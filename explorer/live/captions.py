@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from engine.language import LOSSES, Apply, Cell, Expression, Name, Number, Symbol, parts_of, written
+from engine.language import Cell, Expression, Name, Symbol, parts_of, printer, written
 from explorer import theme
 from explorer.picture.scene import Scene
 
-_SUM, _PRODUCT, _ATOM = 1, 2, 3  # how tightly an expression binds
-
 _At: TypeAlias = Callable[..., str]
-_Show: TypeAlias = Callable[[Name], "str | Expression"]
 
 #: What is said of a gradient: its begin, and the summands, each with the number of steps by which its node comes later.
 Sum: TypeAlias = tuple[str, tuple[tuple[int, str], ...]]
@@ -50,7 +47,7 @@ def captions(scene: Scene) -> Captions:
     for name, role in zip(scene.names, scene.roles, strict=True):
         if name in cell.equations:
             left = "" if cell.equations[name].within is not None else f"{at(name)} = "
-            made[name] = left + _text(cell.equations[name].expression, show)
+            made[name] = left + printer.write(cell.equations[name].expression, printer.PLAIN, show)
         else:
             made[name] = f"{at(name)} is given"
         known[name] = ("", ()) if role == "target" else _gradient(cell, scene, name, at)
@@ -73,40 +70,6 @@ def _gradient(cell: Cell, scene: Scene, name: str, at: _At) -> Sum:
 
 def _term(target: str, source: str) -> str:
     return f"(∂{target}/∂{source})ᵀ ∇{target}"
-
-
-def _text(expression: Expression, show: _Show, strength: int = 0) -> str:
-    """An expression in plain text; `strength` is how tightly what is around it binds."""
-    if isinstance(expression, Number):
-        return f"{expression.value:g}".replace("-", "−")
-    if isinstance(expression, Name):
-        shown = show(expression)
-        return shown if isinstance(shown, str) else _text(shown, show, strength)
-    text, own = _applied(expression, show)
-    return f"({text})" if own < strength else text
-
-
-def _applied(expression: Apply, show: _Show) -> tuple[str, int]:
-    operation, arguments = expression.operation, expression.arguments
-
-    def part(k: int, strength: int = 0) -> str:
-        return _text(arguments[k], show, strength)
-
-    match operation:
-        case "+":
-            return f"{part(0, _SUM)} + {part(1, _SUM)}", _SUM
-        case "-":
-            return f"{part(0, _SUM)} − {part(1, _PRODUCT)}", _SUM
-        case "neg":
-            return f"−{part(0, _PRODUCT)}", _SUM
-        case "*":
-            sign = " " if any(isinstance(argument, Number) for argument in arguments) else " ⊙ "
-            return f"{part(0, _PRODUCT)}{sign}{part(1, _PRODUCT)}", _PRODUCT
-        case "@":
-            return f"{part(0, _ATOM)} {part(1, _ATOM)}", _PRODUCT
-    if operation in LOSSES:
-        return f"{operation}({part(0)}, {part(1)})", _ATOM
-    return f"{theme.FUNCTIONS[operation]}({part(0)})", _ATOM
 
 
 def drawn(parts: Symbol) -> tuple[str, bool, str]:

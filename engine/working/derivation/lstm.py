@@ -9,7 +9,7 @@ import numpy as np
 from engine.execute.run import Run
 from engine.language import notation
 from engine.language.cell import Cell
-from engine.language.equations import Apply, Name
+from engine.language.expressions import Apply, Name
 from engine.language.names import latex
 from engine.working import messages as explain
 from engine.working.derivation.line import Line

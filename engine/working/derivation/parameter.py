@@ -10,7 +10,7 @@ import numpy as np
 from engine.execute import interpreter
 from engine.language import notation
 from engine.language.cell import Cell, Read
-from engine.language.equations import Apply, Expression, Name
+from engine.language.expressions import Apply, Expression, Name
 from engine.language.names import latex
 from engine.language.operations import FUNCTIONS, SOFTMAX, Array
 from engine.working import messages as explain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.language.equations import Expression, Name
+from engine.language.expressions import Expression, Name
 from engine.language.names import latex
 from engine.language.operations import SOFTMAX, Array, Loss
 from engine.support.lazy import once

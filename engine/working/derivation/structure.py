@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.language.cell import Cell
-from engine.language.equations import Apply, Expression, Name
+from engine.language.expressions import Apply, Expression, Name
 from engine.language.names import latex
 
 

@@ -9,20 +9,8 @@ from hypothesis import strategies as st
 
 from engine import CATALOGUE, EquationError, parse
 from engine.language import spelling
-from engine.language.equations import (
-    MAX_DEPTH,
-    MAX_LAG,
-    MAX_LINE,
-    MAX_LINES,
-    MAX_NAME,
-    MAX_TEXT,
-    Apply,
-    Name,
-    Number,
-    equations,
-    names,
-    walk,
-)
+from engine.language.equations import MAX_DEPTH, MAX_LAG, MAX_LINE, MAX_LINES, MAX_NAME, MAX_TEXT, equations
+from engine.language.expressions import Apply, Name, Number, names, walk
 
 HEAD = "L = mse(h, y)"
 

@@ -20,8 +20,10 @@ import engine
 from engine import CATALOGUE, feedforward, neuron_network, parse, rnn
 from engine.execute import interpreter
 from engine.language.catalogue import ACTIVATIONS
-from engine.language.equations import Apply, equations, text_of
+from engine.language.equations import equations
+from engine.language.expressions import Apply
 from engine.language.operations import FUNCTIONS
+from engine.language.printer import code
 from explorer import model as models
 from explorer.state import PRESETS, State, from_query, packed
 from explorer.teach.lesson import lessons
@@ -253,7 +255,7 @@ def test_without_a_note_nothing_but_probabilities_has_its_logarithm_taken(text, 
             and call.operation in ("nll", "bce")
             and (call.place.line, call.place.column) not in noted
         ):
-            p = interpreter.value(case.cell, call.arguments[0], made.at)
+            p = interpreter.value(case.cell, call.arguments[0], made.read)
             assert (p >= -1e-12).all(), name
             assert (p <= 1 + 1e-12).all(), name
 
@@ -300,7 +302,7 @@ def test_what_is_written_is_read_again(text) -> None:
 
     for equation in equations(text):
         before = "\n".join(f"{name} = b" for name in parse(text).nodes if name != equation.name)
-        whole = f"{before}\n{equation.name} = {text_of(equation.expression)}\nLL = mse(b, y)"
+        whole = f"{before}\n{equation.name} = {code(equation.expression)}\nLL = mse(b, y)"
         (again,) = [e for e in equations(whole) if e.name == equation.name]
         assert bare(again.expression) == bare(equation.expression)
 

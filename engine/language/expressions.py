@@ -1,0 +1,69 @@
+"""Expressions: numbers, names that are read, and operations on them, each with its place in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+class EquationError(ValueError):
+    """An error in the text of a cell or a formula, and where it is: `.line` and `.column`, both counted from 1."""
+
+    def __init__(self, message: str, line: int, column: int = 1) -> None:
+        super().__init__(f"line {line}, column {column}: {message}")
+        self.message, self.line, self.column = message, line, column
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a text, line and column counted from 1."""
+
+    line: int
+    column: int
+
+    def error(self, message: str) -> EquationError:
+        """Make the error that points to this place."""
+        return EquationError(message, self.line, self.column)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A constant."""
+
+    value: float
+    place: Place
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that is read: a node `lag` steps earlier (0: in its own step), the input x, the target y, or a parameter (lag 0)."""
+
+    name: str
+    lag: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class Apply:
+    """An operation of the table, by its name there, on expressions: "+", "neg", "@", "tanh"."""
+
+    operation: str
+    arguments: tuple[Expression, ...]
+    place: Place
+
+
+Expression: TypeAlias = Number | Name | Apply
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Yield the expression and all its parts, from left to right."""
+    yield expression
+    if isinstance(expression, Apply):
+        for argument in expression.arguments:
+            yield from walk(argument)
+
+
+def names(expression: Expression) -> tuple[Name, ...]:
+    """The names that an expression reads, from left to right, repetitions kept."""
+    return tuple(part for part in walk(expression) if isinstance(part, Name))
