@@ -14,11 +14,13 @@ import numpy as np
 
 import engine
 from engine import Run
-from engine.support import shown
+from engine.inputs import Setting
 from explorer import model as models
 from explorer.cache import lock
 from explorer.experiments import knob
-from explorer.experiments.knob import Turn
+from explorer.experiments.knob import SIDE, Turn
+from explorer.fields import check, formats, linked, one_of
+from explorer.fields.formats import optional
 from explorer.model import MAX_FACTOR, Array, Model
 
 Pair: TypeAlias = tuple[float, float]
@@ -35,52 +37,57 @@ MAX_NUMBERS: Final = 300_000_000  # of all runs of a fine surface: some ten seco
 _LINE: Final = 161  # points of a cut, before the steepest places get more
 _MORE, _ROUNDS = 40, 4
 _MAX_LINE: Final = 20_000_000  # numbers of all runs of a cut
-_SMALLEST, _LARGEST = 1e-12, 1e12  # of rate and threshold
+
+RATE: Final = Setting("Learning rate η", "float", "rate", 0.1, 1e-12, 1e12, help="The step is −η times the gradient.")
+LIMIT: Final = Setting(
+    "Clipped at", "float", "limit", 1.0, 1e-12, 1e12,
+    help="A gradient whose norm is above this is scaled down to it; its direction stays (Pascanu et al. 2013; Goodfellow et al. "
+    "2016, section 10.11.1).",
+)  # fmt: skip
+
+
+def _check_side(turn: Turn | None) -> None:
+    if turn is not None and (turn.kind == "step" or turn.centre != 1):
+        raise ValueError("a side of the surface is a number of the weights or the inputs")
+
+
+def _check_ends(ends: Pair | None) -> None:
+    if ends is not None and not -MAX_FACTOR <= ends[0] < ends[1] <= MAX_FACTOR:
+        raise ValueError(
+            f"a side from {ends[0]:g} to {ends[1]:g}; the first must be the smaller, and neither beyond {MAX_FACTOR:g}"
+        )
 
 
 @dataclass(frozen=True)
 class Cliff:
     """Which two numbers span the surface, and the descent on it.
 
-    across, up              the numbers, each a `Turn` about 1, or None: what suits the model
-    across_range, up_range  lowest and highest value, or None: about the present one
-    rate        of gradient descent: the step is −rate · gradient
-    limit       the norm at which the gradient is clipped
-    norm        key of `NORMS`: whose gradient has that norm
-    picture, cut   keys of `PICTURES` and `CUTS`
+    Whether a model has such numbers is not known here: they are kept until the model has them again.
 
-    Whether a model has such numbers is not known here: they are kept until they are there again.
+    Raises:
+        ValueError: for a value that a field cannot have, and for two sides that turn the same number.
     """
 
-    across: Turn | None = None
-    up: Turn | None = None
-    across_range: Pair | None = None
-    up_range: Pair | None = None
-    rate: float = 0.1
-    limit: float = 1.0
-    norm: str = "two"
-    picture: str = "map"
-    cut: str = "up"
+    #: The two numbers, each a `Turn` about 1, or None: what suits the model.
+    across: Turn | None = linked("across", None, optional(SIDE), check=_check_side, words="surface")
+    up: Turn | None = linked("up", None, optional(SIDE), check=_check_side, words="surface")
+    #: Their lowest and highest values, or None: about the present one.
+    across_range: Pair | None = linked("across_range", None, optional(formats.ENDS), check=_check_ends, words="surface")
+    up_range: Pair | None = linked("up_range", None, optional(formats.ENDS), check=_check_ends, words="surface")
+    #: The rate η of gradient descent, and the norm at which the gradient is clipped.
+    rate: float = linked("rate", RATE.default, formats.NUMBER, check=RATE.checked, words="descent")
+    limit: float = linked("limit", LIMIT.default, formats.NUMBER, check=LIMIT.checked, words="descent")
+    #: The numbers whose gradient has that norm.
+    norm: str = linked("norm", "two", check=one_of(NORMS))
+    picture: str = linked("surface", "map", check=one_of(PICTURES))
+    cut: str = linked("cut", "up", check=one_of(CUTS))
 
     def __post_init__(self) -> None:
-        for turn in (self.across, self.up):
-            if turn is not None and (turn.kind == "step" or turn.centre != 1):
-                raise ValueError("a side of the surface is a number of the weights or the inputs")
+        check(self)
         if self.across is not None and self.up is not None and clash(self.across, self.up):
             raise ValueError(
                 f"both sides of the surface turn the same of {self.across.of}; take another number for one"
             )
-        for ends in (self.across_range, self.up_range):
-            if ends is not None and not -MAX_FACTOR <= ends[0] < ends[1] <= MAX_FACTOR:
-                raise ValueError(
-                    f"a side from {ends[0]:g} to {ends[1]:g}; the first must be the smaller, and neither beyond {MAX_FACTOR:g}"
-                )
-        for what, value in (("rate", self.rate), ("threshold", self.limit)):
-            if not _SMALLEST <= value <= _LARGEST:
-                raise ValueError(f"a {what} of {value:g}; it is a number from {_SMALLEST:g} to {_LARGEST:g}")
-        for key, known in ((self.picture, PICTURES), (self.cut, CUTS), (self.norm, NORMS)):
-            if key not in known:
-                raise ValueError(f"{shown(key)} is not known; one of {', '.join(known)}")
 
 
 def clash(one: Turn, other: Turn) -> bool:

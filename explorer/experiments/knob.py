@@ -17,6 +17,7 @@ from engine import Run
 from engine.language import written
 from engine.support import shown
 from explorer import model as models
+from explorer.fields import Format, formats, is_name
 from explorer.model import Array, Model
 from explorer.words.numbers import number
 
@@ -56,7 +57,7 @@ class Turn:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"{shown(self.kind)} is nothing that a knob turns; one of {', '.join(KINDS)}")
-        if self.kind != "step" and not (self.of.isidentifier() and len(self.of) <= 60):
+        if self.kind != "step" and not is_name(self.of):
             raise ValueError(f"{shown(self.of)} is no name of an array")
         if self.kind == "step" and self.of:
             raise ValueError("the step of the loss is that of no array")
@@ -66,6 +67,23 @@ class Turn:
             raise ValueError(f"{self.centre:g} is too large to be turned; at most {models.MAX_FACTOR:g}")
         if self.kind in ("gain", "radius", "norm") and abs(self.centre) < 1 / models.MAX_FACTOR:
             raise ValueError(f"a factor of {self.centre:g} is too small to be turned")
+
+
+def _read_knob(text: str) -> Turn:
+    kind, of, centre, *index = [*text.split(","), "", ""][: max(text.count(",") + 1, 3)]
+    return Turn(kind, of, formats.NUMBER.read(centre), tuple(map(formats.WHOLE.read, index)))
+
+
+def _read_side(text: str) -> Turn:
+    kind, of, *index = [*text.split(","), ""][: max(text.count(",") + 1, 2)]
+    return Turn(kind, of, 1.0, tuple(map(formats.WHOLE.read, index)))
+
+
+#: A number with the middle of its range, and one whose middle is 1.
+KNOB: Final = Format(
+    _read_knob, lambda turn: ",".join([turn.kind, turn.of, formats.NUMBER.write(turn.centre), *map(str, turn.index)])
+)
+SIDE: Final = Format(_read_side, lambda turn: ",".join([turn.kind, turn.of, *map(str, turn.index)]))
 
 
 def arrays(model: Model) -> tuple[str, ...]:

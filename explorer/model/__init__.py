@@ -28,11 +28,9 @@ from explorer.model.change import (
     with_text,
     with_turn,
 )
+from explorer.model.fields import SCHEME, Array, Edits, Place
 from explorer.model.model import Model, run
 from explorer.model.parts import (
-    Array,
-    Edits,
-    Place,
     arrays,
     brought,
     cell,
@@ -57,6 +55,7 @@ __all__ = [
     "MAX_UNITS",
     "OWN",
     "REDUCTIONS",
+    "SCHEME",
     "SEED",
     "Array",
     "Edits",

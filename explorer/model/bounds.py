@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
 import engine
 from engine import CATALOGUE, Cell
 from engine.inputs import TASKS, Setting
-from engine.support import shown
 
 Value: TypeAlias = int | float | bool | str
 
@@ -28,8 +27,9 @@ _UPPER: Final[Mapping[str, float]] = {
 _LONGEST: Final[Mapping[str, int]] = {"text": MAX_STEPS + 1, "table": 200_000}
 
 HIDDEN: Final = Setting("Units", "int", "units", 8, 1, MAX_UNITS)
+_LAYERS_AT_FIRST: Final[int] = inspect.signature(engine.feedforward).parameters["layers"].default
 LAYERS: Final = Setting(
-    "Layers", "int", "layers", 3, 1, 20, help="Layers of weights, the last of which gives the output."
+    "Layers", "int", "layers", _LAYERS_AT_FIRST, 1, 20, help="Layers of weights, the last of which gives the output."
 )
 SEED: Final = Setting(
     "Seed", "int", "seed", 0, 0, 2**32 - 1, help="The same seed gives the same weights on every machine."
@@ -73,8 +73,3 @@ def chosen_settings(task: str, values: Mapping[str, Value]) -> tuple[tuple[str, 
     row = TASKS[task].settings if task in TASKS else ()
     given = {setting: bounded(setting, task).checked(values[setting.name]) for setting in row if setting.name in values}
     return tuple((setting.name, value) for setting, value in given.items() if value != setting.default)
-
-
-def check_among(value: str, known: Iterable[str], what: str) -> None:
-    if value not in known:
-        raise ValueError(f"{what} {shown(value)} is not known; there are {', '.join(known)}")

@@ -13,10 +13,9 @@ from engine import Cell
 from engine.inputs import TASKS, Scheme
 from engine.support import shown
 from explorer.model.bounds import HIDDEN, MAX_EDITS, OWN, Value, bounded, chosen_settings
+from explorer.model.fields import Edits, Place
 from explorer.model.model import Model
 from explorer.model.parts import (
-    Edits,
-    Place,
     arrays,
     classes,
     factors,

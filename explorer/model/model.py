@@ -15,21 +15,17 @@ from engine import Cell, Run
 from engine.execute import checked
 from engine.inputs import Task
 from engine.support import shown
+from explorer.fields import check
 from explorer.model.bounds import (
-    COUNTS,
     HIDDEN,
     MAX_EDITS,
     MAX_FACTOR,
     MAX_NUMBERS,
     MAX_STEPS,
     OWN,
-    REDUCTIONS,
-    SEED,
-    check_among,
 )
+from explorer.model.fields import Array, Fields
 from explorer.model.parts import (
-    Array,
-    Fields,
     arrays,
     cell,
     classes,
@@ -55,9 +51,7 @@ class Model(Fields):
     """
 
     def __post_init__(self) -> None:
-        check_among(self.count, COUNTS, "the losses that count")
-        check_among(self.reduction, REDUCTIONS, "reduction")
-        SEED.checked(self.seed)
+        check(self)
         _check_sizes(self)
         plain = untouched(self)
         made = task(plain)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 import engine
 from engine import CATALOGUE, Cell
 from engine.inputs import REST, TASKS, Entry, Scheme, Task, initialise
 from engine.language import ACTIVATIONS
 from explorer.cache import INPUTS
+from explorer.fields import one_of
 from explorer.model.bounds import (
     HIDDEN,
     LAYERS,
@@ -22,53 +21,9 @@ from explorer.model.bounds import (
     OWN_TITLE,
     Value,
     bounded,
-    check_among,
     chosen_settings,
 )
-
-Array: TypeAlias = NDArray[Any]
-#: A place in an array of `arrays`: its name, and an index of it.
-Place: TypeAlias = tuple[str, tuple[int, ...]]
-Edits: TypeAlias = tuple[tuple[Place, float], ...]
-#: Of an array as a whole: its name, the factor of all its entries, and what is then added to each.
-Scaled: TypeAlias = tuple[tuple[str, float, float], ...]
-
-
-@dataclass(frozen=True)
-class Fields:
-    """The fields on which a run depends, unchecked; `Model` checks them.
-
-    cell, activation, layers   a name of the catalogue, and its choices where it has them; or `OWN`
-    text        the equations of a cell of the user's own, else empty
-    sizes       hidden sizes, those that are not `HIDDEN.default`: pairs of a class's first name and its number
-    task, settings   a name of `TASKS`, and pairs of those settings that are not its defaults
-    count       which losses count: a key of `COUNTS`
-    weights     for "hand": one factor a step, else empty
-    reduction   "mean" or "sum" over the samples
-    own         whether the task's own weights are used, where it brings some that fit
-    scheme, overrides, seed    initial weights, of all parameters and of single ones
-    edits       numbers changed by hand, in order: ((name, index), value) of a parameter, of "x", "y" or, under the name of
-                a state, of its initial values (K, B, n), whose last row is t = 0; a class of y is an int
-    scaled      arrays turned as a whole, after the edits, in order of their names: (name, factor, added) of a parameter
-                or of "x"; only to a vector of parameters something is added
-    """
-
-    cell: str = "rnn"
-    activation: str = "tanh"
-    layers: int = 3
-    sizes: tuple[tuple[str, int], ...] = ()
-    task: str = "text"
-    settings: tuple[tuple[str, Value], ...] = ()
-    count: str = "task"
-    weights: tuple[float, ...] = ()
-    reduction: Literal["mean", "sum"] = "mean"
-    own: bool = True
-    scheme: Scheme = field(default_factory=Scheme)
-    overrides: tuple[tuple[str, Scheme], ...] = ()
-    seed: int = 0
-    text: str = ""
-    edits: Edits = ()
-    scaled: Scaled = ()
+from explorer.model.fields import Array, Edits, Fields, Place, Scaled
 
 
 def without_edits(model: Fields) -> Fields:
@@ -103,8 +58,8 @@ def made_cell(name: str, activation: str, layers: int, loss: str, text: str) -> 
                 f"the cell has {count} nodes, calls inside a line among them; at most {MAX_EQUATIONS} are drawn here"
             )
         return made
-    check_among(name, CATALOGUE, "cell")
-    check_among(activation, ACTIVATIONS, "activation")
+    one_of(CATALOGUE, "cell")(name)
+    one_of(ACTIVATIONS, "activation")(activation)
     LAYERS.checked(layers)
     if name == "feedforward":
         return engine.feedforward(layers, activation, loss)
@@ -197,7 +152,7 @@ def _turned(array: Array, scaled: Scaled, name: str) -> Array:
 
 @INPUTS.keeps(key=tuple)
 def made_task(name: str, chosen: tuple[tuple[str, Value], ...]) -> Task:
-    check_among(name, TASKS, "task")
+    one_of(TASKS, "task")(name)
     row = TASKS[name]
     allowed = {setting.name: bounded(setting, name) for setting in row.settings}
     for key, value in chosen:

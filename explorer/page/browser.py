@@ -17,9 +17,9 @@ from typing import Any, Final
 import streamlit as st
 
 from explorer.page import kept
-from explorer.page.controls import WORDS, current, put
+from explorer.page.controls import current, put
 from explorer.page.kept import Kept
-from explorer.state import State, from_query
+from explorer.state import State, from_query, words
 from explorer.words.markdown import plain
 
 USUAL: Final = 1000  # pixels, of a window of 1400, with the side bar open
@@ -251,7 +251,7 @@ def refusal(only_here: Sequence[str]) -> bool:
     large = len(keeping.text) > kept.MAX_KEPT
     if not only_here or not (large or keeping.refused):
         return False
-    words = ", ".join({**WORDS, **_ELSEWHERE}.get(name, name) for name in only_here)
+    lost = ", ".join(_ELSEWHERE.get(name) or words(name) for name in only_here)
     why = (
         f"This session has {len(keeping.text):,} characters, and a browser is given at most {kept.MAX_KEPT:,} to keep"
         if large
@@ -259,7 +259,7 @@ def refusal(only_here: Sequence[str]) -> bool:
     )
     when = "when this tab is closed" if keeping.refused == "closing" and not large else "at a reload of this page"
     st.warning(
-        f"{why}. **Lost {when}: {plain(words)}.** To keep it, save the session as a file (Take it home).", icon="⚠️"
+        f"{why}. **Lost {when}: {plain(lost)}.** To keep it, save the session as a file (Take it home).", icon="⚠️"
     )
     return True
 

@@ -21,7 +21,7 @@ from explorer import model as models
 from explorer.model import Model
 from explorer.page.delivery import is_changed, position, show
 from explorer.page.received import refused
-from explorer.state import PRESETS, State, from_query, left_out, to_query
+from explorer.state import PRESETS, State, from_query, left_out, to_query, words
 from explorer.words.markdown import code, plain
 
 #: From a state and a widget's new value to the next state; raises ValueError if that is not allowed.
@@ -31,15 +31,6 @@ _REST: Final = "as the others"
 _NOTES: Final = 5  # that are told at once
 _TEXT_HEIGHT: Final = 82  # pixels: two lines
 _MOST_STEPS: Final = 100  # that can be undone
-#: What is too long for a link -> what it is called.
-WORDS: Final = {
-    "eq": "the equations of your cell",
-    "edit": "the numbers changed by hand",
-    "text": "your table or text",
-    "w": "the weights of the losses",
-    "compare": "the columns of the comparison",
-    "formula": "your formula",
-}
 
 
 # --- the session -------------------------------------------------------------------------------------------------
@@ -63,8 +54,7 @@ def write_link(state: State) -> None:
         st.query_params.from_dict(query)
     if missing := left_out(state):
         st.caption(
-            f"Too long for the link, so a shared link does not carry it: "
-            f"{plain(', '.join(WORDS.get(key, key) for key in missing))}."
+            f"Too long for the link, so a shared link does not carry it: {plain(', '.join(map(words, missing)))}."
         )
 
 

@@ -1,6 +1,8 @@
 """The whole screen as one frozen value, read from a link or a file and written to it."""
 
-from explorer.state.link import LONGEST_VALUE, from_query, left_out, to_query
+from explorer.fields import packed, unpacked
+from explorer.state.checks import LESSON_NAME, MAX_COLUMN
+from explorer.state.link import LONGEST_VALUE, from_query, left_out, to_query, words
 from explorer.state.options import (
     CLIP,
     CUT,
@@ -19,8 +21,7 @@ from explorer.state.options import (
 )
 from explorer.state.presets import PRESETS
 from explorer.state.state import State
-from explorer.state.values import packed, unpacked
-from explorer.state.view import MAX_COLUMN, View
+from explorer.state.view import View
 
 __all__ = [
     "CLIP",
@@ -30,6 +31,7 @@ __all__ = [
     "EXPONENT",
     "GRAPHS",
     "LENSES",
+    "LESSON_NAME",
     "LEVELS",
     "LONGEST_VALUE",
     "MAX_COLUMN",
@@ -47,4 +49,5 @@ __all__ = [
     "packed",
     "to_query",
     "unpacked",
+    "words",
 ]

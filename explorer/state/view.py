@@ -2,186 +2,143 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engine.execute import Parameters
-from engine.formula import MAX_FORMULA
-from engine.language import MAX_SIZE
-from engine.support import shown
 from engine.verify import Asked
-from engine.working import MAX_PATH, SECTIONS
-from explorer import model as models
+from engine.working import SECTIONS
 from explorer import theme
 from explorer.experiments.cliff import Cliff
-from explorer.experiments.knob import Turn
+from explorer.experiments.knob import KNOB, Turn
 from explorer.experiments.slips import SLIPS
+from explorer.fields import all_of, check, formats, grouped, linked, name_or_empty, one_of
+from explorer.fields.formats import optional
+from explorer.state import checks
 from explorer.state.options import (
     CLIP,
     CUT,
     DETAILS,
     EDGES,
-    EXPONENT,
     GRAPHS,
     LENSES,
     LEVELS,
     MEASURES,
     PARAMETERS,
-    PARTS,
     PICTURES,
     SPREADS,
     TABS,
     TOOLS,
 )
 
-MAX_COLUMN: Final = 200_000  # characters of a column of the comparison
+
+def _read_asked(text: str) -> Asked:
+    kind, name, step, of = [*text.split(","), "", ""][:4] if 2 <= text.count(",") <= 3 else ["", "", "", ""]
+    return Asked(kind, name, formats.WHOLE.read(step) if step else None, of)  # type: ignore[arg-type]  # checked below
+
+
+def _write_asked(asked: Asked) -> str:
+    step = "" if asked.t is None else str(asked.t)
+    return ",".join([asked.kind, asked.name, step, *([asked.of] if asked.of else [])])
+
+
+ASKED: Final = formats.Format(_read_asked, _write_asked)
 
 
 @dataclass(frozen=True)
 class View:
     """How a run is looked at; nothing in it changes a number.
 
-    lens, measure   keys of `LENSES` and `MEASURES`
-    ranges          of each lens whose scale was changed: (lens, low, high), powers of ten
-    sample          which sample is shown, counted from 1; 0 is all of them together
-    window          the first and last step that are drawn, or None: all of them, or of many the last ones
-    selected        the node that stands out: (name, t), or None; one that is not there is kept until it is there again
-    path            the gradient's path to the selected node that is walked: the step of the loss that it begins at, 0 for
-                    wherever it is strongest, and which of its edges is looked at, counted from 1; or None
-    unit            which neuron of the selected node stands out, counted from 1; 0 is none of them by itself
-    graph           key of `GRAPHS`
-    parameters      key of `PARAMETERS`
-    knob            the number that is turned in the live picture, or None
-    edges, picture  keys of `EDGES` and `PICTURES`
-    scale           key of `theme.SCALES`
-    columns         of a comparison: two or three texts, as `comparison.column` reads them; else empty
-    cliff           the surface of the loss over two numbers, and the descent on it
-    hidden          the parts of the page that are left out: keys of `PARTS`
-    present         a presentation: large type, no tools
+    Each field has here its default, its key in a link, its format there, its check, and what a page calls it.
 
-    Of the page on vanishing gradients:
-    state, parameter  the name of the state and of the parameter that are looked at; "" or one that is not there: the first
-    spread, tab     keys of `SPREADS` and `TABS`
-    pair            the later and the earlier step of the Jacobian that is taken apart, or None: the last and the first
-    cut             k of the truncations, steps
-    clip            the limit of the clippings
-
-    Of the page on slips:
-    slip            key of `SLIPS`
-    formula         what was typed as a formula of the reader's own, right or wrong, and what it is for; None: the first
-
-    Of the derivation:
-    sections        keys of `SECTIONS`: those that are open
-    detail          key of `DETAILS`
-    step            the step that is looked at; 0, or one that is not there, is the one in the middle
-    levels          how often the recursion is put into itself
-
-    Of the page of lessons:
-    lesson          the lesson that is taken and its step, counted from 1; or None
+    Raises:
+        ValueError: for a value that a field cannot have.
     """
 
-    lens: str = "gradient"
-    measure: str = "norm"
-    ranges: tuple[tuple[str, int, int], ...] = ()
-    sample: int = 0
-    window: tuple[int, int] | None = None
-    selected: tuple[str, int] | None = None
-    path: tuple[int, int] | None = None
-    unit: int = 0
-    graph: str = "unrolled"
-    parameters: Parameters = "hidden"
-    knob: Turn | None = None
-    edges: str = "nothing"
-    picture: str = "live"
-    scale: str = theme.USUAL
-    state: str = ""
-    parameter: str = ""
-    spread: str = "none"
-    tab: str = "losses"
-    pair: tuple[int, int] | None = None
-    cut: int = 5
-    clip: float = 1.0
-    columns: tuple[str, ...] = ()
+    #: What the colour shows, and how a vector becomes one magnitude.
+    lens: str = linked("show", "gradient", check=one_of(LENSES), words="what the colour shows")
+    measure: str = linked("as", "norm", check=one_of(MEASURES), words="measure")
+    #: The sample that is shown, counted from 1; 0 is all of them together.
+    sample: int = linked("sample", 0, formats.WHOLE, check=checks.sample)
+    #: The first and last step that are drawn, or None: all of them, or of many the last ones.
+    window: tuple[int, int] | None = linked(
+        "window", None, optional(formats.PAIR), check=checks.window, words="steps that are drawn"
+    )
+    #: The selected node, (name, t), or None; a node that does not exist is kept until it exists again.
+    selected: tuple[str, int] | None = linked(
+        "node", None, optional(formats.PLACE), check=checks.selected, words="selected node"
+    )
+    #: Of the gradient's path to the selected node: the step of the loss at which it begins, 0 for wherever the gradient is
+    #: strongest, and the edge that is looked at, counted from 1; or None.
+    path: tuple[int, int] | None = linked("path", None, optional(formats.PAIR), check=checks.path)
+    #: The neuron of the selected node that stands out, counted from 1; 0 is none of them by itself.
+    unit: int = linked("unit", 0, formats.WHOLE, check=checks.unit)
+    graph: str = linked("graph", "unrolled", check=one_of(GRAPHS))
+    parameters: Parameters = linked("parameters", "hidden", check=one_of(PARAMETERS))
+    #: The number that is turned in the live picture, or None.
+    knob: Turn | None = linked("knob", None, optional(KNOB))
+    edges: str = linked("edges", "nothing", check=one_of(EDGES), words="what the edges show")
+    picture: str = linked("picture", "live", check=one_of(PICTURES))
+    scale: str = linked("scale", theme.USUAL, check=one_of(theme.SCALES))
+
+    # Of the page on vanishing gradients.
+
+    #: The state and the parameter that are looked at; "", or a name that does not exist, is the first.
+    state: str = linked("state", "", check=name_or_empty)
+    parameter: str = linked("of", "", check=name_or_empty, words="parameter")
+    spread: str = linked("spread", "none", check=one_of(SPREADS))
+    tab: str = linked("tab", "losses", check=one_of(TABS), words="part of the page")
+    #: The later and the earlier step of the Jacobian that is taken apart, or None: the last and the first.
+    pair: tuple[int, int] | None = linked(
+        "pair", None, optional(formats.PAIR), check=checks.pair, words="pair of steps"
+    )
+    #: The steps k of the truncations, and the limit of the clippings.
+    cut: int = linked("every", CUT.default, formats.WHOLE, check=CUT.checked, words="truncation")
+    clip: float = linked("clip", CLIP.default, formats.NUMBER, check=CLIP.checked, words="clipping")
+
+    # Of the derivation.
+
+    #: The sections that are open.
+    sections: tuple[str, ...] = linked("sections", ("softmax",), formats.NAMES, check=all_of(SECTIONS))
+    detail: str = linked("detail", "numbers", check=one_of(DETAILS))
+    #: The step that is looked at; 0, or a step that does not exist, is the one in the middle.
+    step: int = linked("step", 0, formats.WHOLE, check=checks.step)
+    #: How often the recursion is put into itself.
+    levels: int = linked("levels", LEVELS.default, formats.WHOLE, check=LEVELS.checked)
+
+    # Of the comparison: two or three texts, as `comparison.column` reads them; else empty.
+
+    columns: tuple[str, ...] = linked(
+        "compare", (), formats.COLUMNS, check=checks.columns, words="columns of the comparison"
+    )
+
+    # Of the page on slips.
+
+    slip: str = linked("slip", "E1", check=one_of(SLIPS))
+    #: What was typed as a formula of the reader's own, right or wrong, and what the formula is for; None: the first.
+    formula: str = linked("formula", "", formats.PACKED, check=checks.formula, words="your formula")
+    asked: Asked | None = linked("ask", None, optional(ASKED), check=checks.asked)
+
+    # Of the lessons: the name of the lesson that is taken and its step, counted from 1; or None.
+
+    lesson: tuple[str, int] | None = linked("lesson", None, optional(formats.PLACE), check=checks.lesson)
+
+    # Of every page: the parts that are left out; and whether it is a presentation, with large type and no tools.
+
+    hidden: tuple[str, ...] = linked("hide", (), formats.LISTED, check=checks.parts)
+    present: bool = linked("present", False, formats.TRUTH)
+
+    # The surface of the loss over two numbers, and the descent on it.
+
     cliff: Cliff = field(default_factory=Cliff)
-    slip: str = "E1"
-    formula: str = ""
-    asked: Asked | None = None
-    sections: tuple[str, ...] = ("softmax",)
-    detail: str = "numbers"
-    step: int = 0
-    levels: int = LEVELS.default
-    lesson: tuple[str, int] | None = None
-    hidden: tuple[str, ...] = ()
-    present: bool = False
+
+    #: Of each lens whose scale was changed: (lens, low, high), powers of ten.
+    ranges: tuple[tuple[str, int, int], ...] = grouped(
+        "range.", lambda ends: (ends[0], formats.joined(ends[1:])), check=checks.ranges, words="scale"
+    )
 
     def __post_init__(self) -> None:
-        keys: tuple[tuple[str, Collection[str]], ...] = (
-            (self.lens, LENSES),
-            (self.measure, MEASURES),
-            (self.graph, GRAPHS),
-            (self.parameters, PARAMETERS),
-            (self.edges, EDGES),
-            (self.picture, PICTURES),
-            (self.scale, theme.SCALES),
-            (self.spread, SPREADS),
-            (self.tab, TABS),
-            (self.slip, SLIPS),
-            (self.detail, DETAILS),
-            *((section, SECTIONS) for section in self.sections),
-            *((part, PARTS) for part in self.hidden),
-        )
-        for value, known in keys:
-            if value not in known:
-                raise ValueError(f"{shown(value)} is not known; one of {', '.join(known)}")
-        for lens, low, high in self.ranges:
-            if lens not in LENSES or EXPONENT.checked(low) >= EXPONENT.checked(high):
-                raise ValueError(f"a scale from 10^{low} to 10^{high}; the first must be the smaller")
-        if not 0 <= self.sample <= 100_000:
-            raise ValueError(f"sample {self.sample}; counted from 1")
-        if not 0 <= self.unit <= MAX_SIZE:
-            raise ValueError(f"unit {self.unit}; counted from 1")
-        if self.window is not None and not 1 <= self.window[0] <= self.window[1] <= models.MAX_STEPS:
-            raise ValueError(
-                f"steps {self.window[0]} to {self.window[1]}; the first is at least 1 and not after the last"
-            )
-        if self.selected is not None and not (self.selected[0].isidentifier() and len(self.selected[0]) <= 60):
-            raise ValueError(f"{shown(self.selected[0])} is no name of a node")
-        if self.selected is not None and abs(self.selected[1]) > models.MAX_STEPS:
-            raise ValueError(f"there is no step {self.selected[1]:,}; at most {models.MAX_STEPS:,} are computed here")
-        if self.path is not None and not (0 <= self.path[0] <= models.MAX_STEPS and 1 <= self.path[1] <= MAX_PATH):
-            raise ValueError(f"edge {self.path[1]} of the path from the loss at step {self.path[0]}; both count from 1")
-        if len(set(self.hidden)) < len(self.hidden):
-            raise ValueError("a part is named twice")
-        if len(self.columns) not in (0, 2, 3):
-            raise ValueError("two or three columns are compared")
-        for column in self.columns:
-            if len(column) > MAX_COLUMN:
-                raise ValueError(f"a column of {len(column):,} characters; at most {MAX_COLUMN:,} are kept")
-            if not re.fullmatch(r"[\w.%=&+~*-]*", column, re.ASCII):
-                raise ValueError(f"{shown(column)} is no query, such as cell=lstm&steps=50")
-
-        for name in (self.state, self.parameter):
-            if name and not (name.isidentifier() and len(name) <= 60):
-                raise ValueError(f"{shown(name)} is no name")
-        if self.pair is not None and not 1 <= self.pair[1] <= self.pair[0] <= models.MAX_STEPS:
-            raise ValueError(f"steps {self.pair[0]} and {self.pair[1]}; the later comes first, and both count from 1")
-        if not 0 <= self.step <= models.MAX_STEPS:
-            raise ValueError(f"step {self.step}; counted from 1 to {models.MAX_STEPS}")
-        LEVELS.checked(self.levels)
-        if self.lesson is not None and not (
-            re.fullmatch(r"[a-z0-9-]{1,40}", self.lesson[0]) and 1 <= self.lesson[1] <= 99
-        ):
-            raise ValueError(
-                f"{shown(self.lesson[0])} is no lesson's name, or {self.lesson[1]} no step, counted from 1"
-            )
-        CUT.checked(self.cut)
-        CLIP.checked(self.clip)
-        if len(self.formula) > MAX_FORMULA or any(0xD800 <= ord(character) <= 0xDFFF for character in self.formula):
-            raise ValueError(f"a formula is a text of at most {MAX_FORMULA:,} characters")
-        if self.asked is not None:
-            _check_asked(self.asked)
+        check(self)
 
     @property
     def low(self) -> int:
@@ -217,17 +174,6 @@ class View:
             self,
             ranges=tuple((lens, *others[lens]) for lens in LENSES if others.get(lens, _usual(lens)) != _usual(lens)),
         )
-
-
-def _check_asked(asked: Asked) -> None:
-    """Raises ValueError for what no formula is for; whether the network has it is seen there."""
-    if asked.kind not in ("gradient", "value", "jacobian"):
-        raise ValueError(f"{shown(asked.kind)} is not known; one of gradient, value, jacobian")
-    for name in (asked.name, *([asked.of] if asked.of or asked.kind == "jacobian" else [])):
-        if not (name.isidentifier() and len(name) <= 60):
-            raise ValueError(f"{shown(name)} is no name")
-    if asked.t is not None and abs(asked.t) > models.MAX_STEPS:
-        raise ValueError(f"step {asked.t}; there are at most {models.MAX_STEPS:,}")
 
 
 def _usual(lens: str) -> tuple[int, int]:

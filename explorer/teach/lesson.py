@@ -40,7 +40,7 @@ from urllib.parse import parse_qsl
 
 from engine import Run
 from engine.support import shown
-from explorer.state import State, from_query
+from explorer.state import LESSON_NAME, State, from_query
 from explorer.teach.answers import amount, answer, said, truth
 
 FOLDER: Final = Path(__file__).parent / "lessons"
@@ -237,7 +237,7 @@ def lesson(name: str) -> Lesson | None:
 
 def parse(file: str, text: str) -> Lesson:
     """A lesson from the name of its file and its text. Raises LessonError."""
-    named = re.fullmatch(r"(\d{2})-([a-z0-9-]{1,40})\.md", file)
+    named = re.fullmatch(rf"(\d{{2}})-({LESSON_NAME})\.md", file)
     if named is None:
         raise LessonError(f"{file}: a lesson's file is named as 03-one-step-back.md is")
     lines = text.splitlines()

@@ -11,7 +11,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from engine import Run
-from engine.inputs import Setting
 from engine.language import written
 from explorer import figures
 from explorer import model as models
@@ -31,12 +30,6 @@ from explorer.words.markdown import plain
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _PRESET: Final = "cliff"
 _TWO_COLUMNS: Final = 720  # pixels from which two pictures have room side by side
-_RATE: Final = Setting("Learning rate η", "float", "rate", 0.1, 1e-12, 1e12, help="The step is −η times the gradient.")
-_LIMIT: Final = Setting(
-    "Clipped at", "float", "limit", 1.0, 1e-12, 1e12,
-    help="A gradient whose norm is above this is scaled down to it; its direction stays (Pascanu et al. 2013; Goodfellow et al. "
-    "2016, section 10.11.1).",
-)  # fmt: skip
 
 
 def page() -> None:
@@ -196,9 +189,9 @@ def descend(state: State, chosen: Cliff) -> None:
     """Rate, threshold, and how the surface is drawn."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with row.container(width=130):
-        entered(_RATE, "cliff.rate", chosen.rate, _entered("rate"))
+        entered(cliff.RATE, "cliff.rate", chosen.rate, _entered("rate"))
     with row.container(width=130):
-        entered(_LIMIT, "cliff.limit", chosen.limit, _entered("limit"))
+        entered(cliff.LIMIT, "cliff.limit", chosen.limit, _entered("limit"))
     with row.container(width=170):
         choice("the norm over", list(NORMS), NORMS.__getitem__, "cliff.norm", chosen.norm, _entered("norm"),
                help="Whose gradient has that norm: of the two numbers alone, or of all weights, as in training.")  # fmt: skip

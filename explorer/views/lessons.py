@@ -6,7 +6,6 @@ What the user had before a lesson is kept in the session and given back at its e
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from explorer.page.controls import Change, current, put, write_link
 from explorer.page.delivery import is_changed, show
 from explorer.page.frame import Sheet, begin, computed, overflow
 from explorer.page.inspector import inspector, walker
-from explorer.state import State, from_query, to_query
+from explorer.state import State, from_query, to_query, words
 from explorer.teach import handout
 from explorer.teach.answers import amount, typed
 from explorer.teach.lesson import Given, Lesson, Link, Question, Step, lesson, lessons, rendered
@@ -38,16 +37,6 @@ _GAP: Final = 32  # pixels between the two
 _links: Final = st.components.v2.component(
     "unrolled_links", html="<span hidden></span>", js=Path(__file__).with_name("links.js").read_text(encoding="utf-8")
 )
-
-#: What the keys of a link are called; those left out are called as they are.
-_WORDS: Final[Mapping[str, str]] = {
-    "eq": "equations", "own": "weights", "loss": "which losses count", "w": "weights of the losses", "n": "sizes",
-    "init": "initial weights", "init_seed": "seed", "edit": "numbers changed by hand", "turn": "parameters turned as a whole",
-    "show": "what the colour shows", "as": "measure", "range": "scale", "node": "selected node", "graph": "graph",
-    "edges": "what the edges show", "window": "steps that are drawn", "tab": "part of the page", "of": "parameter",
-    "pair": "pair of steps", "every": "truncation", "clip": "clipping", "compare": "columns", "across": "surface",
-    "up": "surface", "across_range": "surface", "up_range": "surface", "limit": "descent", "rate": "descent",
-}  # fmt: skip
 
 
 def page() -> None:
@@ -214,9 +203,8 @@ def _what_is_set(state: State, own: Lesson, place: int) -> None:
     if kept is not None:
         here, before = to_query(_plain(_at(own, place)(kept, None))), to_query(_plain(kept))
         keys = [key for key in {**before, **here} if here.get(key) != before.get(key)]
-        words = dict.fromkeys(_WORDS.get(key.partition(".")[0], key.partition(".")[0]) for key in keys)
-        if words:
-            row.caption(plain(f"This lesson has set {', '.join(words)}; what you had is kept."), width="content")
+        if things := dict.fromkeys(map(words, keys)):
+            row.caption(plain(f"This lesson has set {', '.join(things)}; what you had is kept."), width="content")
         _give_back(row)
     if state.model != step.state.model:
         row.caption("You have changed the network: text and answer are about the step's own.", width="content")

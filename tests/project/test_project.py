@@ -54,7 +54,7 @@ LAYERS = {
         __init__
     """,
     "explorer": """
-        __init__ cache theme
+        __init__ cache theme fields
         model
         words
         experiments

@@ -364,12 +364,12 @@ def test_a_browser_that_refuses_is_told_of_before_anything_is_lost(page) -> None
     assert page.get_by_role("alert").filter(has_text="Lost").count() == 0  # nothing would be
     mine = load(page, replace_text("but not of this"))
     said = page.get_by_role("alert").filter(has_text="refuses")
-    said.filter(has_text="Lost when this tab is closed: the equations of your cell").wait_for()
+    said.filter(has_text="Lost when this tab is closed: equations of your cell").wait_for()
     assert "save the session as a file" in said.inner_text()
     page.evaluate(REFUSES.replace("FULL", "true"))
     enter(page, "Text", "nor of this")
     page.wait_for_function(f"{LOSS} !== {json.dumps(mine)}")
-    said.filter(has_text="Lost at a reload of this page: the equations of your cell").wait_for()
+    said.filter(has_text="Lost at a reload of this page: equations of your cell").wait_for()
 
 
 def test_a_record_that_cannot_be_read_is_told(page) -> None:

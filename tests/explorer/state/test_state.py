@@ -22,6 +22,7 @@ from explorer.experiments import cliff
 from explorer.experiments.cliff import Cliff
 from explorer.experiments.knob import Turn
 from explorer.experiments.slips import SLIPS
+from explorer.fields import Linked, rows
 from explorer.model import COUNTS, MAX_STEPS, OWN, Model
 from explorer.state import (
     EDGES,
@@ -42,9 +43,11 @@ from explorer.state import (
     packed,
     to_query,
     unpacked,
+    words,
 )
 from explorer.theme import SCALES
 
+ROWS = [row for kind in (Model, View, Cliff) for row in rows(kind).values()]
 FACTORS = st.floats(-1e3, 1e3).filter(lambda factor: abs(factor) > 1e-3)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=2, max_size=30)
 
@@ -252,7 +255,7 @@ def test_many_entries_are_told_briefly() -> None:
 @pytest.mark.parametrize(
     ("query", "key", "message"),
     [
-        ({"cell": "foo"}, "cell", "there are rnn, lstm"),
+        ({"cell": "foo"}, "cell", "one of rnn, lstm"),
         ({"layers": "x"}, "layers", "a whole number is needed"),
         ({"layers": "99"}, "layers", "from 1 to 20"),
         ({"n.q": "4"}, "n.q", "no size of its own"),
@@ -377,6 +380,19 @@ def test_settings_do_not_collide_with_other_keys_of_the_link() -> None:
            "edit", "state", "of", "spread", "tab", "pair", "clip", "compare"}  # fmt: skip
     assert not names & own
     assert not any("." in name for name in names)
+    assert own == {row.key for row in ROWS if isinstance(row, Linked)}
+
+
+def test_no_key_of_the_link_stands_for_two_fields() -> None:
+    keys = [row.key if isinstance(row, Linked) else row.prefix for row in ROWS]
+    assert len(set(keys)) == len(keys)
+
+
+def test_every_entry_of_a_link_has_words() -> None:
+    assert words("range.value") == "scale"
+    assert words("eq") == "equations of your cell"
+    assert words("steps") == "steps"  # a setting of a task is called by its key
+    assert all(words(key) for key in KEYS if key.partition(".")[0])
 
 
 # --- a cell of one's own, and numbers changed by hand ---------------------------------------------------------------
