@@ -16,7 +16,8 @@ from engine.flow.magnitude import log_argument_grad_norm, log_grad_norm
 from engine.flow.plane import Plane, along, plane
 from engine.flow.spectra import bound, factors, growth, recurrent_matrices
 from engine.flow.truncation import clip_by_norm, clip_by_value, cut, window
-from engine.inputs.initial import SCHEMES, Scheme, initialise
+from engine.inputs.draw import initialise
+from engine.inputs.schemes import SCHEMES, Scheme
 from engine.inputs.tasks import TASKS, Task
 from engine.language.catalogue import ACTIVATIONS, CATALOGUE, feedforward, neuron_network, rnn
 from engine.language.cell import Cell, parse

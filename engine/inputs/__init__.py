@@ -1,7 +1,9 @@
 """What a run starts from: initial parameters, entries typed by hand, and tasks with their sequences."""
 
 from engine.inputs import numbers
-from engine.inputs.initial import REST, SCHEMES, Scheme, Setting, initialise
+from engine.inputs.draw import REST, initialise
+from engine.inputs.schemes import SCHEMES, Scheme
+from engine.inputs.setting import Setting
 from engine.inputs.tasks import MAX_TABLE_BYTES, TASKS, Entry, Task, visible
 
 __all__ = [

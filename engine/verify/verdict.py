@@ -22,7 +22,7 @@ from engine.execute.run import run as run_cell
 from engine.flow.losses import jacobian_at
 from engine.formula import formula as language
 from engine.formula.formula import Formula, Gradient, Misfit, Shape
-from engine.inputs.initial import MAX_SEED
+from engine.inputs.setting import MAX_SEED
 from engine.language.cell import Cell
 from engine.language.expressions import Name
 from engine.language.operations import Array

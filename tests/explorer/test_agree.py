@@ -12,7 +12,7 @@ from root import ROOT
 from streamlit.testing.v1 import AppTest
 
 from engine import CATALOGUE
-from engine.inputs.initial import Scheme
+from engine.inputs import Scheme
 from explorer import model as models
 from explorer import theme
 from explorer.experiments import cliff, knob

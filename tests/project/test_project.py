@@ -141,7 +141,7 @@ def test_imports_point_one_way():
         ("engine/language/operations.py", "from ..execute.run import Run"),
         ("engine/language/operations.py", "from .. import execute"),
         ("engine/language/operations.py", "from engine import parse"),
-        ("engine/inputs/tasks.py", "import engine.flow.wide"),
+        ("engine/inputs/tasks/series.py", "import engine.flow.wide"),
         ("engine/execute/run.py", "def late():\n    import explorer.theme"),
         ("engine/execute/run.py", "import plotly.graph_objects as go"),
         ("engine/execute/run.py", "import scipy"),

@@ -15,17 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from root import ROOT
 
-from engine.inputs.initial import (
-    MAX_SEED,
-    SCHEMES,
-    Scheme,
-    fans,
-    initialise,
-    orthonormal_rows,
-    rescaled,
-    spectral_radius,
-    stream,
-)
+from engine.inputs.draw import initialise
+from engine.inputs.matrices import orthonormal_rows, rescaled, spectral_radius
+from engine.inputs.schemes import SCHEMES, Scheme, fans
+from engine.inputs.setting import MAX_SEED, stream
 from engine.language.catalogue import CATALOGUE
 from engine.language.cell import parse
 

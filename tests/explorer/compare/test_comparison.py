@@ -13,7 +13,7 @@ from test_state import KEYS, WORDS, states
 
 import engine
 from engine import CATALOGUE
-from engine.inputs.initial import Scheme
+from engine.inputs import Scheme
 from engine.inputs.tasks import TASKS
 from explorer import model as models
 from explorer.compare import comparison as compare

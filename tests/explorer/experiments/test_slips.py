@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine import CATALOGUE
 from engine.formula.formula import MAX_FORMULA, parse
-from engine.inputs.initial import Scheme
+from engine.inputs import Scheme
 from engine.verify.verdict import Asked, judge
 from explorer import cache
 from explorer import model as models

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import CATALOGUE
-from engine.inputs.initial import SCHEMES, Scheme
+from engine.inputs import SCHEMES, Scheme
 from engine.inputs.tasks import TASKS
 from engine.language.catalogue import ACTIVATIONS
 from engine.language.equations import MAX_TEXT

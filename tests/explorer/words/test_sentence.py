@@ -16,7 +16,7 @@ from hypothesis import given, settings
 import engine
 from engine import CATALOGUE
 from engine.execute.run import Run
-from engine.inputs.initial import Scheme
+from engine.inputs import Scheme
 from engine.language import names
 from explorer import model as models
 from explorer.model import OWN, Model

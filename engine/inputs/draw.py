@@ -1,0 +1,143 @@
+"""Initial weights: a scheme for each parameter, drawn from a seed, the same on every machine.
+
+How "the same on every machine" is kept: each parameter has a PCG64 stream of its own, keyed by the seed and the bytes
+of its name. What is done to its numbers afterwards are single multiplications, divisions, square roots (IEEE 754
+rounds each in one way only) and sums in an order that numpy fixes; no BLAS, no LAPACK, whose last digits differ from
+processor to processor. What remains, to be honest: a normal number beyond ±3.65 (one in 4,000) goes through the C
+library's logarithm, whose last bit may differ between systems; and the size that `radius` and `norm` scale by needs
+LAPACK. It is rounded to 12 digits, which wipes its noise out unless the value lies within that noise of a rounding
+edge, once in some 1,000 cases; then the twelfth digit of the scaled matrix differs. The tests keep first numbers of
+each scheme, so that another numpy with other streams would be noticed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from engine.inputs.matrices import Array, rescaled
+from engine.inputs.schemes import SCHEMES, Scheme, Shape
+from engine.inputs.setting import stream
+from engine.language.cell import Cell
+from engine.support.arguments import shown
+
+MAX_WEIGHTS: Final = 2**24  # of all parameters together: 134 MB
+MAX_ORDER: Final = 1024  # of a matrix that is orthogonalised or rescaled: about 3 s
+#: The key of a mapping of schemes that stands for every parameter without one of its own; no parameter has that name.
+REST: Final = "*"
+
+Schemes: TypeAlias = str | Scheme | Mapping[str, str | Scheme]
+
+
+def initialise(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal", seed: int = 0) -> dict[str, Array]:
+    """Initial values of every parameter of a cell: {name: float64 array}, in the order of the text.
+
+    sizes   as for `cell.shapes`, e.g. {"x": 4, "h": 5, "y": 3}
+    scheme  one scheme (or its name) for all parameters, or {name of a parameter: scheme}; there the key "*" stands for
+            the rest, normal if left out. A forget gate's bias of 1: {"b_f": Scheme("constant", value=1)}
+    seed    0 to 2³² − 1; each parameter has random numbers of its own, from the seed and its name
+
+    A scheme for all, or for the rest, leaves vectors (biases) zero unless it is zeros, constant or pytorch, and applies
+    radius and norm to those matrices only that are square whatever the sizes: the recurrent ones. A scheme chosen by
+    name does what it says, or raises. A vector that the cell gives a start of its own (`Cell.start`: α of leaky units) has
+    it unless it is chosen by name.
+
+    Raises ValueError for sizes that the cell does not take, a name that is no parameter, a scheme that a parameter can
+    not have (an orthogonal vector; a radius where nothing is square or everything is zero), a seed out of range, and
+    for more than `MAX_WEIGHTS` weights.
+    **Holds:** the_same_from_the_same_seed, streams_are_locked, changing_one_parameter_leaves_the_others,
+    the_same_under_other_processor_features, biases_are_zero_unless_the_scheme_draws_them.
+    """
+    shapes = cell.shapes(sizes)
+    total = sum(math.prod(shape) for shape in shapes.values())
+    if total > MAX_WEIGHTS:
+        raise ValueError(
+            f"sizes = {dict(sizes)} give {cell.name} {total:,} weights, {8 * total:,} bytes;"
+            f" at most {MAX_WEIGHTS:,} are allowed: take smaller sizes"
+        )
+    rest, named = _chosen(cell, scheme)
+    tied = _tied(cell)
+    square = [name for name in cell.parameters if name not in named and _is_square(tied[name])]
+    if (rest.radius is not None or rest.norm is not None) and not square and len(named) < len(cell.parameters):
+        raise ValueError(
+            f"scheme: {cell.name} has no matrix that is square whatever the sizes, so none to rescale; give radius or"
+            " norm to a parameter by its name"
+        )
+    plain = replace(rest, radius=None, norm=None)
+    return {
+        name: _drawn(
+            name,
+            shape,
+            named.get(name, rest if name in square else plain),
+            name in named,
+            _pytorch_n(name, shapes, tied),
+            seed,
+        )
+        for name, shape in shapes.items()
+    }
+
+
+def _chosen(cell: Cell, scheme: Schemes) -> tuple[Scheme, dict[str, Scheme]]:
+    """The scheme for the rest, and those chosen by name, by the caller or else by the cell (`Cell.start`)."""
+    given = scheme if isinstance(scheme, Mapping) else {REST: scheme}
+    schemes = {name: Scheme("constant", value=value) for name, value in cell.start.items()}
+    for name, one in given.items():
+        if name != REST and name not in cell.parameters:
+            raise ValueError(
+                f"scheme has the key {shown(name)}, but {cell.name} has the parameters {', '.join(cell.parameters)};"
+                f" give one of these, or {REST!r} for the rest"
+            )
+        if not isinstance(one, str | Scheme):
+            raise ValueError(f"scheme of {name} is {shown(one)}: give a Scheme or one of {', '.join(SCHEMES)}")
+        schemes[name] = Scheme(one) if isinstance(one, str) else one
+    return schemes.pop(REST, Scheme()), schemes
+
+
+def _drawn(name: str, shape: Shape, scheme: Scheme, by_name: bool, n: int, seed: int) -> Array:
+    kind = SCHEMES[scheme.name]
+    if len(shape) == 1:
+        if not by_name and not kind.vectors:
+            return np.zeros(shape)
+        if not kind.for_vectors:
+            raise ValueError(
+                f"scheme of {name} is {scheme.name}, but {name} is a vector of {shape[0]}, and only a matrix can be"
+                f" {scheme.name}; give one of {', '.join(other.name for other in SCHEMES.values() if other.for_vectors)}"
+            )
+    costly = scheme.name == "orthogonal" or scheme.radius is not None or scheme.norm is not None
+    if costly and min(shape) > MAX_ORDER:
+        raise ValueError(
+            f"scheme of {name}: a matrix of shape {shape} is too large to be made orthogonal or rescaled, which takes"
+            f" n³ operations; allowed up to {MAX_ORDER:,} rows or columns"
+        )
+    return rescaled(kind.draw(stream(seed, name), shape, scheme.number, n), scheme.radius, scheme.norm, name)
+
+
+def _tied(cell: Cell) -> dict[str, Shape]:
+    """Shapes at sizes that all differ: dimensions are equal here only if they are so whatever the sizes."""
+    hidden = {members[0]: size for size, members in enumerate(cell.hidden, 4)}
+    try:
+        return cell.shapes({"x": 2, "y": 3, **hidden})
+    except ValueError:  # x and y share a size, or y has the one unit of a loss
+        return cell.shapes({"x": 1, "y": 1, **hidden})
+
+
+def _is_square(shape: Shape) -> bool:
+    return len(shape) == 2 and shape[0] == shape[1]
+
+
+def _pytorch_n(name: str, shapes: Mapping[str, Shape], tied: Mapping[str, Shape]) -> int:
+    """The n of PyTorch's ±1/√n for a parameter.
+
+    A layer is what shares a size of rows. It is recurrent if it has a square matrix, and n is its number of units, as
+    in nn.RNN; else n is the fan in, as in nn.Linear: the columns of a matrix, and for a bias those of all its layer.
+    """
+    layer = [other for other in tied if tied[other][0] == tied[name][0]]
+    if any(_is_square(tied[other]) for other in layer):
+        return shapes[name][0]
+    if len(shapes[name]) == 2:
+        return shapes[name][1]
+    return sum(shapes[other][1] for other in layer if len(shapes[other]) == 2) or shapes[name][0]

@@ -1,0 +1,80 @@
+"""Matrices with given properties, the same on every machine: orthonormal rows, a spectral radius, a largest singular value."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+def orthonormal_rows(matrix: Array) -> Array:
+    """Q with orthonormal rows that span those of a matrix of full row rank, by Gram–Schmidt from the first row on.
+
+    matrix (m, n), m ≤ n; result (m, n) with Q Qᵀ = I. The triangular factor has a positive diagonal by construction,
+    so from a normal matrix Q is uniform over all such Q (Mezzadri 2007, "How to generate random matrices from the
+    classical compact groups"). Not numpy's QR, because LAPACK's last digits differ between processors.
+    **Holds:** orthogonal_has_orthonormal_rows_or_columns, the_same_under_other_processor_features.
+    """
+    rows = np.empty_like(matrix)
+    for i, row in enumerate(matrix):
+        for _ in range(2):  # twice is enough: after the second pass the rounding of the first is gone (Kahan)
+            along = (rows[:i] * row).sum(axis=1)
+            row = row - (rows[:i] * along[:, None]).sum(axis=0)
+        rows[i] = row / math.sqrt((row * row).sum())
+    return rows
+
+
+def spectral_radius(matrix: Array) -> float:
+    """The spectral radius max |λ| of a square matrix, and exactly 0 if the matrix is nilpotent up to rounding.
+
+    The eigenvalues of a nilpotent matrix are all 0, but those that LAPACK computes are off by ε^(1/n): 7e-4 for n = 5.
+    So its powers 2, 4, 8, … up to n are looked at first: where one is rounding noise beside the square of the one
+    before, λ is below 1e-5 of the largest entry and no digit of it can be computed.
+    **Holds:** nilpotent_has_radius_zero, spectral_radius_is_the_largest_eigenvalue.
+    """
+    n = len(matrix)
+    square = matrix
+    for _ in range(n.bit_length()):
+        if (largest := np.abs(square).max()) <= (0 if square is matrix else n * 1e-13):
+            return 0.0
+        power = square / largest  # so that no power overflows
+        square = power @ power
+    return 0.0 if np.abs(square).max() <= n * 1e-13 else float(np.abs(np.linalg.eigvals(matrix)).max())
+
+
+def rescaled(matrix: Array, radius: float | None = None, norm: float | None = None, name: str = "matrix") -> Array:
+    """A multiple of a matrix that has the given spectral radius, or the given largest singular value.
+
+    Raises ValueError if a radius is asked of what is not a square matrix, a norm of what is not a matrix, and if the
+    measure is 0 (zero or nilpotent matrices) and so no multiple has the one asked for; `name` is what the message says.
+    **Holds:** radius_is_reached, norm_is_reached.
+    """
+    if radius is not None:
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(
+                f"{name} of shape {matrix.shape} can not be given the spectral radius {radius:g}: only a square matrix"
+                " has eigenvalues; leave radius out, or give norm, the largest singular value"
+            )
+        return _scaled(matrix, radius, spectral_radius(matrix), f"{name}: spectral radius", "zero or nilpotent")
+    if norm is not None:
+        if matrix.ndim != 2:
+            raise ValueError(
+                f"{name} of shape {matrix.shape} can not be given the largest singular value {norm:g}: only a matrix"
+                " has singular values; leave norm out"
+            )
+        measured = float(np.linalg.norm(matrix, 2))
+        return _scaled(matrix, norm, measured, f"{name}: largest singular value", "zero")
+    return matrix
+
+
+def _scaled(matrix: Array, wanted: float, measured: float, what: str, why: str) -> Array:
+    if measured == 0:
+        raise ValueError(
+            f"{what} {wanted:g} can not be reached: the matrix is {why}, so every multiple of it has 0 there;"
+            " choose another scheme or gain"
+        )
+    return matrix * (wanted / float(f"{measured:.11e}"))

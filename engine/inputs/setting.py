@@ -1,0 +1,75 @@
+"""What a user sets: its label, kind, default and bounds; and the random numbers that belong to a seed and a name."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from engine.support.arguments import index, shown
+
+MAX_SEED: Final = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing that a user sets: what it is called, its kind, its default and what is allowed.
+
+    lower, upper  bounds of a number, themselves allowed; of a text, those of its length
+    choices       of a choice: pairs (value, label)
+    **Holds:** defaults_are_allowed, a_setting_says_what_is_allowed.
+    """
+
+    label: str
+    kind: Literal["int", "float", "bool", "choice", "text"]
+    name: str = ""
+    default: Any = None
+    lower: float = -math.inf
+    upper: float = math.inf
+    choices: tuple[tuple[str, str], ...] = ()
+    help: str = ""
+
+    def checked(self, value: object) -> Any:
+        """`value` as a plain int, float, bool or str; ValueError if it is not allowed here."""
+        kind = self.kind
+        if kind == "bool" and isinstance(value, bool | np.bool_):
+            return bool(value)
+        if kind == "choice" and isinstance(value, str) and value in dict(self.choices):
+            return value
+        if kind == "text" and isinstance(value, str) and self._within(len(value)):
+            return value
+        if kind == "int" and (whole := index(value)) is not None and self._within(whole):
+            return whole
+        if kind == "float" and isinstance(value, numbers.Real) and not isinstance(value, bool) and self._within(value):
+            return float(value)
+        raise ValueError(f"{self.name} = {shown(value)} is not allowed: {self.allowed}")
+
+    def _within(self, size: Any) -> bool:
+        return bool(self.lower <= size <= self.upper)  # False for nan
+
+    @property
+    def allowed(self) -> str:
+        """What may stand here, in words."""
+        if self.kind == "bool":
+            return "give True or False"
+        if self.kind == "choice":
+            return "give one of " + ", ".join(repr(choice) for choice, _ in self.choices)
+        span = f"{self.lower:,.12g} to {self.upper:,.12g}"
+        if self.kind == "text":
+            return f"give a text of {span} characters"
+        return f"give {'an integer' if self.kind == 'int' else 'a number'} from {span}"
+
+
+_SEED = Setting("Seed", "int", "seed", 0, 0, MAX_SEED, help="The same seed gives the same weights.")
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """The random numbers that belong to a seed and a name: independent of those of any other name.
+
+    Raises ValueError for a seed that is no integer from 0 to `MAX_SEED`. **Holds:** streams_are_locked.
+    """
+    key = tuple(name.encode("utf-8", "surrogatepass"))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(_SEED.checked(seed), spawn_key=key)))

@@ -1,0 +1,61 @@
+"""A text whose next character is predicted."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Final
+
+import numpy as np
+
+from engine.inputs.setting import Setting
+from engine.inputs.tasks.task import MAX_STEPS, MAX_UNITS, Task, check_room, every_step, task
+from engine.language.operations import one_hot
+
+_SIGNS: Final = {" ": "␣", "\n": "↵", "\t": "⇥"}
+_BLANK: Final = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols by category, yet nothing is seen of them
+
+
+def visible(character: str) -> str:
+    """A character as it can be read in a picture: itself, ␣ ↵ ⇥ for space, line feed, tab, or its number as U+0301.
+
+    By number go those that show nothing or not by themselves (control, format, combining, lone surrogates, other
+    spaces), and the signs ␣ ↵ ⇥ themselves. **Holds:** different_characters_look_different.
+    """
+    if character in _SIGNS:
+        return _SIGNS[character]
+    hidden = not character.isprintable() or unicodedata.category(character).startswith("M")
+    return f"U+{ord(character):04X}" if hidden or character in _BLANK or character in _SIGNS.values() else character
+
+
+@task("Next character of a text")
+def text(
+    text: Annotated[
+        str,
+        Setting("Text", "text", lower=2, upper=MAX_STEPS + 1, help="Each character is the target of the one before."),
+    ] = "hello",
+) -> Task:
+    """Predict the next character of a text: from h, e, l, l the characters e, l, l, o.
+
+    x (T, 1, n) one-hot, y (T, 1), T one less than the length of the text, n its different characters. A character is a
+    Unicode code point (what is seen as one sign may be several), a class for each in the order of first appearance.
+    Raises ValueError for a text of fewer than two characters or of too many.
+    Source: Karpathy, min-char-rnn (2015). **Holds:** hello_as_in_min_char_rnn, different_characters_look_different.
+    """
+    alphabet = {character: code for code, character in enumerate(dict.fromkeys(text))}
+    if len(alphabet) > MAX_UNITS:
+        raise ValueError(
+            f"text has {len(alphabet):,} different characters, at most {MAX_UNITS:,} are allowed: give a shorter text"
+        )
+    check_room(len(text) - 1, 1, len(alphabet), "text")
+    codes = np.array([alphabet[character] for character in text], dtype=np.int64)
+    signs = tuple(map(visible, alphabet))
+    return Task(
+        x=one_hot(codes[:-1, None], len(alphabet)),
+        y=codes[1:, None],
+        weights=every_step(len(text) - 1),
+        labels=tuple(signs[code] for code in codes[:-1]),
+        sentence=f"Predict the next character at each of {len(text) - 1} steps, out of {len(alphabet)}.",
+        source="Karpathy (2015), min-char-rnn; The Unreasonable Effectiveness of Recurrent Neural Networks",
+        inputs=signs,
+        classes=signs,
+    )

@@ -1,0 +1,196 @@
+"""A task: inputs, targets and what there is to say about them; and how a function becomes a row of `TASKS`.
+
+A function is one task. Its signature says all that a user can set: names and defaults are those of its parameters; label,
+bounds and help are written on their types. The page's controls and the checks of arguments come from the same lines. Random
+numbers come from streams keyed by the seed and a name (`setting.stream`), so a longer sequence of one sample begins with the
+shorter one where the form of the task allows it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, ParamSpec, TypeAlias, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.inputs.setting import MAX_SEED, Setting, stream
+from engine.language.operations import locked
+from engine.support.budget import fits
+
+Classes: TypeAlias = NDArray[np.int64]
+P = ParamSpec("P")
+
+Array: TypeAlias = NDArray[np.float64]
+
+MAX_STEPS: Final = 5_000
+MAX_SAMPLES: Final = 1_000
+MAX_UNITS: Final = 1_000  # inputs, outputs or classes
+MAX_NUMBERS: Final = 5_000_000  # in x or in y: 40 MB
+MAX_TABLE_BYTES: Final = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A sequence of inputs and targets, and what there is to say about them.
+
+    x         (T, B, n_x) float64
+    y         (T, B) int64, classes counted from 0; or (T, B, n_y) float64
+    weights   (T,) float64, the factor of each L(t)
+    labels    a text for each step, for the first sample: what the picture writes under the step
+    sentence  what the task asks, in plain words
+    source    where it comes from
+    inputs    a name for each unit of x
+    classes   a name for each class, () where the targets are no classes
+    outputs   a name for each unit of y, () where it has none or the targets are classes
+    shares    whether y (T, B, n_y) is a distribution over its units
+    notes     in words, what was made of data that could mean several things
+    params    parameters and their values, for a task that brings its own; else empty
+    hidden    sizes that these parameters fix, else empty
+
+    All arrays are read-only. **Holds:** every_task_is_well_formed.
+    """
+
+    x: Array
+    y: Classes | Array
+    weights: Array
+    labels: tuple[str, ...]
+    sentence: str
+    source: str
+    inputs: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    shares: bool = False
+    notes: tuple[str, ...] = ()
+    params: Mapping[str, Array] = field(default_factory=dict)
+    hidden: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("x", "y", "weights"):
+            object.__setattr__(self, name, _kept(getattr(self, name)))
+        params = {name: _kept(value) for name, value in self.params.items()}
+        object.__setattr__(self, "params", MappingProxyType(params))
+        object.__setattr__(self, "hidden", MappingProxyType(dict(self.hidden)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return _task_of, ({**given, "params": dict(self.params), "hidden": dict(self.hidden)},)
+
+    @property
+    def kind(self) -> Literal["classes", "shares", "real"]:
+        """What the targets are, and so which loss fits: "classes" or "shares" (softmax and nll), or "real" (mse)."""
+        return "classes" if self.y.ndim == 2 else "shares" if self.shares else "real"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """{"x": n_x, "y": n_y}, and the hidden sizes that the task's own parameters fix."""
+        return {
+            "x": self.x.shape[2],
+            "y": len(self.classes) if self.kind == "classes" else self.y.shape[2],
+            **self.hidden,
+        }
+
+
+def _kept(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only copy: a view would still change with the array that it views."""
+    return locked(np.array(array, order="C"))
+
+
+def _task_of(given: dict[str, Any]) -> Task:
+    """A task from its fields; by name, so that a task can be pickled."""
+    return Task(**given)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of `TASKS`: the name of a task, its title, what it is in a sentence, its function and its settings."""
+
+    name: str
+    title: str
+    summary: str
+    function: Callable[..., Task]
+    settings: tuple[Setting, ...]
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def entries(*functions: Callable[..., Task]) -> Mapping[str, Entry]:
+    """The rows of some tasks by name, in this order."""
+    return MappingProxyType({function.__name__: _ENTRIES[function.__name__] for function in functions})
+
+
+def task(title: str) -> Callable[[Callable[P, Task]], Callable[P, Task]]:
+    """Make a row for `TASKS` from a function, and check what it is called with against its settings."""
+
+    def enter(function: Callable[P, Task]) -> Callable[P, Task]:
+        signature = inspect.signature(function)
+        hints = get_type_hints(function, include_extras=True)
+        settings = {
+            name: replace(hints[name].__metadata__[0], name=name, default=parameter.default)
+            for name, parameter in signature.parameters.items()
+        }
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> Task:
+            call = signature.bind(*args, **kwargs)
+            call.apply_defaults()
+            given = {name: settings[name].checked(value) for name, value in call.arguments.items()}
+            return function(**given)  # type: ignore[call-arg]  # the same names, each value checked
+
+        name = function.__name__
+        summary = (function.__doc__ or "").partition("\n")[0]
+        _ENTRIES[name] = Entry(name, title, summary, checked, tuple(settings.values()))
+        return checked
+
+    return enter
+
+
+def steps_from(lower: int = 1) -> Setting:
+    return Setting("Steps", "int", lower=lower, upper=MAX_STEPS, help="Length T of the sequence.")
+
+
+_SAMPLES = Setting("Samples", "int", lower=1, upper=MAX_SAMPLES, help="Sequences B that are computed side by side.")
+_SEED = Setting("Seed of the data", "int", lower=0, upper=MAX_SEED, help="The same seed gives the same numbers.")
+
+Steps: TypeAlias = Annotated[int, steps_from()]
+Samples: TypeAlias = Annotated[int, _SAMPLES]
+Seed: TypeAlias = Annotated[int, _SEED]
+
+
+def check_room(steps: int, samples: int, units: int, what: str) -> None:
+    """Raise ValueError before an array is made that is larger than the bound."""
+    fits(f"the task {what!r}", lambda T: 8 * T * samples * units, steps, samples, most=8 * MAX_NUMBERS)
+
+
+def random(seed: int, task: str, what: str) -> np.random.Generator:
+    return stream(seed, f"task {task} {what}")  # with its spaces no parameter's name, so no weight's stream
+
+
+def every_step(steps: int) -> Array:
+    return np.ones(steps)
+
+
+def last_step(steps: int) -> Array:
+    return np.asarray(np.arange(1, steps + 1) == steps, dtype=np.float64)
+
+
+def same_target(target: NDArray[Any], steps: int) -> NDArray[Any]:
+    """The target of the whole sequence at each of its steps, so that any step's loss may be asked for."""
+    return np.repeat(target[None], steps, axis=0)
+
+
+def numbered(name: str, n: int) -> tuple[str, ...]:
+    return (name,) if n == 1 else tuple(f"{name}{i}" for i in range(1, n + 1))
+
+
+def decimals(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"  # + 0.0: no label −0.00
+
+
+def step_numbers(steps: int) -> tuple[str, ...]:
+    return tuple(str(t) for t in range(1, steps + 1))
