@@ -106,7 +106,7 @@ class View:
     #: How often the recursion is put into itself.
     levels: int = linked("levels", LEVELS.default, formats.WHOLE, check=LEVELS.checked)
 
-    # Of the comparison: two or three texts, as `comparison.column` reads them; else empty.
+    # Of the comparison: two or three texts, as `compare.column` reads them; else empty.
 
     columns: tuple[str, ...] = linked(
         "compare", (), formats.COLUMNS, check=checks.columns, words="columns of the comparison"

@@ -15,11 +15,10 @@ import engine
 from engine import Run
 from engine.flow import Truncated
 from engine.language import latex, written
-from explorer import live, theme
+from explorer import compare, live, theme
 from explorer import model as models
 from explorer.cache import RESULTS
-from explorer.compare import comparison as compare
-from explorer.compare.comparison import ASPECTS, MOST, READY, Column, Measured
+from explorer.compare import ASPECTS, MOST, READY, Column, Measured
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
 from explorer.model import Model, samples
@@ -96,7 +95,7 @@ def cut(model: Model, every: int) -> Truncated:
 @RESULTS.keeps()
 def numbers(model: Model, every: int, sample: int) -> Measured:
     """The numbers of a column."""
-    return compare.measured(computed(model), sample, cut(model, every) if every else None, every)
+    return compare.measure(computed(model), sample, cut(model, every) if every else None, every)
 
 
 def ran(column: Column) -> Run | None:
@@ -118,11 +117,11 @@ def every(column: Column) -> int:
 def ready(state: State) -> None:
     """Comparisons on one click."""
     now = (state.model, state.view.columns)
-    chosen = next((name for name in READY if compare.ready(name, state.model) == now), None)
+    chosen = next((name for name in READY if compare.prepare(name, state.model) == now), None)
     show("compare.ready", chosen)
 
     def change(state: State, name: str | None) -> State:
-        model, columns = compare.ready(name, state.model) if name else (state.model, ())
+        model, columns = compare.prepare(name, state.model) if name else (state.model, ())
         return compare.with_columns(replace(state, model=model), columns)
 
     st.pills(

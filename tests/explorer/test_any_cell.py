@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from streamlit.testing.v1 import AppTest
 
 from engine.working.derivation import SECTIONS, derive
+from explorer import compare
 from explorer import model as models
-from explorer.compare import comparison
 from explorer.experiments.slips import SLIPS
 from explorer.model import OWN, Model
 from explorer.picture.scene import scene
@@ -139,9 +139,9 @@ def looked_at(text: str, query: dict[str, str], number: int) -> str:
         opened("slips", query | {"slip": list(SLIPS)[number % len(SLIPS)], "ask": f"gradient,{other},{t}"}),
         opened("lessons", query | {"lesson": "why-gradients-vanish,2"}),
     ]  # fmt: skip
-    name = list(comparison.READY)[number % len(comparison.READY)]
-    model, columns = comparison.ready(name, state.model)
-    opened("compare", to_query(comparison.with_columns(State(model), columns)))
+    name = list(compare.READY)[number % len(compare.READY)]
+    model, columns = compare.prepare(name, state.model)
+    opened("compare", to_query(compare.with_columns(State(model), columns)))
     exported(state, run)
     return "\n".join(map(said, words))
 

@@ -15,9 +15,9 @@ import engine
 from engine import CATALOGUE
 from engine.inputs import Scheme
 from engine.inputs.tasks import TASKS
+from explorer import compare
 from explorer import model as models
-from explorer.compare import comparison as compare
-from explorer.compare.comparison import ASPECTS, READY
+from explorer.compare import ASPECTS, READY
 from explorer.figures import curves, strip
 from explorer.model import Model
 from explorer.picture.scene import scene
@@ -59,31 +59,31 @@ def made(text: str, model: Model = NOISE) -> Model:
     ],
 )
 def test_what_differs_is_said_and_nothing_else(fields, one, other) -> None:
-    assert compare.differences([NOISE, replace(NOISE, **fields)]) == ((one,), (other,))
+    assert compare.distinctions([NOISE, replace(NOISE, **fields)]) == ((one,), (other,))
 
 
 def test_tasks_and_their_settings_differ() -> None:
-    first, second = compare.differences([NOISE, models.changed(NOISE, task="adding")])
+    first, second = compare.distinctions([NOISE, models.changed(NOISE, task="adding")])
     assert ("Random numbers" in first, "Adding problem" in second) == (True, True)
     texts = [models.with_setting(Model(), "text", text) for text in ("hello", "jello")]
-    assert compare.differences(texts) == (("“hello”",), ("“jello”",))
+    assert compare.distinctions(texts) == (("“hello”",), ("“jello”",))
 
 
 def test_two_cells_of_ones_own_are_told_apart_by_their_lines() -> None:
     text = models.cell(NOISE).text
     own = [models.with_text(NOISE, text), models.with_text(NOISE, text.replace("tanh(a)", "relu(a)"))]
-    first, second = compare.differences(own)
+    first, second = compare.distinctions(own)
     assert ("h = tanh(a)" in first[0], "h = relu(a)" in second[0]) == (True, True)
 
 
 @given(states(), states())
 @settings(max_examples=40)
 def test_models_that_run_differently_differ(one, other) -> None:
-    assert compare.differences([one.model, one.model]) == ((), ())
+    assert compare.distinctions([one.model, one.model]) == ((), ())
     if one.model != other.model:
         first, second = models.run(one.model), models.run(other.model)
         if repr(first.loss) != repr(second.loss):
-            assert any(compare.differences([one.model, other.model]))
+            assert any(compare.distinctions([one.model, other.model]))
 
 
 # --- columns as texts ---
@@ -198,8 +198,8 @@ def test_an_aspect_begins_with_something_else_and_says_it(cell, name) -> None:
 def test_ready_comparisons_run_from_any_network(name) -> None:
     from_tasks = [models.changed(Model(), task=task, cell=cell) for task in TASKS for cell in CATALOGUE]
     for model in [*(preset.state.model for preset in PRESETS.values()), *from_tasks]:
-        base, columns = compare.ready(name, model)
-        assert compare.ready(name, base) == (base, columns)
+        base, columns = compare.prepare(name, model)
+        assert compare.prepare(name, base) == (base, columns)
         state = compare.with_columns(State(base), columns)
         found = compare.comparison(state)
         assert [column.fault for column in found.columns] == [""] * len(columns)
@@ -209,7 +209,7 @@ def test_ready_comparisons_run_from_any_network(name) -> None:
 
 def test_a_ready_comparison_keeps_what_can_stay() -> None:
     model = models.with_size(models.changed(Model(), task="adding", seed=7, count="every"), "h", 5)
-    base, _ = compare.ready("activations", model)
+    base, _ = compare.prepare("activations", model)
     assert base == model
 
 
@@ -229,7 +229,7 @@ def test_what_is_the_same_is_the_same_to_the_bit() -> None:
 @pytest.mark.parametrize("cell", CATALOGUE)
 def test_the_numbers_are_those_of_the_run(cell) -> None:
     run = models.run(made(f"cell={cell}&samples=2&loss=every"))
-    found = compare.measured(run)
+    found = compare.measure(run)
     name = found.state
     np.testing.assert_allclose(10**found.first, np.linalg.norm(run.grad[name][0]), rtol=1e-9)
     if run.cell.states:
@@ -238,12 +238,12 @@ def test_the_numbers_are_those_of_the_run(cell) -> None:
         if norms[-1]:
             assert found.alone.rate == pytest.approx((norms[0] / norms[-1]) ** (1 / (run.T - 1)))
         assert found.reach.end == "all"
-    one = compare.measured(run, sample=2)
+    one = compare.measure(run, sample=2)
     np.testing.assert_allclose(10**one.first, np.linalg.norm(run.grad[name][0, 1]), rtol=1e-9)
 
 
 def test_far_below_the_floats_there_are_still_numbers() -> None:
-    found = compare.measured(models.run(made("steps=1000&turn.W=0.1")))
+    found = compare.measure(models.run(made("steps=1000&turn.W=0.1")))
     assert found.first < -1000
     assert 0 < found.reach.steps < 100
     assert found.reach.end == "below"
@@ -257,14 +257,14 @@ def test_a_cut_run_has_the_cut_gradients_and_the_same_values() -> None:
     assert run.grad["h"][0].any()
     assert not run_cut.grad["h"][:20].any()
     assert not run_cut.initial_grad["h"].any()
-    found = compare.measured(run, found=cut)
+    found = compare.measure(run, found=cut)
     assert found.first == -np.inf
     assert found.error == cut.error
 
 
 def test_saturated_slopes_are_counted() -> None:
-    small = compare.measured(models.run(made("init=normal,gain:0.01")))
-    large = compare.measured(models.run(made("init=normal,gain:50")))
+    small = compare.measure(models.run(made("init=normal,gain:0.01")))
+    large = compare.measure(models.run(made("init=normal,gain:50")))
     assert small.saturated == 0
     assert large.saturated > 0.8
 
@@ -273,7 +273,7 @@ def test_saturated_slopes_are_counted() -> None:
 
 
 def test_curves_stand_on_one_pair_of_axes() -> None:
-    found = [compare.measured(models.run(made(text))).curves for text in ("", "cell=lstm", "turn.W=0.2")]
+    found = [compare.measure(models.run(made(text))).curves for text in ("", "cell=lstm", "turn.W=0.2")]
     figure = curves(list(zip(("a <b>", "b", "c"), found, strict=True)))
     lines = [trace for trace in figure.data if trace.showlegend is not False]
     assert lines[0].name.startswith("a &lt;b&gt;: ∇")
@@ -285,7 +285,7 @@ def test_curves_stand_on_one_pair_of_axes() -> None:
 
 
 def test_curves_of_different_lengths_end_together() -> None:
-    found = [compare.measured(models.run(made(text))).curves for text in ("steps=5", "steps=9")]
+    found = [compare.measure(models.run(made(text))).curves for text in ("steps=5", "steps=9")]
     figure = curves([("a", found[0]), ("b", found[1])])
     assert [trace.x[-1] for trace in figure.data] == [0, 0]
     assert [trace.x[0] for trace in figure.data] == [-4, -8]

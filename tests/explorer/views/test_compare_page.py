@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from test_outside import in_text
 
 from explorer import cache
-from explorer.compare.comparison import READY
+from explorer.compare import READY
 
 NOISE = {"task": "noise", "steps": "30", "loss": "last"}
 CELLS = NOISE | {"compare": "|cell=lstm|cell=gru"}

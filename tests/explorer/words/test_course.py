@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import engine
+from explorer import compare
 from explorer import model as models
-from explorer.compare import comparison
 from explorer.model import Model
 from explorer.state import PRESETS
 from explorer.teach import answers
@@ -42,7 +42,7 @@ def test_the_table_says_what_the_sentence_says(cell, count) -> None:
         60, cell=cell, **(dict(count="hand", weights=(1.0, *[0.0] * 59)) if count == "first" else dict(count=count))
     )
     name = earliest(run.cell)
-    found, table = facts(run, name=name), comparison.measured(run)
+    found, table = facts(run, name=name), compare.measure(run)
     if count == "first":
         assert table.alone.steps == 0
         return
@@ -54,7 +54,7 @@ def test_a_cut_column_has_nothing_of_the_loss_before_the_cut() -> None:
     run = made(60)
     for every, held in ((5, 4), (7, 3), (60, 59), (100, 59)):
         cut = engine.cut(run, every)
-        found = comparison.measured(run, 0, cut, every)
+        found = compare.measure(run, 0, cut, every)
         assert np.isfinite(found.first)  # losses of the first piece refill it
         assert (found.reach.steps, found.reach.end) == (held, "zero" if held < 59 else "all")
         norms = np.linalg.norm(engine.cut(vanishing.alone(run, 1), every).grad["h"][:, 0], axis=-1)

@@ -1,0 +1,184 @@
+"""Aspects: what may differ between columns, each with its setting, its value and the entries of a column that set it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from engine import CATALOGUE
+from engine.inputs import SCHEMES, Setting
+from engine.language import ACTIVATIONS, written
+from explorer import model as models
+from explorer.compare.columns import CUT, Column, changes
+from explorer.fields import joined
+from explorer.model import OWN, Model, Value
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """Something that a column may have and the others not.
+
+    keys      the keys of its entries, as a regular expression
+    setting   of a column, its kind and its bounds; None where there is no such thing
+    value     of a column, as it is;  other  another one, to begin with
+    entries   of a column and a value
+    """
+
+    title: str
+    keys: str
+    setting: Callable[[Column], Setting | None]
+    value: Callable[[Column], Value]
+    other: Callable[[Column], Value]
+    entries: Callable[[Column, Value], dict[str, str]]
+
+    def of(self, text: str) -> list[str]:
+        """The keys of those entries of a column that are of this aspect."""
+        try:
+            return [key for key in changes(text) if re.fullmatch(self.keys, key)]
+        except ValueError:
+            return []
+
+
+def recurrent(model: Model) -> tuple[str, ...]:
+    """The matrices that are square whatever the sizes: those of a recurrence."""
+    shape = models.structure(model)
+    pairs = ((name, shape.dimensions[name]) for name in shape.parameters)
+    return tuple(name for name, classes in pairs if len(classes) == 2 and classes[0] == classes[1])
+
+
+def varied(column: Column, base: Column) -> list[str]:
+    """The aspects that the entries of a column are of; of one that follows nothing, those in which it is not as `base`."""
+    if not column.whole:
+        return [name for name, aspect in ASPECTS.items() if aspect.of(column.text)]
+    both = {name: row for name, row in ASPECTS.items() if row.setting(column) and row.setting(base)}
+    return [name for name, aspect in both.items() if aspect.value(column) != aspect.value(base)]
+
+
+def _model(column: Column) -> Model:
+    assert column.model is not None
+    return column.model
+
+
+def _steps(column: Column) -> Setting | None:
+    return next((s for s in models.entry(_model(column)).settings if s.name == "steps"), None)
+
+
+def _forget(column: Column) -> float:
+    bias = models.parameters(_model(column))["b_f"]
+    return float(bias[0])
+
+
+def _spanned(setting: Setting, value: float) -> Setting:
+    """A setting whose bounds take the value in, which a link may have set beyond them."""
+    return replace(setting, lower=min(setting.lower, value), upper=max(setting.upper, value))
+
+
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(map(written, names))
+
+
+def has(column: Column, name: str, dimensions: int) -> bool:
+    shape = models.structure(_model(column))
+    return name in shape.parameters and len(shape.dimensions[name]) == dimensions
+
+
+def without_task_weights(column: Column) -> dict[str, str]:
+    return {"own": "0"} if models.brought(_model(column)) is not None else {}
+
+
+def _choices(titles: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(titles.items())
+
+
+_CELLS: Final = Setting("Cell", "choice", "cell", choices=_choices({name: models.title(name) for name in CATALOGUE}))
+_OWN_CELL: Final = replace(_CELLS, choices=(*_CELLS.choices, (OWN, models.title(OWN))))
+_ACTIVATION: Final = Setting("Activation φ", "choice", "activation", choices=_choices({a: a for a in ACTIVATIONS}))
+_SCHEME: Final = Setting("Scheme", "choice", "scheme", choices=_choices({n: s.title for n, s in SCHEMES.items()}))
+_BIAS: Final = Setting("Forget bias", "float", "bias", 0.0, -20, 20, help="Every entry of b_f at first.")
+_GAIN: Final = Setting("Gain", "float", "gain", 1.0, -100, 100, help="Each matrix of the recurrence, times this.")
+_EVERY: Final = Setting(
+    "Cut every … steps", "int", "cut", 0, 0, models.MAX_STEPS,
+    help="Truncated back-propagation: after each so many steps no gradient goes further back. 0 is never.",
+)  # fmt: skip
+
+ASPECTS: Final[Mapping[str, Aspect]] = {
+    "cell": Aspect(
+        "cell", "cell",
+        lambda column: _OWN_CELL if _model(column).cell == OWN else _CELLS,
+        lambda column: _model(column).cell,
+        lambda column: next(name for name in ("lstm", "gru") if name != _model(column).cell),
+        lambda column, value: {"cell": str(value)},
+    ),
+    "activation": Aspect(
+        "activation", "activation",
+        lambda column: _ACTIVATION if "activation" in models.choices(_model(column).cell) else None,
+        lambda column: _model(column).activation,
+        lambda column: "tanh" if _model(column).activation == "relu" else "relu",
+        lambda column, value: {"activation": str(value)},
+    ),
+    "gain": Aspect(
+        "gain of the recurrence", r"turn\.\w+",
+        lambda column: _gain(column),
+        lambda column: models.turned(_model(column), recurrent(_model(column))[0])[0],
+        lambda column: 2 * models.turned(_model(column), recurrent(_model(column))[0])[0],
+        lambda column, value: {f"turn.{name}": joined([value]) for name in recurrent(_model(column))},
+    ),
+    "scheme": Aspect(
+        "scheme of the weights", "init|own",
+        lambda column: _SCHEME,
+        lambda column: _model(column).scheme.name,
+        lambda column: "normal" if _model(column).scheme.name == "orthogonal" else "orthogonal",
+        lambda column, value: {"init": str(value)} | without_task_weights(column),
+    ),
+    "forget": Aspect(
+        "forget bias", r"init\.b_f",
+        lambda column: _spanned(_BIAS, _forget(column)) if has(column, "b_f", 1) else None,
+        lambda column: _forget(column),
+        lambda column: 1.0 if _forget(column) != 1 else 3.0,
+        lambda column, value: {"init.b_f": f"constant,value:{joined([value])}"},
+    ),
+    "units": Aspect(
+        "units", r"n\.\w+",
+        lambda column: models.HIDDEN if _class(column) and not models.uses_own(_model(column)) else None,
+        lambda column: models.sizes(_model(column))[_class(column)],
+        lambda column: min(2 * models.sizes(_model(column))[_class(column)], models.MAX_UNITS),
+        lambda column, value: {f"n.{_class(column)}": str(value)},
+    ),
+    "length": Aspect(
+        "length", "steps",
+        lambda column: _steps(column),
+        lambda column: models.settings(_model(column))["steps"],
+        lambda column: min(2 * int(models.settings(_model(column))["steps"]), models.MAX_STEPS),
+        lambda column, value: {"steps": str(value)},
+    ),
+    "seed": Aspect(
+        "seed of the weights", "init_seed|own",
+        lambda column: models.SEED,
+        lambda column: _model(column).seed,
+        lambda column: (_model(column).seed + 1) % (int(models.SEED.upper) + 1),
+        lambda column, value: {"init_seed": str(value)} | without_task_weights(column),
+    ),
+    "cut": Aspect(
+        "truncation", "cut",
+        lambda column: _EVERY,
+        lambda column: column.cut,
+        lambda column: min(10, max(1, len(models.factors(_model(column))) // 2)),
+        lambda column, value: {CUT: str(value)},
+    ),
+}  # fmt: skip
+
+
+def _gain(column: Column) -> Setting | None:
+    names = recurrent(_model(column))
+    if not names:
+        return None
+    now = models.turned(_model(column), names[0])[0]
+    return _spanned(replace(_GAIN, label=f"Gain of {_named(names)}"), now)
+
+
+def _class(column: Column) -> str:
+    """The name of the only hidden size; empty if there are several."""
+    hidden = models.structure(_model(column)).hidden
+    return hidden[0][0] if len(hidden) == 1 else ""
