@@ -139,7 +139,7 @@ class Reach:
             reached = {context for reaching in contexts.values() for context in reaching}
         tests = {context.rpartition("|")[0] for context in reached} - {""}
         quick = [test for test in tests if self.seconds[test] <= SLOW]
-        package, name = mutant.module.split("/")
+        package, name, *_ = mutant.module.split("/")  # the modules of working/derivation share test_derivation.py
         namesake = f"tests/engine/{package}/test_{name}.py"
         quick.sort(key=lambda test: (_file(test) != namesake, self.seconds[test], test))
         until = itertools.accumulate(self.seconds[test] for test in quick[:MANY])
@@ -251,7 +251,9 @@ def main() -> None:
     parser.add_argument("--reach", type=Path, help="directory that keeps the coverage for the next call")
     options = parser.parse_args()
     known = sorted(
-        f"{path.parent.name}/{path.stem}" for path in (ROOT / "engine").glob("*/*.py") if path.stem != "__init__"
+        path.relative_to(ROOT / "engine").with_suffix("").as_posix()
+        for path in (ROOT / "engine").glob("*/**/*.py")
+        if path.stem != "__init__"
     )
     unknown = set(options.modules) - set(known)
     if unknown:

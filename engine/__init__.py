@@ -23,7 +23,8 @@ from engine.language.catalogue import ACTIVATIONS, CATALOGUE, feedforward, neuro
 from engine.language.cell import Cell, parse
 from engine.language.expressions import EquationError
 from engine.language.notes import Note
-from engine.verify.checks import Check, check
+from engine.verify.checks import check
+from engine.verify.law import Check
 from engine.working.neurons import neurons
 
 __all__ = [

@@ -27,17 +27,13 @@ from engine.language.cell import Cell
 from engine.language.expressions import Name
 from engine.language.operations import Array
 from engine.support.arguments import sample_of, step_of, whole
-from engine.verify.checks import measured
+from engine.verify.measured import measured
+from engine.verify.tolerance import FORMULA_ROUGHNESS, FORMULA_ROUNDINGS, IMAGINARY_STEP, OF_A_FORMULA
 
 #: right; right at these numbers only; wrong; rounding hides which; shapes that do not fit; not a number, or infinite;
 #: nothing to compare with
 Kind: TypeAlias = Literal["right", "here only", "wrong", "cannot be told", "misfit", "not finite", "unknown"]
 
-#: What may be missing, relative to the largest entry; and how many times the bound of rounding, see `formula.evaluated`.
-TOLERANCES: Final = {"float64": 1e-9, "float32": 1e-4}
-_ROUNDINGS: Final = 16
-#: What that bound may be, relative to the largest true entry: above it, agreement says nothing.
-_ROUGH: Final = {"float64": 1e-6, "float32": 1e-2}
 _OTHERS: Final = 3  # networks that can tell
 _SEEDS: Final = range(1, 9)  # of the networks that are tried for it
 _SAMPLES: Final = (3, 1, 2, 4)  # of the other networks: the run's own number is left out
@@ -191,12 +187,12 @@ def _compared(formula: Formula, run: Run, asked: Asked, sample: int, exact: Arra
     with np.errstate(all="ignore"):
         differences = np.abs(value - exact)
         largest = float(np.max(np.abs(exact), initial=0.0))
-        rounding = _ROUNDINGS * np.where(np.isnan(error), np.inf, error)
-        allowed = TOLERANCES[run.dtype.name] * largest + rounding
+        rounding = FORMULA_ROUNDINGS * np.where(np.isnan(error), np.inf, error)
+        allowed = OF_A_FORMULA[run.dtype.name] * largest + rounding
     kind: Kind
     if (differences > allowed).any():
         kind, rank = "wrong", np.where(differences > allowed, differences, -1)
-    elif (rounding > _ROUGH[run.dtype.name] * largest).any():
+    elif (rounding > FORMULA_ROUGHNESS[run.dtype.name] * largest).any():
         kind, rank = "cannot be told", rounding
     else:
         kind, rank = "right", differences
@@ -236,9 +232,8 @@ def truth(run: Run, asked: Asked, sample: int = 0) -> Array:
     if asked.kind == "gradient" and name in run.parameters:
         return run.param_grad[name] if t is None else run.step_grad(name, slice(t - 1, t))[0]
     assert t is not None
-    now, early = (run.grad, run.initial_grad) if asked.kind == "gradient" else (run.value, run.initial)
-    found: Array = now[name][t - 1, sample] if t > 0 else early[name][t - 1, sample]
-    return found.reshape(()) if run.cell.is_number(name) else found
+    vector: Array = (run.grad_at if asked.kind == "gradient" else run.at)(name, t)[sample]
+    return vector.reshape(()) if run.cell.is_number(name) else vector
 
 
 def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
@@ -263,11 +258,10 @@ def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
     if n * t * work > _MAX_WORK:
         return None
     rows = [sample] * n
-    step = 1e-20
 
     def disturb(node: str, k: int, value: Array) -> Array:
         if node == name and k == t - 1:
-            value += 1j * step * np.eye(n)
+            value += 1j * IMAGINARY_STEP * np.eye(n)
         return value
 
     with np.errstate(all="ignore"):
@@ -276,7 +270,7 @@ def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
             None if run.x is None else run.x[:t, rows].astype(float), run.y[:t, rows],
             {key: array[:, rows].astype(float) for key, array in run.initial.items()}, disturb,
         )  # fmt: skip
-    return np.asarray(values[asked.of][t - 1].imag.T / step)
+    return np.asarray(values[asked.of][t - 1].imag.T / IMAGINARY_STEP)
 
 
 def other_network(run: Run, asked: Asked, seed: int, B: int | None = None) -> tuple[Run, Asked]:
@@ -360,4 +354,4 @@ def _settled(run: Run, asked: Asked, sample: int) -> tuple[Asked, int]:
     return replace(asked, t=step_of(t, run.T, first, name)), sample
 
 
-__all__ = ["TOLERANCES", "Asked", "Kind", "Other", "Verdict", "by_disturbance", "judge", "other_network", "truth"]
+__all__ = ["Asked", "Kind", "Other", "Verdict", "by_disturbance", "judge", "other_network", "truth"]

@@ -17,7 +17,7 @@ import numpy as np
 from engine import EquationError, Run
 from engine.formula import Formula, parse
 from engine.language import Array, at_step, number
-from engine.verify import TOLERANCES, Asked, Verdict, judge, truth
+from engine.verify import OF_A_FORMULA, Asked, Verdict, judge, truth
 from explorer import model as models
 from explorer.model import Model
 
@@ -503,7 +503,7 @@ def _tried(slip: Slip, run: Run, sample: int, why_not: str) -> Case | None:
     found = slip.trial(run, sample)
     if found is None:
         return None
-    room = TOLERANCES[run.dtype.name] * float(np.abs(found.true).max(initial=0.0))
+    room = OF_A_FORMULA[run.dtype.name] * float(np.abs(found.true).max(initial=0.0))
     right = replace(_refuted(found.held, found.true), kind="right", allowed=room)
     stated = replace(_refuted(found.given, found.true), allowed=room)
     if stated.difference <= room:

@@ -14,7 +14,7 @@ from engine import EquationError, Run
 from engine.formula import MAX_FORMULA, Formula
 from engine.formula import formula as language
 from engine.language import Array, matrix, number, written
-from engine.verify import TOLERANCES, Asked, Kind, Verdict, judge
+from engine.verify import OF_A_FORMULA, Asked, Kind, Verdict, judge
 from explorer.cache import RESULTS
 from explorer.experiments import slips
 from explorer.experiments.slips import SLIPS, SOURCES, Case
@@ -280,7 +280,7 @@ def own(state: State, run: Run, wide: bool) -> None:
     with st.expander("The language of formulas"):
         st.markdown(_LANGUAGE)
         st.caption(
-            f"Two numbers agree if they differ by at most {TOLERANCES['float64']:g} of the largest entry, or by what rounding"
+            f"Two numbers agree if they differ by at most {OF_A_FORMULA['float64']:g} of the largest entry, or by what rounding"
             " can have done to the formula's own operations. Where rounding is not small beside the largest entry, the"
             " numbers cannot tell. Nothing of the text is ever evaluated by Python."
         )

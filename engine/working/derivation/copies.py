@@ -8,9 +8,10 @@ import numpy as np
 
 from engine.execute.run import Run
 from engine.language.names import latex
+from engine.verify.tolerance import rounding_floor
 from engine.working.derivation.line import Line
 from engine.working.derivation.parameter import copy_line
-from engine.working.derivation.step import ROUNDINGS, StepContext
+from engine.working.derivation.step import StepContext
 from engine.working.derivation.writing import SUMMANDS, matrix_tex, number_tex
 
 
@@ -37,7 +38,7 @@ def _sum_of_copies(at: StepContext, name: str) -> Line:
     own = rf"\nabla_{{{latex(name)}}} L"
     shown = norms if len(norms) <= SUMMANDS else [*norms[: SUMMANDS - 2], r"\cdots", norms[-1]]
     over = "" if run.B == 1 else f" of all {run.B} samples"
-    scale = max(largest * ROUNDINGS * float(np.finfo(run.dtype).eps) / at.tolerance, at.floor)
+    scale = max(rounding_floor(run, largest, at.tolerance), at.floor)
     return at.line(
         "A12", f"All steps use the same ${latex(name)}$, so its gradient is the sum over the copies{over}. The copies'"
         rf" norms are, from step 1, ${', '.join(shown)}$.",

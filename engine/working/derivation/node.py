@@ -12,9 +12,10 @@ from engine.language import notation
 from engine.language.cell import Read
 from engine.language.names import latex
 from engine.language.operations import Array
+from engine.verify.tolerance import IMAGINARY_STEP
 from engine.working import messages as explain
 from engine.working.derivation.line import Line
-from engine.working.derivation.step import BY_DEFINITION, STEP, StepContext
+from engine.working.derivation.step import BY_DEFINITION, StepContext
 from engine.working.derivation.writing import (
     SUMMANDS,
     entry_tex,
@@ -129,10 +130,10 @@ def edge_jacobian(at: StepContext, name: str, read: Read) -> Array:
 
     def look(other: str, lag: int) -> Array:
         array = repeated(at, n, other, lag)
-        return array + 1j * STEP * np.eye(n) if (other, lag) == (read.name, read.lag) else array
+        return array + 1j * IMAGINARY_STEP * np.eye(n) if (other, lag) == (read.name, read.lag) else array
 
     found = interpreter.value(at.cell, at.cell.equations[name].expression, look)
-    return np.asarray(found[0].imag / STEP).T
+    return np.asarray(found[0].imag / IMAGINARY_STEP).T
 
 
 def repeated(at: StepContext, rows: int, name: str, lag: int) -> Array:

@@ -14,13 +14,10 @@ from engine.language import notation
 from engine.language.cell import Cell
 from engine.language.operations import Array, Loss, one_hot
 from engine.support.lazy import once
-from engine.verify.checks import Measured, measured_together
+from engine.verify.measured import Measured, measured_together
+from engine.verify.tolerance import IMAGINARY_STEP, OF_A_LINE, OF_A_LINE_BY_QUOTIENT, rounding_floor
 from engine.working.derivation.line import Line
 
-_TOLERANCES = {"float64": 1e-9, "float32": 1e-3}
-_QUOTIENT_TOLERANCE = 1e-5
-ROUNDINGS = 64
-STEP = 1e-30  # of a complex step
 _WORK = 2.5e8  # multiplications for the disturbances of one kind in a section
 BY_STEP = "imaginary steps through the equations"
 BY_QUOTIENT = "difference quotients of the loss, a function with a kink being on the way"
@@ -65,13 +62,13 @@ class StepContext:
 
     @once
     def tolerance(self) -> float:
-        return _TOLERANCES[self.run.dtype.name]
+        return OF_A_LINE[self.run.dtype.name]
 
     @once
     def floor(self) -> float:
         """What rounding may leave of the largest gradient of this and all later steps, over the tolerance."""
         largest = max(float(np.abs(grad[max(self.t - 1, 0) :]).max()) for grad in self.run.grad.values())
-        return largest * ROUNDINGS * float(np.finfo(self.run.dtype).eps) / self.tolerance
+        return rounding_floor(self.run, largest, self.tolerance)
 
     def line(
         self, row: str, said: str, symbols: str, numbers: str, left: Any, right: Any, by: str = BY_STEP,
@@ -119,14 +116,14 @@ class StepContext:
 
         initial = {name: early(name) for name in run.initial}
         for name, direction in before.items():
-            initial[name] = initial[name] + 1j * STEP * direction
+            initial[name] = initial[name] + 1j * IMAGINARY_STEP * direction
         weights: dict[str, Array] = {name: array.astype(np.float64) for name, array in run.parameters.items()}
         for name, direction in parameters.items():
-            weights[name] = weights[name] + 1j * STEP * direction
+            weights[name] = weights[name] + 1j * IMAGINARY_STEP * direction
 
         def follow(name: str, _: int, value: Array) -> Array:
             found = run.value[name][self.t - 1, index] + 1j * value.imag
-            return found + 1j * STEP * nodes[name] if name in nodes else found
+            return found + 1j * IMAGINARY_STEP * nodes[name] if name in nodes else found
 
         x = None if run.x is None else run.x[self.t - 1 : self.t, index].astype(complex)
         y = run.y[self.t - 1 : self.t, index]
@@ -134,7 +131,7 @@ class StepContext:
         cell = self.cell
         joint = not any(cell.reads[loss][0].name in nodes for loss in cell.nodes if cell.logits(loss) is not None)
         values = interpreter.evaluate(self.cell, run.sizes, weights, x, y, initial, follow, joint)
-        return {name: value[0].imag / STEP for name, value in values.items()}
+        return {name: value[0].imag / IMAGINARY_STEP for name, value in values.items()}
 
     def losses(self, changes: Mapping[str, Array]) -> Array:
         """How much the losses of this step change the total loss, (rows,)."""
@@ -185,7 +182,7 @@ class StepContext:
                 BY_STEP + some,
                 self.tolerance,
             )
-        near = max(self.tolerance, _QUOTIENT_TOLERANCE)
+        near = max(self.tolerance, OF_A_LINE_BY_QUOTIENT)
         return np.where(np.isnan(found.gradient), own, found.gradient), BY_QUOTIENT + some, near
 
 
@@ -206,4 +203,4 @@ def only_vector(found: Any, n: int) -> Array:
 
 def jacobian_by_steps(function: Callable[[Array], Array], x: Array) -> Array:
     """The Jacobian (m, n) of a function of rows (n,) -> (m,), by imaginary steps."""
-    return np.asarray(function(x + 1j * STEP * np.eye(len(x))).imag / STEP).T
+    return np.asarray(function(x + 1j * IMAGINARY_STEP * np.eye(len(x))).imag / IMAGINARY_STEP).T

@@ -14,7 +14,8 @@ import engine
 from engine import CATALOGUE, EquationError
 from engine.formula.formula import Misfit, evaluate, parse, written
 from engine.language.operations import FUNCTIONS
-from engine.verify.verdict import TOLERANCES, Asked, by_disturbance, judge, other_network, truth
+from engine.verify.tolerance import OF_A_FORMULA
+from engine.verify.verdict import Asked, by_disturbance, judge, other_network, truth
 from explorer import model as models
 from explorer.model import Model
 
@@ -423,7 +424,7 @@ def test_what_fits_because_two_sizes_are_equal_holds_at_these_numbers_only() -> 
 def test_numbers_agree_to_nine_digits_and_no_fewer(dtype) -> None:
     base = run_of()
     run = engine.run(RNN, base.parameters, base.x, base.y, dtype=dtype)
-    right, tolerance = "V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])", TOLERANCES[np.dtype(dtype).name]
+    right, tolerance = "V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])", OF_A_FORMULA[np.dtype(dtype).name]
     assert tolerance == (1e-9 if dtype is np.float64 else 1e-4)
     for off, kind in ((0.0, "right"), (0.3, "right"), (3.0, "wrong"), (1e3, "wrong")):
         if dtype is np.float64 or off not in (0.0, 0.3):  # the other networks are of float64

@@ -14,7 +14,7 @@ from engine import CATALOGUE, TASKS
 from engine.formula import formula as language
 from engine.support.arguments import whole
 from engine.verify import verdict
-from engine.verify.checks import measured
+from engine.verify.measured import measured
 from engine.verify.verdict import Asked
 from engine.working import derivation
 from engine.working import messages as explain

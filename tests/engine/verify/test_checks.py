@@ -13,15 +13,11 @@ from hypothesis import strategies as st
 
 from engine import CATALOGUE, parse, rnn, run
 from engine.execute.run import Run
-from engine.verify.checks import (
-    Check,
-    check,
-    gradients_match_disturbances,
-    messages_sum,
-    no_loss_reaches_a_later_node,
-    upstream_of_kinks,
-    values_satisfy_the_equations,
-)
+from engine.verify.checks import check
+from engine.verify.disturbance import upstream_of_kinks
+from engine.verify.gradients import gradients_match_disturbances
+from engine.verify.law import Check
+from engine.verify.laws import messages_sum, no_loss_reaches_a_later_node, values_satisfy_the_equations
 
 LAWS = (
     "values_satisfy_the_equations",
@@ -169,7 +165,7 @@ def test_a_gradient_left_out_breaks_a_law(text) -> None:
 def test_a_loss_that_reaches_a_later_node_breaks_a_law(monkeypatch) -> None:
     made = Case(FEATURES["an LSTM"], T=6).run()
     assert no_loss_reaches_a_later_node(made).passed
-    monkeypatch.setattr("engine.verify.checks.run_cell", lambda *arguments: made)  # whatever the weights
+    monkeypatch.setattr("engine.verify.laws.run_cell", lambda *arguments: made)  # whatever the weights
     row = no_loss_reaches_a_later_node(made)
     assert not row.passed
     assert row.error > 0

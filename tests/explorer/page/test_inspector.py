@@ -14,7 +14,7 @@ from test_scene import CELLS, run_of
 import engine
 from engine.language import notation
 from engine.language.names import written
-from engine.verify.checks import measured, measured_together
+from engine.verify.measured import measured, measured_together
 from engine.working import messages as explain
 from explorer import cache, figures, theme
 from explorer import model as models
