@@ -215,6 +215,14 @@ _POINTS = """() => [...document.querySelectorAll(".js-plotly-plot")].filter((fig
 })"""
 
 
+def enter(page, label, value):
+    """Fills a field and commits it, as its kind asks for."""
+    field = page.get_by_label(label, exact=True)
+    field.fill(str(value))
+    field.press("Control+Enter" if field.evaluate("field => field.tagName") == "TEXTAREA" else "Enter")
+    settle(page)
+
+
 def click_point(page, *node):
     """Clicks the node of a plotly figure that has this custom data, where it is now, if it is there; for `until`.
 

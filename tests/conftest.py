@@ -1,6 +1,7 @@
 """Fixtures for all tests: `server`, `browser`, `page`, `new_page`. What they are made of is in browser.py."""
 
 import os
+import sys
 
 import pytest
 from browser import CONSOLE, FLAGS, MISSING, fit, serve, settle, system_chromium, watch
@@ -38,6 +39,13 @@ LEFT_OUT = pytest.StashKey[int]()
 def pytest_terminal_summary(terminalreporter, config):
     if count := config.stash.get(LEFT_OUT, 0):
         terminalreporter.line(f"--no-browser: {count} browser tests were left out", yellow=True)
+
+
+@pytest.fixture(autouse=True)
+def _results_are_forgotten():
+    """Each test computes its own results, whatever tests ran before it; a test of the engine alone loads no explorer."""
+    if "explorer.cache" in sys.modules:
+        sys.modules["explorer.cache"].clear()
 
 
 @pytest.fixture(scope="session")

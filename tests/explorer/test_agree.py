@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pages
 import pytest
+from pages import PAGES, words
 from root import ROOT
 from streamlit.testing.v1 import AppTest
 
@@ -101,31 +104,15 @@ def test_a_sample_that_there_is_not_stands_for_all_and_for_the_first() -> None:
     assert samples.missing(run, 3) == ""
 
 
-def page() -> None:
-    import importlib
-
-    import streamlit as st
-    from pages import PAGES
-
-    importlib.import_module(f"explorer.views.{PAGES[st.session_state['opened']]}").page()
-
-
-def opened(name: str, **query: str) -> AppTest:
-    app = AppTest.from_function(page, default_timeout=60)
-    app.session_state["opened"] = name
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    assert not app.exception, [e.value for e in app.exception]
-    return app
+opened = partial(pages.opened, picture="live")
 
 
 def said(app: AppTest) -> str:
-    found = [element.value for kind in (app.caption, app.markdown, app.info) for element in kind]
-    return re.sub(r"\\(.)", r"\1", "\n".join(found))
+    """The texts of the page, without backslashes before signs of markdown."""
+    return re.sub(r"\\(.)", r"\1", words(app))
 
 
-@pytest.mark.parametrize("name", ["network", "vanish", "derive", "compare", "cliff", "slips", "lessons"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("sample", ["0", "9", "2"])
 def test_every_page_means_the_same_sample(name, sample) -> None:
     """The slips took the last of three, the derivation the first, and the caption of the selected node was missing."""

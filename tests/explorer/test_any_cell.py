@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 from cells import texts
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from pages import app_at
 from streamlit.testing.v1 import AppTest
 
 from engine.working.derivation import SECTIONS, derive
@@ -83,23 +84,11 @@ def covering() -> list[dict]:
     return chosen
 
 
-def page() -> None:
-    import importlib
-
-    import streamlit as st
-    from pages import PAGES
-
-    importlib.import_module(f"explorer.views.{PAGES[st.session_state['opened']]}").page()
-
-
 def opened(name: str, query: dict[str, str], *open_: str) -> AppTest:
     """A page at a link, which owes nobody an error."""
-    app = AppTest.from_function(page, default_timeout=60)
-    app.session_state["opened"] = name
+    app = app_at(name, **({"picture": "live"} | query))
     for key in open_:
         app.session_state[key] = True
-    for key, value in query.items():
-        app.query_params[key] = value
     app.run()
     assert not app.exception, (name, [e.value for e in app.exception])
     assert not app.error, (name, [e.value for e in app.error])

@@ -9,9 +9,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from pages import PAGES
+from pages import app_at
 from root import ROOT
-from streamlit.testing.v1 import AppTest
 
 import engine
 from engine import Run
@@ -191,9 +190,7 @@ def writable(value, path):
 def test_no_session_can_change_what_others_are_shown():
     cache.clear()
     for page, query, opened in SCREENS:
-        app = AppTest.from_string(f"import explorer.views.{PAGES[page]} as shown\nshown.page()", default_timeout=60)
-        for key, value in query.items():
-            app.query_params[key] = value
+        app = app_at(page, picture="live", **query)
         for key, value in opened.items():
             app.session_state[key] = value
         app.run()

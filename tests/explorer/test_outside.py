@@ -9,55 +9,16 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
+from hostile import ANYWHERE, HOSTILE, in_text, is_inert
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import _nothing_is_left_from_other_tests, fine, opened  # noqa: F401
+from pages import fine, opened, with_open
 from streamlit.testing.v1 import AppTest
-from test_hand import with_open
 
 from explorer.model import Model
 from explorer.state import LONGEST_VALUE, State, from_query, packed, session
 from explorer.teach.handout import Lesson, Step, handout
 from explorer.words.markdown import code, plain
-
-HOSTILE = (
-    "http://evil.example",
-    "[a](http://evil.example)",
-    "![x](http://evil.example/y)",
-    "<img src=x>",
-    "<a href=http://evil.example>evil</a>",
-    ":red[evil]",
-    r"$\href{http://evil.example}{evil}$",
-    "`` `[a](http://evil.example)` ``",
-    "'`' [a](http://evil.example)",
-    "www.evil.example",
-    "evil@evil.example",
-    "a|b :material/home: :smile: <- evil",
-    "\\[evil](http://evil.example)\\",
-)
-#: What is read as something else wherever it stands in text, although each of its signs is escaped.
-ANYWHERE = re.compile(r"://|www\.|\w@\w|mailto:|:[\w+/-]+:|->|<-", re.IGNORECASE)
-
-
-def in_text(markdown: str) -> str:
-    """What is left of markdown without its spans of code, read as CommonMark does: it is all that could become live."""
-    left, at = "", 0
-    while at < len(markdown):
-        if markdown[at] == "\\":
-            left, at = left + markdown[at : at + 2], at + 2
-        elif fence := re.match("`+", markdown[at:]):
-            end = re.search(rf"(?<!`){fence[0]}(?!`)", markdown[at + len(fence[0]) :])
-            left, at = left + ("" if end else fence[0]), at + len(fence[0]) + (end.end() if end else 0)
-        else:
-            left, at = left + markdown[at], at + 1
-    return left
-
-
-def is_inert(markdown: str) -> bool:
-    """Whether nothing in markdown is markup or becomes live."""
-    text = in_text(markdown)
-    bare = re.sub(r"\\(.)", "", text)
-    return not set("`*_[]<>$|:!#~{}") & set(bare) and not ANYWHERE.search(re.sub(r"\\(.)", r"\1", text))
 
 
 def read(markdown: str) -> str:

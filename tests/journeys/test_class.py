@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from browser import place, settle, until
 from pages import fine, opened, query
-from root import ROOT
 from streamlit.testing.v1 import AppTest
 
 from engine import CATALOGUE, parse
-from explorer import cache, figures
+from explorer import figures
 from explorer import model as models
 from explorer.figures import enlarged
 from explorer.model import Model
@@ -24,14 +23,9 @@ from explorer.words import glossary
 SIZES = {"x": 4, "y": 3}
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_from_other_tests():
-    cache.clear()
-
-
 def new() -> AppTest:
     """Somebody who comes without a link."""
-    return fine(AppTest.from_file(ROOT / "explorer/app.py", default_timeout=60).run())
+    return opened(picture="live")
 
 
 def keys(app: AppTest) -> set[str]:

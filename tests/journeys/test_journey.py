@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from browser import settle
+from browser import enter, settle
 
 from explorer import model as models
 from explorer.state import PRESETS, from_query
@@ -47,13 +47,6 @@ def nodes(page, count):
     settle(page)
     drawn = page.locator(".js-plotly-plot").first.locator(".trace.scatter .points .point")
     assert drawn.count() >= count
-
-
-def enter(page, label, value):
-    field = page.get_by_label(label, exact=True)
-    field.fill(str(value))
-    field.press("Control+Enter" if field.evaluate("field => field.tagName") == "TEXTAREA" else "Enter")
-    settle(page)
 
 
 def choose(page, label, option):

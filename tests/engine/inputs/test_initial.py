@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 import os
 import subprocess
@@ -11,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from digest import digest
 from hypothesis import given
 from hypothesis import strategies as st
 from root import ROOT
@@ -316,16 +316,6 @@ def test_changing_one_parameter_leaves_the_others() -> None:
         assert np.array_equal(before[name], wider[name]) == (not name.startswith("U"))
 
 
-def digest() -> str:
-    """All schemes, all parameters, as one number; what another processor must agree on."""
-    found = hashlib.sha256()
-    for name, kind in SCHEMES.items():
-        for rescale in ({}, {"radius": 0.9}, {"norm": 1.1}) if kind.settings else ({},):
-            for value in initialise(LSTM, {"x": 7, "h": 24, "y": 3}, Scheme(name, **rescale), seed=11).values():
-                found.update(value.tobytes())
-    return found.hexdigest()
-
-
 @pytest.mark.parametrize("core", ["Prescott", "Haswell"])
 def test_the_same_under_other_processor_features(core) -> None:
     """No fused or wider instructions of numpy, another kernel of OpenBLAS, several threads: the same bits."""
@@ -333,10 +323,11 @@ def test_the_same_under_other_processor_features(core) -> None:
 
     features = " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name))
     other = subprocess.run(
-        [sys.executable, "-c", "from test_initial import digest; print(digest())"],
+        [sys.executable, "tests/digest.py"],
+        cwd=ROOT,
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([os.getcwd(), str(ROOT / "tests"), str(ROOT / "tests/engine/inputs")]),
+            "PYTHONPATH": os.getcwd(),
             "NPY_DISABLE_CPU_FEATURES": features,
             "OPENBLAS_CORETYPE": core,
             "OPENBLAS_NUM_THREADS": "2",

@@ -11,10 +11,7 @@ import pytest
 from cells import Case, texts
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from pages import PAGES, fine, opened
 from root import ROOT
-from streamlit.testing.v1 import AppTest
-from test_hand import with_open
 
 import engine
 from engine import CATALOGUE, feedforward, neuron_network, parse, rnn
@@ -25,7 +22,7 @@ from engine.language.expressions import Apply
 from engine.language.operations import FUNCTIONS
 from engine.language.printer import code
 from explorer import model as models
-from explorer.state import PRESETS, State, from_query, packed
+from explorer.state import PRESETS, State, from_query
 from explorer.teach.lesson import lessons
 
 _END = "o = c + V @ h\ny_hat = softmax(o)\nL = nll(y_hat, y)"
@@ -358,63 +355,3 @@ def test_notes_of_the_longest_cells_are_made() -> None:
     )
     assert parse(f"{names}\nL = mse(x, y)").notes
     assert parse(f"{mixed}\nL = nll(x * p99, y)").notes
-
-
-# --- on the page ----------------------------------------------------------------------------------------------------------
-
-_SLIP = f"h = tanh(b + W @ h_prev + U @ x)\n{_END}"
-
-
-def warnings(app) -> list[str]:
-    return [warning.value for warning in app.warning]
-
-
-def test_a_note_stands_in_the_editor_as_one_types_and_at_the_head_once_it_runs() -> None:
-    app = with_open(opened(), "cell.open")
-    assert warnings(app) == []
-    fine(app.text_area(key="cell.text").set_value(_SLIP).run())
-    (said,) = warnings(app)
-    assert "Line 1, column 18: `h_prev` has no equation" in said
-    assert "`h[t-1]`" in said
-    assert any(code.value.endswith("\n" + " " * 17 + "^") for code in app.code)
-    fine(app.button(key="cell.apply").click().run())
-    assert len(warnings(app)) == 2  # at the head, and still in the editor
-
-
-def _page(name: str) -> None:
-    import importlib
-
-    from pages import PAGES
-
-    importlib.import_module(f"explorer.views.{PAGES[name]}").page()
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_note_stands_at_the_head_of_every_page(name) -> None:
-    app = AppTest.from_function(_page, default_timeout=60, args=(name,))
-    app.query_params["eq"] = packed(_SLIP)
-    assert "`h_prev` has no equation" in warnings(fine(app.run()))[0]
-
-
-def test_the_page_says_that_a_logarithm_is_that_of_a_negative_number() -> None:
-    app = opened(eq=packed("h = tanh(W @ h[t-1] + U @ x)\np = tanh(V @ h) - 1\nL = nll(p, y)"))
-    noted, said = warnings(app)
-    assert "`y_hat = softmax(p)`" in noted
-    assert re.match(r"L at step \d takes the logarithm of a negative number, so it is not a number", said)
-    assert "range of floating point" not in said
-
-
-def test_a_column_of_the_comparison_has_the_notes_of_its_own_cell() -> None:
-    app = AppTest.from_function(_page, default_timeout=60, args=("compare",))
-    app.query_params["compare"] = f"|eq={packed(_SLIP)}"
-    (said,) = warnings(fine(app.run()))
-    assert "`h_prev` has no equation" in said
-
-
-def test_names_of_a_note_are_shown_as_code() -> None:
-    text = f"h = tanh(W @ www_example_com + U @ x_prev)\nhttp__a = b__bold__b * x\n{_END}"
-    (said,) = warnings(opened(eq=packed(text)))
-    rest = re.sub(r"`[^`]*`", "", said)
-    assert "`www_example_com`" in said
-    assert "`http__a`" in said
-    assert not re.search("www|http|_", rest)

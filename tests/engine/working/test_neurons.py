@@ -3,11 +3,11 @@
 import re
 from dataclasses import replace
 
-import networkx as nx
 import numpy as np
 import pytest
 from cells import FEATURES, Case, cases
 from hypothesis import given, settings
+from networks import skipping
 
 import engine
 from engine import CATALOGUE
@@ -209,18 +209,6 @@ def test_what_a_function_passes_on_is_the_gradient_of_its_argument():
         run.argument_grad("L")
     with pytest.raises(ValueError, match="is not computed from"):
         run.joint_slope("o")
-
-
-def skipping():
-    """A network of single neurons with connections that skip, and its run."""
-    graph = nx.DiGraph()
-    edges = [("x1", "p", 0.5), ("x2", "p", -1.5), ("x2", "q", 0.8), ("p", "q", -0.6), ("x1", "o", 1.1), ("p", "o", 0.3),
-             ("q", "o", -2.0)]  # fmt: skip
-    graph.add_weighted_edges_from(edges)
-    graph.nodes["q"]["bias"] = 0.2
-    cell, parameters = engine.neuron_network(graph)
-    run = engine.run(cell, parameters, np.array([[[0.7, -0.4]]]), np.array([[[0.5]]]))
-    return graph, run
 
 
 def test_a_network_of_single_neurons_with_skips():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_state import KEYS, WORDS, states
+from states import KEYS, WORDS, states
 
 import engine
 from engine import CATALOGUE

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 
 import numpy as np
+import pages
 import pytest
 from browser import settle
+from pages import charts, fine
 from streamlit.testing.v1 import AppTest
 
 from explorer import cache, figures
@@ -244,35 +245,13 @@ def test_what_is_not_finite_is_red_and_what_is_not_there_is_left_out() -> None:
 # --- the page ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_from_other_tests():
-    cache.clear()
-
-
-def script() -> None:
-    from explorer.views import cliff
-
-    cliff.page()
-
-
 def opened(state: State | None = None, **query: str) -> AppTest:
-    app = AppTest.from_function(script, default_timeout=60)
-    for key, value in (to_query(state or State()) | query).items():
-        app.query_params[key] = value
-    return fine(app.run())
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, [e.value for e in app.exception]
-    return app
+    """The page at a state, or at a link."""
+    return pages.opened("cliff", **(to_query(state or State()) | query))
 
 
 def said(app: AppTest) -> str:
     return " ".join(caption.value for caption in app.caption).replace("\\", "")
-
-
-def charts(app: AppTest) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
 
 
 def test_the_page_shows_the_cliff_on_one_click() -> None:
@@ -332,9 +311,7 @@ def test_a_surface_that_was_stopped_is_coarse_and_goes_on_when_asked() -> None:
     app = opened(State(model))
     assert "41 × 41" in said(app)
     cache.clear()
-    app = AppTest.from_function(script, default_timeout=60)
-    for key, value in to_query(State(model)).items():
-        app.query_params[key] = value
+    app = pages.app_at("cliff", **to_query(State(model)))
     app.session_state["cliff.stopped"] = cliff.same(model, cliff.settled(model, Cliff()))
     fine(app.run())
     assert "11 × 11" in said(app)

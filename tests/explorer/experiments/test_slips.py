@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 from browser import settle
-from streamlit.testing.v1 import AppTest
+from pages import opened, words
 
 from engine import CATALOGUE
 from engine.formula.formula import MAX_FORMULA, parse
 from engine.inputs import Scheme
 from engine.verify.verdict import Asked, judge
-from explorer import cache
 from explorer import model as models
 from explorer.experiments import slips
 from explorer.experiments.slips import SLIPS, case
@@ -37,11 +37,6 @@ MODELS = {
     ),
 }
 SHAPES = ("E5", "E10", "E12")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left_from_other_tests():
-    cache.clear()
 
 
 @pytest.fixture(scope="module")
@@ -248,19 +243,8 @@ def test_a_formula_goes_into_the_link() -> None:
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
-def shown(**query) -> AppTest:
-    app = AppTest.from_string("from explorer.views import slips\nslips.page()", default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
-def text(app) -> str:
-    return "\n".join(
-        [*(row.value for row in app.markdown), *(row.value for row in app.error), *(row.value for row in app.caption)]
-    )
+shown = partial(opened, "slips")
+text = partial(words, kinds=("markdown", "error", "caption"))
 
 
 def badges(app) -> list[str]:

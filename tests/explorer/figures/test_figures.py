@@ -7,31 +7,19 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from plots import points, traces
+from plots import task_run as run_of
 
 from engine import CATALOGUE
 from engine.inputs import Scheme
 from engine.language.names import symbol
 from explorer import figures, theme
-from explorer import model as models
 from explorer.figures import text
 from explorer.figures.rolled import _Drawing as Rolled
 from explorer.figures.rolled import loops
-from explorer.model import Model
 from explorer.picture.marks import Mark
 from explorer.picture.scene import folded, scene
 from explorer.state import View
-
-
-def run_of(cell="rnn", task="noise", steps=5, **fields):
-    return models.run(models.changed(Model(), cell=cell, task=task, settings=(("steps", steps),), **fields))
-
-
-def traces(figure, name):
-    return [trace for trace in figure.data if trace.name == name]
-
-
-def points(figure, name):
-    return [(x, y) for trace in traces(figure, name) for x, y in zip(trace.x, trace.y, strict=True) if x is not None]
 
 
 @pytest.mark.parametrize("cell", CATALOGUE)

@@ -9,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 from browser import settle
-from test_live import PIXELS, Picture
+from live_picture import PIXELS, Picture
 
 from explorer import model as models
 from explorer.live import _moved, encode_strip

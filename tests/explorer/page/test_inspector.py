@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
+import pages
 import pytest
 from browser import click_point, place, settle, until
-from root import ROOT
+from networks import CELLS, run_of
+from pages import fine, words
 from streamlit.testing.v1 import AppTest
-from test_scene import CELLS, run_of
 
 import engine
 from engine.language import notation
 from engine.language.names import written
 from engine.verify.measured import measured, measured_together
 from engine.working import messages as explain
-from explorer import cache, figures, theme
+from explorer import figures, theme
 from explorer import model as models
 from explorer.model import Model
 from explorer.page import inspector
@@ -25,11 +27,6 @@ from explorer.picture.scene import reach, scene, table
 from explorer.state import View, from_query
 
 each_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left_from_other_tests():
-    cache.clear()
 
 
 def index(picture, name, t):
@@ -234,24 +231,12 @@ def test_the_copies_of_a_parameter() -> None:
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(ROOT / "explorer/app.py", default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return fine(app.run())
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, [e.value for e in app.exception]
-    return app
+opened = partial(pages.opened, picture="live")
+said = partial(words, kinds=("markdown", "latex", "caption"))
 
 
 def selected(app: AppTest):
     return app.session_state["state"].view.selected
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(part.value for part in (*app.markdown, *app.latex, *app.caption))
 
 
 def test_nothing_is_computed_until_a_node_is_selected(monkeypatch) -> None:

@@ -11,14 +11,12 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import streamlit as st
-from browser import serve, settle, until
+from browser import enter, serve, settle, until
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from pages import fine
-from root import ROOT
+from pages import fine, opened
+from states import states
 from streamlit.testing.v1 import AppTest
-from test_journey import enter
-from test_state import states
 
 from engine import CATALOGUE
 from explorer import model as models
@@ -112,7 +110,7 @@ def told(app: AppTest, key: str = "browser") -> dict:
 @pytest.fixture
 def app() -> AppTest:
     st.cache_resource.clear()
-    return fine(AppTest.from_file(ROOT / "explorer/app.py", default_timeout=60).run())
+    return opened(picture="live")
 
 
 def test_nothing_is_kept_before_the_first_change_and_all_from_then_on(app) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import streamlit as st
-from root import ROOT
+from pages import app_at
 from streamlit.testing.v1 import AppTest
 
 from explorer.page import slices as work
@@ -157,10 +157,8 @@ def test_a_session_that_has_used_up_its_work_is_told_and_works_on() -> None:
 def test_the_pages_are_in_slices() -> None:
     """The page of the explorer is computed inside of `sliced`: a session without work is told, and the side bar is there."""
     st.cache_resource.clear()
-    app = AppTest.from_file(ROOT / "explorer/app.py", default_timeout=60)
+    app = app_at(picture="live", task="noise", steps="40")
     app.session_state["work.budget"] = Budget(left=0.0, at=time.monotonic(), waiting=True)
-    app.query_params["task"] = "noise"
-    app.query_params["steps"] = "40"
     app.run()
     assert not app.exception
     assert any(widget.label == "Seed" for widget in app.number_input)

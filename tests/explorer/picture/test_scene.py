@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import networkx as nx
 import numpy as np
 import pytest
+from networks import CELLS, run_of
 
 import engine
 from engine import CATALOGUE
@@ -19,40 +19,6 @@ from explorer.picture.grid import curve, grid
 from explorer.picture.marks import Mark, marks
 from explorer.picture.scene import MAX_NODES, drawn, folded, magnitudes, scene, table
 from explorer.state import PARAMETERS, View
-
-DIAMOND = nx.DiGraph()
-DIAMOND.add_weighted_edges_from(
-    [(1, 3, 0.5), (2, 3, -1.0), (1, 4, 0.3), (2, 4, 1.0), (3, 5, 0.7), (4, 5, 1.0), (1, 5, 2.0)]
-)
-
-OWN = {
-    "two losses": "a = W @ h[t-1] + U @ x\nh = tanh(a)\no = V @ h\nL1 = mse(o, y)\np = softmax(o)\nL2 = nll(p, y)",
-    "no input": "h = tanh(b + W @ h[t-1])\no = V @ h\nL = mse(o, y)",
-    "far back": "h = tanh(U @ x + 0.5 * h[t-1] * h[t-3] + h[t-3])\no = V @ h\nL = mse(o, y)",
-    "squares": "a = U @ x\nh = a * a * a + h[t-1]\nL = mse(V @ h, y)",
-    "state beside others": "g = sigmoid(U @ x)\ns = r * s[t-1] + U @ x\nk = tanh(W @ x)\nL = mse(V @ (s * g * k), y)",
-}
-
-
-def cells():
-    yield from CATALOGUE.items()
-    yield "neurons", engine.neuron_network(DIAMOND)[0]
-    yield from ((name, engine.parse(text)) for name, text in OWN.items())
-
-
-CELLS = dict(cells())
-
-
-def run_of(cell: engine.Cell, T: int = 4, **options) -> engine.Run:
-    sizes = {"x": 3, "y": 1 if cell.name == "neurons" else 3, **{members[0]: 3 for members in cell.hidden}}
-    random = np.random.default_rng(0)
-    if cell.name == "neurons":
-        params = {name: np.array(value) for name, value in engine.neuron_network(DIAMOND)[1].items()}
-        sizes["x"] = 2
-    else:
-        params = {name: random.normal(size=shape) * 0.5 for name, shape in cell.shapes(sizes).items()}
-    y = random.random((T, 1, sizes["y"]))
-    return engine.run(cell, params, random.normal(size=(T, 1, sizes["x"])) if cell.reads_x else None, y, **options)
 
 
 def simple(name: str = "rnn", steps: int = 5, **fields) -> engine.Run:

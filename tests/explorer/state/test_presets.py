@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
+from pages import fine, opened, query
 
 import engine
 from engine.execute.run import Run
@@ -114,16 +114,10 @@ def test_the_cliff_stands_at_the_upper_edge_of_its_wall() -> None:
     assert run.T == 50
 
 
-def query(app: AppTest) -> dict[str, str]:
-    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
-
-
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.source])
 def test_a_known_result_is_one_click_away_and_names_its_source(name) -> None:
-    app = AppTest.from_string("from explorer.views.vanish import page\npage.page()", default_timeout=60).run()
-    assert not app.exception
-    app.button_group(key="result").set_value(name).run()
-    assert not app.exception
+    app = opened("vanish")
+    fine(app.button_group(key="result").set_value(name).run())
     found, problems = from_query(query(app))
     assert (found.model, problems) == (PRESETS[name].state.model, [])
     assert app.button_group(key="preset").value in (None, [])

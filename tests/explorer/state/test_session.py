@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_state import states
+from states import states
 
 from engine.language.equations import MAX_TEXT
 from explorer import model as models

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from test_lessons import OPENING, long_of
+from hostile import OPENING, long_of
 
 from engine import CATALOGUE
 from engine.language import notation

@@ -4,60 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from unittest.mock import patch
 
+import pages
 import pytest
 from browser import settle
-from root import ROOT
+from hostile import in_text
+from pages import charts, fine, query
 from streamlit.testing.v1 import AppTest
-from test_outside import in_text
 
-from explorer import cache
 from explorer.compare import READY
 
 NOISE = {"task": "noise", "steps": "30", "loss": "last"}
 CELLS = NOISE | {"compare": "|cell=lstm|cell=gru"}
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_from_other_tests():
-    cache.clear()
+opened = partial(pages.opened, "compare")
 
 
-def page() -> None:
-    from explorer.views import compare
-
-    compare.page()
-
-
-def opened(**query: str) -> AppTest:
-    """The page at a link; with plotly figures, since what is on a canvas cannot be seen from here."""
-    app = AppTest.from_function(page, default_timeout=60)
-    for key, value in ({"picture": "plotly"} | query).items():
-        app.query_params[key] = value
-    return fine(app.run())
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, [e.value for e in app.exception]
-    return app
-
-
-def query(app: AppTest) -> dict[str, str]:
-    """What the link has, but for the kind of picture."""
-    found = {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
-    return {key: value for key, value in found.items() if key != "picture"}
+def figures(app: AppTest, name: str = "graph") -> list[dict]:
+    """The figures of a kind: of the columns the graphs, or the strips of all steps; or the curves."""
+    return charts(app, name)
 
 
 def headings(app: AppTest) -> list[str]:
     found = [m.value.removeprefix("##### ") for m in app.markdown if re.match(r"##### (\d · |The present)", m.value)]
     return [re.sub(r"\\(.)", r"\1", text) for text in found]
-
-
-def figures(app: AppTest, name: str = "graph") -> list[dict]:
-    """The figures of a kind: of the columns the graphs, or the strips of all steps; or the curves."""
-    charts = [chart.proto for chart in app.get("plotly_chart")]
-    return [json.loads(chart.spec) for chart in charts if chart.id.endswith(name)]
 
 
 def table(app: AppTest) -> list[list[str]]:
@@ -192,10 +165,7 @@ def test_cells_without_memory_are_compared_along_the_flow() -> None:
 
 
 def test_undo_and_other_pages_keep_the_comparison() -> None:
-    app = AppTest.from_file(ROOT / "explorer/app.py", default_timeout=60)
-    for key, value in CELLS.items():
-        app.query_params[key] = value
-    fine(app.run())
+    app = pages.opened(picture="live", **CELLS)
     assert query(app) == CELLS
     fine(app.number_input(key="seed").set_value(3).run())
     assert query(app) == CELLS | {"init_seed": "3"}

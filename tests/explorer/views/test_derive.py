@@ -6,16 +6,17 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import pages
 import pytest
 import streamlit as st
 from browser import settle
+from pages import fine, query, words
 from streamlit.testing.v1 import AppTest
-from test_vanish import query, words
 
 from engine.working.derivation import SECTIONS, Line, Section, derive
-from explorer import cache
 from explorer import model as models
 from explorer.model import Model
 from explorer.state import DETAILS, State, View, from_query, packed, to_query
@@ -23,28 +24,7 @@ from explorer.teach import export
 from explorer.teach.export import derived_latex, derived_markdown
 from explorer.views import derive as view
 
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left_from_other_tests():
-    cache.clear()
-
-
-def _page() -> None:
-    from explorer.views.derive import page
-
-    page()
-
-
-def opened(**given: str) -> AppTest:
-    app = AppTest.from_function(_page, default_timeout=60)
-    for key, value in given.items():
-        app.query_params[key] = value
-    return fine(app.run())
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, [e.value for e in app.exception]
-    return app
+opened = partial(pages.opened, "derive")
 
 
 def formulas(app: AppTest) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from browser import settle, until
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import _nothing_is_left_from_other_tests, errors, fine, opened, query  # noqa: F401
+from pages import errors, fine, opened, query, with_open
 from streamlit.testing.v1 import AppTest
 
 from engine.inputs import numbers
@@ -27,12 +27,6 @@ from explorer.views.network.page import spoken
 from explorer.words.markdown import plain
 
 TEXT = "h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll(y_hat, y)"
-
-
-def with_open(app: AppTest, *places: str) -> AppTest:
-    for place in places:
-        app.session_state[place] = True
-    return fine(app.run())
 
 
 def state(app: AppTest) -> State:

@@ -6,10 +6,14 @@ import ast
 import math
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pages
 import pytest
 from browser import settle
+from hostile import OPENING, long_of
+from pages import fine, opened
 from streamlit.testing.v1 import AppTest
 
 from engine.inputs import Scheme
@@ -283,19 +287,6 @@ def test_a_file_that_is_none_says_where_and_why(old, new, message) -> None:
     assert str(caught.value).startswith("07-a-lesson.md")
 
 
-#: What begins something that a parser of a lesson's text looks for the end of.
-OPENING = (
-    "[", "]", "(", "{", "}", "$", "$$", "*", "**", "`", "\\", "#", "- ", "\n ", "_", "^", "&", "<", "[a](select:", "[a](set:b",
-    "[a](", "{a", "$a\n", "$$a", "$$\n", "**a", "*a\n", "`a\n", "\\hat", "\\frac", "\\left(", "\\right", "\\begin{matrix}",
-    "\\text{", "\\end", "a'", "a^b", "a_{b}", "\\\\[",
-)  # fmt: skip
-
-
-def long_of(opening: str, length: int = 100_000) -> str:
-    """A long run of it: what takes time squared for it keeps the tests from coming to their end."""
-    return opening * (length // len(opening))
-
-
 @pytest.mark.parametrize("opening", OPENING)
 def test_a_hostile_text_of_a_lesson_is_read_to_its_end(opening) -> None:
     text = long_of(opening)
@@ -446,28 +437,19 @@ def test_what_is_no_number_is_refused(text) -> None:
 
 def on_page(query: dict[str, str]) -> AppTest:
     """The page of the lessons by itself."""
-    app = AppTest.from_string("from explorer.views import lessons\nlessons.page()", default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return checked(app.run())
+    return opened("lessons", picture="live", **query)
 
 
-def checked(app: AppTest) -> AppTest:
-    assert [exception.value for exception in app.exception] == []
-    return app
+words = partial(pages.words, kinds=("markdown", "caption"))
 
 
 def click(app: AppTest, key: str) -> AppTest:
-    return checked(app.button(key=key).click().run())
+    return fine(app.button(key=key).click().run())
 
 
 def commit(app: AppTest, key: str) -> AppTest:
     """A click on the button of the form."""
     return click(app, f"lesson.answer.{key}.commit")
-
-
-def words(app: AppTest) -> str:
-    return "\n".join(element.value for element in (*app.markdown, *app.caption))
 
 
 def test_the_page_lists_every_lesson() -> None:
@@ -559,7 +541,7 @@ def test_what_the_user_had_is_kept_and_given_back_at_any_step() -> None:
     click(app, "begin.recursion")
     assert "This lesson has set cell" in words(app).replace("\\", "")
     assert app.session_state.state.view.scale == "cividis"
-    checked(app.segmented_control(key="lesson.step").set_value(5).run())
+    fine(app.segmented_control(key="lesson.step").set_value(5).run())
     assert app.session_state.state.view.lesson == ("recursion", 5)
     assert app.button(key="lesson.leave").label == "Give me back my network"
     click(app, "lesson.leave")

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from pages import _nothing_is_left_from_other_tests, errors, fine, opened, query  # noqa: F401
+from pages import errors, fine, opened, query
 from streamlit.testing.v1 import AppTest
 
 import engine

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 import numpy as np
+import pages
 import pytest
 from browser import click_point, settle, until
 from cells import FEATURES, Case
-from root import ROOT
+from networks import skipping
+from pages import fine, with_open, words
 from streamlit.testing.v1 import AppTest
-from test_neurons import skipping
 
 import engine
 from engine import CATALOGUE
 from engine.inputs import Scheme
 from engine.working.neurons import explained, neuron_of
-from explorer import cache, figures, theme
+from explorer import figures, theme
 from explorer import model as models
 from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
@@ -25,11 +27,6 @@ from explorer.model import Model
 from explorer.picture.marks import Mark
 from explorer.picture.neurons import near, neurons, table, window
 from explorer.state import View, from_query
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left_from_other_tests():
-    cache.clear()
 
 
 def run_of(cell="rnn", task="noise", steps=3, units=3, **fields):
@@ -207,25 +204,13 @@ def test_a_network_of_single_neurons_is_drawn_with_its_skips() -> None:
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(ROOT / "explorer/app.py", default_timeout=60)
-    for key, value in ({"graph": "neurons"} | query).items():
-        app.query_params[key.replace("__", ".")] = value
-    return fine(app.run())
-
-
-def fine(app: AppTest) -> AppTest:
-    assert not app.exception, [e.value for e in app.exception]
-    return app
+opened = partial(pages.opened, picture="live", graph="neurons")
+said = partial(words, kinds=("markdown", "latex", "caption"))
 
 
 def chosen(app: AppTest):
     view = app.session_state["state"].view
     return (*view.selected, view.unit)
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(part.value for part in (*app.markdown, *app.latex, *app.caption))
 
 
 @pytest.mark.parametrize("cell", CATALOGUE)
@@ -330,12 +315,7 @@ def test_the_table_of_neurons_has_their_numbers():
 
 @pytest.mark.parametrize("graph", ["rolled", "neurons", "unrolled"])
 def test_the_table_is_that_of_the_picture(graph):
-    app = AppTest.from_file(ROOT / "explorer/app.py", default_timeout=60)
-    app.query_params["graph"] = graph
-    app.run()
-    app.session_state["table"] = True
-    app.run()
-    assert not app.exception
+    app = with_open(opened(graph=graph), "table")
     columns = set(app.dataframe[0].value.columns)
     assert ("δ" in columns) == (graph == "neurons")
     assert len(app.dataframe[0].value) == {"rolled": 7, "unrolled": 29, "neurons": 4 * 17 + 8}[graph]

@@ -6,17 +6,20 @@ import json
 import re
 
 import numpy as np
+import pages
 import pytest
 from browser import settle, until
+from pages import charts, query, words
+from plots import points, traces
+from plots import task_run as run_of
 from streamlit.testing.v1 import AppTest
-from test_figures import points, run_of, traces
 
 import engine
 from engine import CATALOGUE
 from engine.flow.spectra import stretches
 from engine.inputs import Scheme
 from engine.language.names import latex
-from explorer import cache, figures, theme
+from explorer import figures, theme
 from explorer import model as models
 from explorer.model import Model
 from explorer.picture.marks import Mark, marks
@@ -26,11 +29,6 @@ from explorer.words import sentence, vanishing
 
 RECURRENT = [name for name, cell in CATALOGUE.items() if cell.states]
 OWN = "k = tanh(W @ k[t-2] + U @ x)\no = V @ k\nL = nll(softmax(o), y)"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left_from_other_tests():
-    cache.clear()
 
 
 def batch(cell="rnn", steps=6, samples=3, **fields):
@@ -285,35 +283,14 @@ def test_every_figure_can_be_sent(make, palette) -> None:
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
-def _page() -> None:
-    from explorer.views.vanish.page import page
-
-    page()
-
-
 def opened(**query: str) -> AppTest:
-    app = AppTest.from_function(_page, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return fine(app.run())
+    """The page at a link, without an error."""
+    return fine(pages.app_at("vanish", **query).run())
 
 
 def fine(app: AppTest) -> AppTest:
-    assert not app.exception, [e.value for e in app.exception]
     assert not app.error
-    return app
-
-
-def query(app: AppTest) -> dict[str, str]:
-    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
-
-
-def charts(app: AppTest) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-
-
-def words(app: AppTest) -> str:
-    return "\n".join(element.value for kind in (app.markdown, app.caption, app.info) for element in kind)
+    return pages.fine(app)
 
 
 @pytest.mark.parametrize("tab", TABS)
