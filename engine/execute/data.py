@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.language.cell import Cell
-from engine.language.equations import likely
 from engine.language.operations import Array, locked
+from engine.language.reader import likely
 from engine.support.arguments import mapping, one_of, unmasked
 from engine.support.budget import MAX_RUN_BYTES, fits
 

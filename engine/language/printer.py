@@ -56,7 +56,7 @@ class Style:
         return form.template.format(*parts)
 
 
-class _LaTeX(Style):
+class LaTeX(Style):
     """LaTeX, as the book has it."""
 
     parentheses = r"\left({}\right)"
@@ -74,7 +74,7 @@ class _LaTeX(Style):
         called = CALLS[expression.operation]
         if called.kind == "loss":
             return Form(called.latex, SUM, (ATOM, ATOM))
-        return Form(_literal(called.latex) + self.parentheses, ATOM, (0,))
+        return Form(literal(called.latex) + self.parentheses, ATOM, (0,))
 
     def joined(self, expression: Apply, form: Form, parts: list[str]) -> str:
         if expression.operation in LOSSES:
@@ -88,7 +88,7 @@ class _LaTeX(Style):
         return super().joined(expression, form, parts)
 
 
-class _Code(Style):
+class Code(Style):
     """The language of cells, with as few parentheses as Python's precedence needs."""
 
     def number(self, value: float) -> str:
@@ -106,14 +106,14 @@ class _Code(Style):
         return Form(f"{{}} {operation} {{}}", row.strength, (row.strength, row.strength + 1))
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A text as a template without arguments."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
 PLAIN: Final = Style()
-LATEX: Final = _LaTeX()
-CODE: Final = _Code()
+LATEX: Final = LaTeX()
+CODE: Final = Code()
 
 
 def write(expression: Expression, style: Style, show: Show, strength: int = 0) -> str:

@@ -16,15 +16,15 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
+from engine import formula as formulas
 from engine.execute import interpreter
 from engine.execute.run import Run
 from engine.execute.run import run as run_cell
 from engine.flow.losses import jacobian_at
-from engine.formula import formula as language
-from engine.formula.formula import Formula, Gradient, Misfit, Shape
+from engine.formula import Formula, Gradient, Misfit, Shape
 from engine.inputs.setting import MAX_SEED
 from engine.language.cell import Cell
-from engine.language.expressions import Name
+from engine.language.expressions import Name, walk
 from engine.language.operations import Array
 from engine.support.arguments import sample_of, step_of, whole
 from engine.verify.measured import measured
@@ -114,7 +114,7 @@ def judge(formula: Formula, run: Run, asked: Asked, sample: int = 0, numeric: bo
     asked, sample = _settled(run, asked, sample)
     exact = truth(run, asked, sample)
     disturbed = by_disturbance(run, asked, sample) if numeric else None
-    reads = [part for part in language.walk(formula.part) if isinstance(part, Name | Gradient)]
+    reads = [part for part in walk(formula.expression) if isinstance(part, Name)]
     circular = asked.kind != "jacobian" and any(
         (part.name, part.lag, isinstance(part, Gradient)) == (asked.name, 0, asked.kind == "gradient") for part in reads
     )
@@ -166,14 +166,14 @@ def _compared(formula: Formula, run: Run, asked: Asked, sample: int, exact: Arra
     """A formula at the numbers of one run."""
     t = asked.t
     try:
-        shape = language.shape(formula, run, t, run.B if _shared(run, asked) else 1)
+        shape = formulas.shape(formula, run, t, run.B if _shared(run, asked) else 1)
         value, error = _found(formula, run, asked, sample)
     except Misfit as misfit:
         return _Compared("misfit", None, message=misfit.message, place=(misfit.line, misfit.column))
     wanted = _shape(run, asked, exact)
-    plain = language.plain(value, shape)
+    plain = formulas.as_vector(value, shape)
     if shape != wanted and not (value.size == exact.size == 1):
-        message = f"it gives {language.said(shape)}, but {language.said(wanted)} is needed"
+        message = f"it gives {formulas.in_words(shape)}, but {formulas.in_words(wanted)} is needed"
         back = value.T if value.T.shape == wanted else None
         if back is not None and np.allclose(back.reshape(exact.shape), exact, rtol=1e-6, atol=0):
             message += "; its transpose has the right numbers"
@@ -203,8 +203,8 @@ def _compared(formula: Formula, run: Run, asked: Asked, sample: int, exact: Arra
 def _found(formula: Formula, run: Run, asked: Asked, sample: int) -> tuple[Array, Array]:
     """What the formula gives, and its rounding; for a parameter, which all samples share, their sum."""
     if not _shared(run, asked):
-        return language.evaluated(formula, run, asked.t, sample)
-    pairs = [language.evaluated(formula, run, asked.t, b) for b in range(run.B)]
+        return formulas.evaluated(formula, run, asked.t, sample)
+    pairs = [formulas.evaluated(formula, run, asked.t, b) for b in range(run.B)]
     with np.errstate(all="ignore"):
         value = np.sum([value for value, _ in pairs], axis=0)
         error = np.sum([error + run.B * 2.3e-16 * np.abs(value) for value, error in pairs], axis=0)

@@ -15,6 +15,7 @@ from typing import Final, Literal
 import numpy as np
 
 from engine import EquationError, Run
+from engine import formula as formulas
 from engine.formula import Formula, parse
 from engine.language import Array, at_step, number
 from engine.verify import OF_A_FORMULA, Asked, Verdict, judge, truth
@@ -531,7 +532,7 @@ def _tested(slip: Slip, form: Form, run: Run, sample: int, why_not: str) -> Case
     if right_verdict.kind != "right":
         return None
     if stated is not None:
-        latex, verdict = stated.latex(), judge(stated, run, asked, sample)
+        latex, verdict = formulas.latex(stated), judge(stated, run, asked, sample)
     else:
         assert form.tried is not None
         found = form.tried(run, asked, sample)
@@ -543,7 +544,19 @@ def _tested(slip: Slip, form: Form, run: Run, sample: int, why_not: str) -> Case
     text, left = "" if stated is None else stated.text, left_side(run, asked)
     route = "the network's value" if asked.kind == "value" else "numerical derivative"
     return Case(
-        run, why_not, asked, sample, text, right.text, left, latex, right.latex(), verdict, right_verdict, remark, route
+        run,
+        why_not,
+        asked,
+        sample,
+        text,
+        right.text,
+        left,
+        latex,
+        formulas.latex(right),
+        verdict,
+        right_verdict,
+        remark,
+        route,
     )
 
 

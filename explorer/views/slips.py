@@ -11,8 +11,8 @@ import numpy as np
 import streamlit as st
 
 from engine import EquationError, Run
+from engine import formula as formulas
 from engine.formula import MAX_FORMULA, Formula
-from engine.formula import formula as language
 from engine.language import Array, matrix, number, written
 from engine.verify import OF_A_FORMULA, Asked, Kind, Verdict, judge
 from explorer.cache import RESULTS
@@ -345,12 +345,12 @@ def _asking(state: State, asked: Asked) -> State:
 def tested(state: State, run: Run, asked: Asked, text: str, wide: bool) -> None:
     """The formula in LaTeX, what came of it, and its numbers beside the right ones."""
     try:
-        found = language.parse(text, run.cell)
+        found = formulas.parse(text, run.cell)
     except EquationError as error:
         fault(text, error.message, error.line, error.column)
         return
     left = slips.left_side(run, asked)
-    equation(left, found.latex(), wide)
+    equation(left, formulas.latex(found), wide)
     verdict = _judged(state.model, text, asked, samples.one(run, state.view.sample), found)
     badge(verdict.kind)
     if verdict.place is not None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import engine
 from engine import CATALOGUE, EquationError
-from engine.formula.formula import Misfit, evaluate, parse, written
+from engine.formula import Misfit, code, evaluate, latex, parse
 from engine.language.operations import FUNCTIONS
 from engine.verify.tolerance import OF_A_FORMULA
 from engine.verify.verdict import Asked, by_disturbance, judge, other_network, truth
@@ -154,14 +154,14 @@ def test_any_text_is_a_formula_or_an_error_that_points(text) -> None:
         problem = error
     if problem is None:
         assert value.dtype == np.float64
-        assert found.latex()
+        assert latex(found)
     else:
         assert 1 <= problem.line <= max(1, len(text.splitlines()))
         assert problem.column >= 1
 
 
 def test_latex_has_the_names_of_the_book() -> None:
-    text = parse("V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])", RNN).latex()
+    text = latex(parse("V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])", RNN))
     assert text == (
         r"{V}^\top\,\left(\nabla_{o^{(t)}} L\right) + {W}^\top\,\left(\tanh'\left(a^{(t+1)}\right) \odot"
         r" \left(\nabla_{h^{(t+1)}} L\right)\right)"
@@ -218,7 +218,7 @@ def test_what_is_drawn_is_what_was_typed(text) -> None:
     formula = parse(text, RNN)
     with np.errstate(all="ignore"):
         expected = evaluate(formula, run, 2)
-        for again in (written(formula.part), typed(formula.latex())):
+        for again in (code(formula.expression), typed(latex(formula))):
             if not again.endswith("…"):
                 found = evaluate(parse(again, RNN), run, 2)
                 np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12, err_msg=again)
@@ -226,15 +226,15 @@ def test_what_is_drawn_is_what_was_typed(text) -> None:
 
 def test_a_sum_over_the_steps_has_brackets_where_it_would_reach_further() -> None:
     total = r"\textstyle\sum_t h^{(t)}"
-    assert parse("sum_t(h) + a", RNN).latex() == rf"{total} + a^{{(t)}}"
-    assert parse("sum_t(h) * a", RNN).latex() == rf"\left({total}\right) \odot a^{{(t)}}"
-    assert parse("a - sum_t(h)", RNN).latex() == rf"a^{{(t)}} - \left({total}\right)"
-    assert parse("sum_t(h + a)", RNN).latex() == r"\textstyle\sum_t \left(h^{(t)} + a^{(t)}\right)"
+    assert latex(parse("sum_t(h) + a", RNN)) == rf"{total} + a^{{(t)}}"
+    assert latex(parse("sum_t(h) * a", RNN)) == rf"\left({total}\right) \odot a^{{(t)}}"
+    assert latex(parse("a - sum_t(h)", RNN)) == rf"a^{{(t)}} - \left({total}\right)"
+    assert latex(parse("sum_t(h + a)", RNN)) == r"\textstyle\sum_t \left(h^{(t)} + a^{(t)}\right)"
 
 
 def test_a_minus_stands_in_front_of_its_product() -> None:
-    assert parse("-y / y_hat", RNN).latex() == r"-y^{(t)} \oslash \hat{y}^{(t)}"
-    assert parse("W.T @ (-a)", RNN).latex() == r"{W}^\top\,\left(-a^{(t)}\right)"
+    assert latex(parse("-y / y_hat", RNN)) == r"-y^{(t)} \oslash \hat{y}^{(t)}"
+    assert latex(parse("W.T @ (-a)", RNN)) == r"{W}^\top\,\left(-a^{(t)}\right)"
 
 
 def test_an_index_of_t_is_the_step_itself_and_a_text_is_needed() -> None:

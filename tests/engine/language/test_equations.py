@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from engine import CATALOGUE, EquationError, parse
 from engine.language import spelling
-from engine.language.equations import MAX_DEPTH, MAX_LAG, MAX_LINE, MAX_LINES, MAX_NAME, MAX_TEXT, equations
+from engine.language.equations import MAX_LINE, MAX_LINES, MAX_TEXT, equations
 from engine.language.expressions import Apply, Name, Number, names, walk
+from engine.language.reader import MAX_DEPTH, MAX_LAG, MAX_NAME
 
 HEAD = "L = mse(h, y)"
 

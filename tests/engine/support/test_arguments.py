@@ -11,7 +11,7 @@ import pytest
 
 import engine
 from engine import CATALOGUE, TASKS
-from engine.formula import formula as language
+from engine import formula as language
 from engine.support.arguments import whole
 from engine.verify import verdict
 from engine.verify.measured import measured

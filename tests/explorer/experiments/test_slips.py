@@ -11,7 +11,7 @@ from browser import settle
 from pages import opened, words
 
 from engine import CATALOGUE
-from engine.formula.formula import MAX_FORMULA, parse
+from engine.formula import MAX_FORMULA, parse
 from engine.inputs import Scheme
 from engine.verify.verdict import Asked, judge
 from explorer import model as models

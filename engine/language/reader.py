@@ -1,0 +1,168 @@
+"""The reader of expressions: Python's own syntax tree, walked against a white list. Nothing of it is ever evaluated.
+
+`Reader` has what the languages of cells and of formulas share. Each of them is a subclass, which says what operators, names,
+steps and calls it allows, and what an error proposes instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from typing import ClassVar, Literal
+
+from engine.language.expressions import Apply, Expression, Number, Place
+
+MAX_LAG = 64  # h[t-k]
+MAX_DEPTH = 100  # operations inside one another
+MAX_NAME = 40
+
+
+class Reader:
+    """Expressions of a text that Python has parsed.
+
+    Args:
+        lines: the text as Python read it.
+        first: the number of its first line.
+        indent: characters that were cut off at the begin of each line.
+        above: lines that were put above it before Python read it.
+    """
+
+    operators: ClassVar[Mapping[type[ast.operator], str]] = {
+        ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.MatMult: "@",
+    }  # fmt: skip
+    too_deep: ClassVar = f"more than {MAX_DEPTH} operations inside one another"
+    another_step: ClassVar = "another step"  # at which a name can be read
+    called: ClassVar = "the language"  # whose functions can be called
+
+    def __init__(self, lines: Sequence[str], first: int = 1, indent: int = 0, above: int = 0) -> None:
+        self.lines, self.first, self.indent, self.above = lines, first, indent, above
+
+    def place(self, node: ast.AST) -> Place:
+        """Where a part of the tree begins in the text."""
+        i = min(max(getattr(node, "lineno", 1) - self.above, 1), len(self.lines)) - 1
+        offset = getattr(node, "col_offset", 0)  # in bytes of UTF-8
+        before = self.lines[i].encode()[:offset].decode(errors="ignore")
+        return Place(self.first + i, self.indent + 1 + len(before))
+
+    def expression(self, node: ast.expr, depth: int = 0) -> Expression:
+        """The expression of a part of the tree that lies inside `depth` operations; raises EquationError where it is none."""
+        here = self.place(node)
+        if depth > MAX_DEPTH:
+            raise self.depth_error(here)
+        match node:
+            case ast.Constant():
+                return constant(node, here)
+            case ast.Name(id=name):
+                return self.name(name, here)
+            case ast.Subscript(value=ast.Name(id=name), slice=index):
+                return self.name_at(name, index, here)
+            case ast.Subscript():
+                raise here.error(f"only a name can be read at {self.another_step}, as in h[t-1]")
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return Apply("neg", (self.expression(operand, depth + 1),), here)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.expression(operand, depth + 1)
+            case ast.BinOp(op=operator) if type(operator) in self.operators:
+                return self.binary(self.operators[type(operator)], node, here, depth)
+            case ast.Call(func=ast.Name(id=name)):
+                return self.call(name, node, here, depth)
+            case ast.Call(func=function):
+                remedy = self.instead_of_called(function)
+                raise here.error(f"only a function of {self.called} can be called, by its name{remedy}")
+            case _:
+                return self.further(node, here, depth)
+
+    def binary(self, operation: str, node: ast.BinOp, here: Place, depth: int) -> Apply:
+        """An operation with its sign between two expressions."""
+        return Apply(operation, (self.expression(node.left, depth + 1), self.expression(node.right, depth + 1)), here)
+
+    def call(self, name: str, node: ast.Call, here: Place, depth: int) -> Expression:
+        """A function that is called by its name."""
+        arity = self.arity(name, node, here)
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            raise here.error(f"{name} takes plain arguments, separated by commas")
+        if len(node.args) != arity:
+            raise here.error(self.arity_error(name, arity, len(node.args)))
+        return self.applied(name, node.args, here, depth)
+
+    def applied(self, name: str, arguments: list[ast.expr], here: Place, depth: int) -> Apply:
+        """A function on as many arguments as it has."""
+        return Apply(name, tuple(self.expression(argument, depth + 1) for argument in arguments), here)
+
+    # What a language says ------------------------------------------------------------------------------------------------
+
+    def depth_error(self, here: Place) -> Exception:
+        """The error of an expression with too many operations inside one another."""
+        return here.error(self.too_deep)
+
+    def name(self, name: str, here: Place) -> Expression:
+        """A name without a step."""
+        raise NotImplementedError
+
+    def name_at(self, name: str, index: ast.expr, here: Place) -> Expression:
+        """A name with an index."""
+        raise NotImplementedError
+
+    def arity(self, name: str, node: ast.Call, here: Place) -> int:
+        """How many arguments a function has; raises EquationError if there is no such function."""
+        raise NotImplementedError
+
+    def arity_error(self, name: str, arity: int, given: int) -> str:
+        """What to say of a wrong number of arguments."""
+        raise NotImplementedError
+
+    def instead_of_called(self, function: ast.expr) -> str:
+        """What to write for a call of something else than a name."""
+        return ""
+
+    def further(self, node: ast.expr, here: Place, depth: int) -> Expression:
+        """An expression of another kind; raises EquationError unless the language has it."""
+        raise NotImplementedError
+
+
+def syntax_tree(code: str, mode: Literal["exec", "eval"]) -> ast.AST:
+    """Python's tree of a text, without its warnings, such as "invalid decimal literal": the errors come from the walk."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(code, mode=mode)
+
+
+def step_of_index(index: ast.expr) -> tuple[Literal["-", "+"], int] | None:
+    """The sign and the number of an index such as t-1 or t+2; None of any other."""
+    match index:
+        case ast.BinOp(
+            left=ast.Name(id="t"), op=ast.Sub() | ast.Add() as operator, right=ast.Constant(value=int(steps))
+        ):
+            return (("-" if isinstance(operator, ast.Sub) else "+"), steps) if type(steps) is int else None
+    return None
+
+
+def constant(node: ast.Constant, here: Place) -> Number:
+    """A number of the text; raises EquationError for any other constant, and for a number that no float holds."""
+    if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+        raise here.error(f"{node.value!r} is not a number".replace("\n", " ")[:200])
+    try:
+        value = float(node.value)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise here.error("this number is too large for a float")
+    return Number(value, here)
+
+
+def check_name(name: str, place: Place) -> None:
+    """Raise EquationError for a name that the language does not allow."""
+    if len(name) > MAX_NAME:
+        raise place.error(f"a name has at most {MAX_NAME} characters, this one has {len(name)}")
+    if not name.replace("_", "a").isalnum() or name.startswith("_"):
+        remedy = "; the elementwise product is written *" if "·" in name else ""
+        raise place.error(f"{name!r} is not a name of this language; use letters, digits and _, a letter first{remedy}")
+
+
+def likely(name: str, known: Collection[str]) -> str:
+    """The hint "; did you mean ...?" for a name that is nearly one of the known ones, else nothing."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
