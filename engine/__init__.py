@@ -9,9 +9,11 @@ engine.check(run)                       # the laws that the run satisfies, measu
 """
 
 from engine.execute.graph import roll, unroll
-from engine.execute.run import Overflow, Run, run
+from engine.execute.record import Overflow
+from engine.execute.run import Run, run
 from engine.flow.expansion import expand, routes
-from engine.flow.losses import by_loss, by_loss_norm, jacobian, jacobian_at, jacobian_norm
+from engine.flow.jacobians import jacobian, jacobian_at, jacobian_norm
+from engine.flow.losses import by_loss, by_loss_norm
 from engine.flow.magnitude import log_argument_grad_norm, log_grad_norm
 from engine.flow.plane import Plane, along, plane
 from engine.flow.spectra import bound, factors, growth, recurrent_matrices

@@ -1,48 +1,30 @@
-"""A run: forward pass and back-propagation through time, and everything that can be read off it."""
+"""A run: the forward pass and back-propagation through time, local derivatives, and what flows along each edge."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from engine.execute import interpreter
-from engine.execute.data import Data, checked
-from engine.execute.schedule import counted, schedule
-from engine.execute.tape import Kept, Results, played
+from engine.execute.data import checked
+from engine.execute.record import Record, Reduction
+from engine.execute.tape import played
 from engine.language import operations
 from engine.language.cell import Cell, Read
 from engine.language.expressions import Apply
 from engine.language.operations import FUNCTIONS, SOFTMAX, Array, locked
 from engine.support import budget
 from engine.support.arguments import one_of, sample_of, step_of, whole
-from engine.support.lazy import once
 from engine.support.pause import pause
 
-Reduction: TypeAlias = Literal["mean", "sum"]
-Cause: TypeAlias = Literal["range", "log of a negative number", "log of zero"]
 _PORTION = 1 << 21  # numbers of the copies of all parameters in a portion of the steps
 _FEWER = "ask for some of the steps by `steps`"
 
 
-@dataclass(frozen=True)
-class Overflow:
-    """The first value that is not finite: its node, its step (t = 1 is the first), whether it is inf or nan, and the cause.
-
-    cause   "log of a negative number" or "log of zero" at a loss that takes the logarithm of one; else "range": the value
-            has left the range of floating point
-    """
-
-    name: str
-    t: int
-    value: float
-    cause: Cause = field(default="range", compare=False)
-
-
-class Run:
+class Run(Record):
     """Values and exact gradients of one forward and backward pass; made by `run`. All arrays are read-only.
 
     cell, parameters, x, y, weights, initial, reduction, dtype   what went in, checked
@@ -57,187 +39,11 @@ class Run:
     gradients_match_the_complex_step, gradients_match_the_reference_cases.
     """
 
-    def __init__(self, data: Data, results: Results | Kept) -> None:
-        self._data, self._results = data, results
-
     def __reduce__(self) -> tuple[Any, ...]:
         return Run, (self._data, self._results)
 
-    @once
-    def value(self) -> Mapping[str, Array]:
-        """Name -> (T, B, n): every node, and x."""
-        return self._results["value"]
-
-    @once
-    def grad(self) -> Mapping[str, Array]:
-        """Name -> ∂(total loss)/∂node, (T, B, n): for every node, and for x."""
-        return self._results["grad"]
-
-    @once
-    def param_grad(self) -> Mapping[str, Array]:
-        """Name -> the parameter's gradient, in its shape."""
-        return self._results["param_grad"]
-
-    @once
-    def initial_grad(self) -> Mapping[str, Array]:
-        """Name of the state -> (K, B, n); the last row is t = 0."""
-        return self._results["initial_grad"]
-
-    @property
-    def cell(self) -> Cell:
-        """The cell that was run."""
-        return self._data.shape.cell
-
-    @property
-    def parameters(self) -> Mapping[str, Array]:
-        """Name -> the parameter's value."""
-        return self._data.parameters
-
-    @property
-    def x(self) -> Array | None:
-        """The input (T, B, n_x), or None."""
-        return self._data.x
-
-    @property
-    def y(self) -> Array:
-        """The target: integers (T, B), or floats (T, B, n_y)."""
-        return self._data.y
-
-    @property
-    def weights(self) -> Array:
-        """The factor of each L(t): (T, B)."""
-        return self._data.weights
-
-    @property
-    def seed(self) -> Array:
-        """∂(total loss)/∂L(t), (T, B): the weight of each L(t), divided by B for the mean over the samples."""
-        return self._data.seed
-
-    @property
-    def initial(self) -> Mapping[str, Array]:
-        """Name of the state -> (K, B, n); the last row is t = 0."""
-        return self._data.initial
-
-    @property
-    def reduction(self) -> Reduction:
-        """ "mean" or "sum" over the samples."""
-        return self._data.reduction
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float64 or float32."""
-        return self._data.shape.dtype
-
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        """Units of x, y and of every node."""
-        return self._data.shape.sizes
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory that the run holds, about: its results and what its passes leave behind, and its arguments."""
-        data = self._data
-        given = (data.y, data.weights, *data.parameters.values(), *data.initial.values())
-        return self._results.nbytes + sum(array.nbytes for array in (*given, *([] if data.x is None else [data.x])))
-
-    @property
-    def T(self) -> int:
-        """The number of steps."""
-        return self._data.shape.T
-
-    @property
-    def B(self) -> int:
-        """The number of samples."""
-        return self._data.shape.B
-
     def __repr__(self) -> str:
         return f"Run({self.cell.name!r}, T={self.T}, B={self.B}, loss={self.loss:.6g})"
-
-    @once
-    def losses(self) -> Array:
-        """Each L(t) before its weight, (T, B): the sum of the cell's loss lines."""
-        return locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
-
-    @once
-    def weighted_losses(self) -> Array:
-        """What each L(t) adds to the total loss, (T, B): seed · L, and 0 where the seed is 0, whatever L is."""
-        with np.errstate(all="ignore"):
-            return locked(np.where(self.seed == 0, 0, self.seed * self.losses))
-
-    @once
-    def loss(self) -> float:
-        """The total loss: Σ_t w(t) L(t), the mean (or sum) over the samples; a step of weight 0 does not count."""
-        with np.errstate(all="ignore"):
-            return float(np.sum(self.weighted_losses))
-
-    @once
-    def overflow(self) -> Overflow | None:
-        """The first value that is not finite, by step and then by the order of the flow, or None."""
-        found: list[tuple[int, int]] = []
-        for order, name in enumerate(self.cell.nodes):
-            finite = np.isfinite(self.value[name]).all(axis=(1, 2))
-            if not finite.all():
-                found.append((int(np.argmin(finite)), order))
-        if not found:
-            return None
-        t, order = min(found)
-        name = self.cell.nodes[order]
-        bad = self.value[name][t]
-        return Overflow(name, t + 1, float(bad[~np.isfinite(bad)][0]), self._cause(name, t))
-
-    def _cause(self, name: str, t: int) -> Cause:
-        """Why the value of a node is not finite at a row."""
-        row, expression = self.cell.loss(name), self.cell.equations[name].expression
-        if row is None or row.logs is None or self.cell.logits(name) is not None or not isinstance(expression, Apply):
-            return "range"
-        with np.errstate(all="ignore"):
-            p = interpreter.value(self.cell, expression.arguments[0], self.read)
-        logs = row.logs(np.broadcast_to(p, (self.T, self.B, self.sizes["y"]))[t], self.y[t])
-        return "log of a negative number" if (logs < 0).any() else "log of zero" if (logs == 0).any() else "range"
-
-    def check_place(self, sample: Any = 0, t: Any = 1, name: str = "") -> tuple[int, int]:
-        """A sample (from 0) and a step (from 1) as plain integers.
-
-        Args:
-            sample: 0 … B − 1, an integer of any type.
-            t: 1 … T; if `name` is a state with K initial values, 1 − K … T.
-            name: the node whose step it is, for the message too.
-
-        Returns:
-            (sample, t).
-
-        Raises:
-            ValueError: if the run has no such sample or step.
-        """
-        return sample_of(sample, self.B), step_of(t, self.T, 1 - self.cell.lags.get(name, 0), name)
-
-    def at(self, name: str, t: int) -> Array:
-        """The value of a node, or of x, at one step, (B, n); for a state at t ≤ 0 its initial value.
-
-        Raises:
-            ValueError: if the name or the step does not exist.
-        """
-        return self._at_step(self.value, self.initial, name, t)
-
-    def grad_at(self, name: str, t: int) -> Array:
-        """The gradient of a node, or of x, at one step, (B, n); for a state at t ≤ 0 that of its initial value.
-
-        Raises:
-            ValueError: if the name or the step does not exist.
-        """
-        return self._at_step(self.grad, self.initial_grad, name, t)
-
-    def _at_step(self, arrays: Mapping[str, Array], early: Mapping[str, Array], name: str, t: int) -> Array:
-        one_of("name", name, arrays)
-        _, t = self.check_place(0, t, name)
-        found: Array = (arrays if t > 0 else early)[name][t - 1]
-        return found
-
-    def before(self, name: str, t: int) -> Array:
-        """The values of a state at the K steps before step t, (K, B, n): the initial values of a run that begins there."""
-        early = self.initial[name]
-        later = self.value[name][max(t - 1 - len(early), 0) : t - 1]
-        return np.asarray(np.concatenate([early, later])[-len(early) :])
 
     def part(
         self,
@@ -279,29 +85,6 @@ class Run:
         x = None if self.x is None else self.x[rows, chosen]
         weights = self.seed[rows, chosen] if seed is None else seed
         return run(self.cell, self.parameters, x, self.y[rows, chosen], initial, weights, "sum", self.dtype)
-
-    def read(self, name: str, lag: int = 0, steps: slice = slice(None)) -> Array:
-        """What an equation at each step reads for a name `lag` steps back: (T, B, n), initial values in the first rows.
-
-        For a parameter its own shape, for y the target. `steps` takes some of the T rows, here and below: nothing is computed
-        for the others. **Holds:** some_steps_are_rows_of_all_steps.
-        """
-        one_of("name", name, self._names)
-        if name in self.parameters:
-            return self.parameters[name]
-        if name == "y":
-            return self.y[steps]
-        value = self.value[name]
-        if not lag:
-            return value[steps]
-        if steps.step not in (None, 1):
-            return self.read(name, lag)[steps]
-        start, stop, _ = steps.indices(self.T)
-        if start >= lag or stop <= start:
-            return value[start - lag : max(stop, start) - lag] if start >= lag else value[:0]
-        early = self.initial[name]
-        first = len(early) + start - lag
-        return np.concatenate([early[first : first + stop - start], value[: max(stop - lag, 0)]])
 
     def slope(self, name: str, steps: slice = slice(None)) -> Array:
         """φ'(a(t)), (T, B, n), for a node h = φ(a) whose equation is one call of an elementwise function."""
@@ -358,19 +141,9 @@ class Run:
         last = self.T if last is None else last
         yield from (slice(begin, min(begin + many, last)) for begin in range(first - 1, last, many))
 
-    @once
-    def _names(self) -> Mapping[str, None]:
-        """What has a value at a step: x, the nodes, the parameters and y."""
-        return dict.fromkeys((*self.value, *self.parameters, "y"))
-
     def _width(self, name: str) -> int:
         """Numbers of a step of x, y or a node, of all samples."""
         return self.B * self.sizes[name]
-
-    @once
-    def counted(self) -> Mapping[str, Array]:
-        """Node -> (T, B), whether a loss whose weight is not 0 depends on it: where it does not, its gradient is 0."""
-        return counted(schedule(self.cell), dict.fromkeys(self.cell.losses, self.seed != 0))
 
     def _joint_pull(self, loss: str, steps: slice = slice(None)) -> Array:
         """What a loss sends to the argument of its softmax or sigmoid, (T, B, n); 0 where its own gradient is 0."""

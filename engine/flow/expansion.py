@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.execute.run import Run
 from engine.flow.links import system
-from engine.flow.losses import each_row, known, of_losses, started, within_step
+from engine.flow.sweep import each_row, known, of_losses, started, within_step
 from engine.language import notation
 from engine.language.cell import Read
 from engine.language.operations import Array

@@ -17,7 +17,7 @@ from engine.execute.run import Run
 from engine.execute.schedule import Elementwise, schedule
 from engine.flow import wide
 from engine.flow.links import WANTED, Link, System, system
-from engine.flow.losses import blocks, known, of_losses, scaled, started
+from engine.flow.sweep import blocks, known, of_losses, scaled, started
 from engine.flow.wide import Wide
 from engine.language.operations import SOFTMAX, Array, locked
 from engine.support.arguments import one_of

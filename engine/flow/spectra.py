@@ -13,8 +13,10 @@ import numpy as np
 
 from engine.execute.run import Run
 from engine.execute.schedule import Affine, Elementwise, Instruction, Stage, Term, operands, schedule
+from engine.flow.jacobians import jacobian_at
 from engine.flow.links import WANTED, System, system
-from engine.flow.losses import jacobian_at, known, spectral_norm, within_step
+from engine.flow.norms import spectral_norm
+from engine.flow.sweep import known, within_step
 from engine.language.operations import Array
 from engine.support.budget import fits
 from engine.support.pause import pause

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.execute.run import Run
-from engine.language.operations import Array
+from engine.language.operations import Array, locked
 from engine.support.arguments import mapping, unmasked, whole
 
 ROUNDINGS = 4096  # units in the last place, up to which two sums of the same numbers differ
@@ -126,6 +126,8 @@ def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
                 for i, (start, _, _) in enumerate(group):
                     if start == 0:  # what the others start from is cut off
                         array += parts[:, i]
+    for array in (*grad.values(), *param_grad.values(), *initial_grad.values()):
+        locked(array)
     error, cosine = {}, {}
     for name, found in param_grad.items():
         whole = run.param_grad[name]
@@ -136,7 +138,7 @@ def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
         cosine[name] = float(np.sum(found * whole) / (size * other)) if size and other else np.nan
         if same and size:
             cosine[name] = 1.0
-    return Truncated(_locked(grad), _locked(param_grad), _locked(initial_grad), error, cosine)
+    return Truncated(grad, param_grad, initial_grad, error, cosine)
 
 
 def _batches(run: Run, pieces: list[tuple[int, int, Array]]) -> Iterator[tuple[list[tuple[int, int, Array]], int]]:
@@ -164,9 +166,3 @@ def _steps(what: str, number: int) -> int:
 def _positive(limit: float) -> None:
     if not limit > 0:
         raise ValueError(f"limit is {limit!r}; a positive number")
-
-
-def _locked(arrays: dict[str, Array]) -> dict[str, Array]:
-    for array in arrays.values():
-        array.flags.writeable = False
-    return arrays

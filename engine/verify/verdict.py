@@ -20,7 +20,7 @@ from engine import formula as formulas
 from engine.execute import interpreter
 from engine.execute.run import Run
 from engine.execute.run import run as run_cell
-from engine.flow.losses import jacobian_at
+from engine.flow.jacobians import jacobian_at
 from engine.formula import Formula, Gradient, Misfit, Shape
 from engine.inputs.setting import MAX_SEED
 from engine.language.cell import Cell

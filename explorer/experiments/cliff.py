@@ -232,7 +232,7 @@ def same(model: Model, cliff: Cliff) -> tuple[Model, Cliff]:
 
 @dataclass(frozen=True, eq=False)
 class Span:
-    """The plane of the two numbers, as `engine.flow.losses.plane` takes it: the arrays where both are 0, and how each goes on."""
+    """The plane of the two numbers, as `engine.flow.plane` takes it: the arrays where both are 0, and how each goes on."""
 
     origin: dict[str, Array]
     directions: tuple[dict[str, Array], dict[str, Array]]

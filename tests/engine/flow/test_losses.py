@@ -17,8 +17,8 @@ import engine
 from engine import CATALOGUE
 from engine.execute import interpreter
 from engine.execute.run import Run
-from engine.flow import losses as flow
 from engine.flow import wide
+from engine.flow.links import system
 from engine.flow.magnitude import _Sweep
 from engine.language.operations import FUNCTIONS
 from engine.support import budget
@@ -100,7 +100,7 @@ def test_by_loss_sums_to_the_gradient_of_any_cell(case) -> None:
             assert not parts[~np.tri(run.T, dtype=bool)].any(), name  # no loss reaches a later node
             norms = np.linalg.norm(np.float64(parts), axis=-1)
             assert agree(engine.by_loss_norm(run, name), norms, rounding * size), name
-            links = flow.system(run, run.cell.losses, name)
+            links = system(run, run.cell.losses, name)
             norms = np.linalg.norm(np.float64(grad), axis=-1)
             assert agree(_linear(engine.log_grad_norm(run, name)), norms, rounding * size), name
             for far in (False, True):
@@ -449,7 +449,7 @@ def test_every_cell_vanishes_as_the_exact_sweep_says(name) -> None:
     run = made(name, T=T, B=2, n=2, scale=0.3, weights=only(T, T // 2, -1))
     fast = engine.log_grad_norm(run, "h")
     with np.errstate(all="ignore"):
-        links = flow.system(run, run.cell.losses, "h")
+        links = system(run, run.cell.losses, "h")
         links.far[::2] = True
         exact = _Sweep(run, links, "h").log10_norm()
     np.testing.assert_allclose(fast, exact, rtol=0, atol=1e-9)
@@ -462,7 +462,7 @@ def test_log_grad_norm_is_the_logarithm_where_floats_do_not_end(text) -> None:
         with np.errstate(all="ignore"):
             expected = np.log10(np.linalg.norm(run.grad[name], axis=-1))
             for far in ((), (0, 2, 3), range(5)):
-                links = flow.system(run, run.cell.losses, name)
+                links = system(run, run.cell.losses, name)
                 links.far[list(far)] = True
                 found = _Sweep(run, links, name).log10_norm()
                 there = expected > -13  # what is smaller is what rounding left of zero
@@ -513,7 +513,7 @@ def test_a_lag_may_be_longer_than_the_run() -> None:
         with np.errstate(all="ignore"):
             expected = np.log10(np.linalg.norm(run.grad[name], axis=-1))
             for far in ((), (0,), (0, 1)):
-                links = flow.system(run, run.cell.losses, name)
+                links = system(run, run.cell.losses, name)
                 links.far[list(far)] = True
                 np.testing.assert_allclose(_Sweep(run, links, name).log10_norm(), expected, atol=1e-12)
         assert close(engine.by_loss(run, name).sum(axis=0), run.grad[name])

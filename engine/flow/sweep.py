@@ -1,0 +1,173 @@
+"""One sweep back over the linear system of a run (`links`), for the gradients of all steps at once.
+
+Cotangents of all losses, or of all units of all steps, are carried as rows, each joining at its own step: a step costs a few
+products of matrices, and no loss needs a sweep of its own. A caller looks at the rows as the sweep passes; only those of the
+step at hand are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from engine.execute.run import Run
+from engine.flow import wide
+from engine.flow.carrier import Carrier
+from engine.flow.links import WANTED, Link, System, system
+from engine.flow.wide import Wide
+from engine.language.operations import SOFTMAX, Array
+from engine.support.arguments import one_of
+from engine.support.pause import pause
+
+_COMFORT = 300.0  # powers of two by which rows may grow or shrink before they are looked at
+_LONGEST = 32  # steps between two looks
+
+
+def known(run: Run, name: str, what: str = "name") -> None:
+    """Raises ValueError unless the name, which the caller gave as the argument `what`, has a gradient."""
+    one_of(what, name, run.grad, f"nodes: {', '.join(run.grad)}")
+
+
+def carried_units(run: Run, name: str) -> int:
+    """Numbers that a sweep keeps for each row and sample, about."""
+    states = sum((run.cell.lags[state] + 1) * run.sizes[state] for state in run.cell.states)
+    return states + 2 * sum(run.sizes[other] for other in run.cell.nodes) + run.sizes[name]
+
+
+def of_losses(run: Run) -> dict[str, Array]:
+    """One row a step: the weights at the losses."""
+    seed = run.seed.astype(np.float64)[:, :, None, None]
+    return dict.fromkeys(run.cell.losses, seed)
+
+
+def started(given: Mapping[str, Array]) -> dict[str, Array]:
+    """Where the gradients (T, B, m, n) that start at each step are not all 0: (T, B) each."""
+    return {name: (rows != 0).any(axis=(2, 3)) for name, rows in given.items()}
+
+
+def scaled(g: Any, link: Link, steps: Any = slice(None)) -> Any:
+    """What goes along a link for the gradients g (…, B, m, n) at its head at these steps; floats or Wide."""
+    if not isinstance(link.scale, float):
+        g = g * link.scale[steps][..., None, :]
+    elif link.scale != 1.0:
+        g = g * link.scale
+    if link.softmax is not None:
+        S = link.softmax[steps][..., None, :]
+        if isinstance(g, Wide):
+            return S * (g * wide.others(S) + wide.others(S * g) * -1.0)  # S_i Σ_j S_j (g_i − g_j), with 1 − S_i in full
+        return SOFTMAX.pull(g, S)
+    return g if link.matrix is None else g @ link.matrix
+
+
+def within_step(
+    links: System, given: Mapping[str, Any], steps: Any = slice(None)
+) -> tuple[dict[tuple[str, int], Any], Any]:
+    """Gradients (…, B, m, n) at names of a step, sent back within the step.
+
+    Gives what leaves the step, (name, lag) -> gradient, and what arrives at WANTED (None if nothing does).
+    """
+    here: dict[str, Any] = dict(given)
+    left: dict[tuple[str, int], Any] = {}
+    for head, own in links.links.items():
+        if head not in here:
+            continue
+        for link in own:
+            sent = scaled(here[head], link, steps)
+            if link.lag:
+                key = (link.tail, link.lag)
+                left[key] = left[key] + sent if key in left else sent
+            else:
+                here[link.tail] = here[link.tail] + sent if link.tail in here else sent
+    return left, here.get(WANTED)
+
+
+def each_row(
+    run: Run,
+    given: Mapping[str, Array],
+    name: str,
+    visit: Callable[[int, Array], None],
+    exponents: Array | None = None,
+    look: Callable[[int, int], None] | None = None,
+    until: int = 0,
+) -> Array:
+    """One sweep with the rows of all steps: row s joins at step s. Gives what each step's own row has at `name`.
+
+    given      name -> (T, B, m, n), the gradients that start at each step
+    visit      called for t = T − 2 … until with the rows of later steps at `name`, (T − 1 − t, B, m, n); a view
+    exponents  (T, B) integers, if rows may be rescaled: a row's numbers are 2^exponent times what is given to `visit`;
+               `look` is called with the first and last step (exclusive) of what was visited before they change
+    """
+    links = system(run, given, name, start=started(given))
+    m = next(iter(given.values())).shape[2]
+    left, own = within_step(links, given)
+    carrier = Carrier(links, run.T, run.B, m, run.T)
+    looks = set(blocks(links, run.T, _LONGEST, _COMFORT)) if exponents is not None else set()
+    stop = run.T
+    for t in range(run.T - 1, until - 1, -1):
+        pause()
+        if t + 1 < run.T:
+            rows = carrier.wanted(t, t + 1)
+            if rows is not None:
+                visit(t, rows)
+            carrier.turn()
+        for (tail, lag), joining in left.items():
+            carrier.waiting[tail][lag - 1].whole[t] = joining[t]
+        if t in looks and exponents is not None and look is not None:
+            look(t, stop)
+            _rescale(carrier, t, exponents)
+            stop = t
+    return np.zeros((run.T, run.B, m, run.sizes[name])) if own is None else np.asarray(own)
+
+
+def blocks(links: System, T: int, longest: int, room: float) -> list[int]:
+    """First steps of blocks, the last block first: in one a row cannot grow or shrink by more than 2^room.
+
+    (But for what cancels, or for units that are shut, which no scaling keeps.)
+    """
+    worst = np.zeros(T)
+    for link in links.carried:
+        bits = np.zeros(T)
+        if not isinstance(link.scale, float):
+            size = np.abs(link.scale).reshape(T, -1)
+            smallest = size.min(axis=1)
+            if not smallest.all():
+                smallest = np.where(size == 0, np.inf, size).min(axis=1)
+            for extreme in (size.max(axis=1), smallest):
+                usable = (extreme > 0) & np.isfinite(extreme)
+                bits = np.maximum(bits, np.abs(np.log2(extreme, where=usable, out=np.zeros(T))))
+        if link.matrix is not None:
+            entries = np.abs(link.matrix)
+            grows, shrinks = entries.sum(axis=0).max(), entries.max(axis=1)
+            least = shrinks.min(where=shrinks > 0, initial=np.inf)
+            usable = (0 < grows < np.inf) and np.isfinite(least)
+            bits += max(0.0, float(np.log2(grows)), -float(np.log2(least))) if usable else 0.0
+        worst = np.maximum(worst, bits)
+    depth: dict[str, int] = {}  # links one after the other within a step, at most
+    for link in links.carried:
+        if not link.lag and link.tail != WANTED:
+            depth[link.tail] = max(depth.get(link.tail, 0), depth.get(link.head, 0) + 1)
+    worst = np.minimum(worst * (1 + max(depth.values(), default=0)), room)
+    total = np.cumsum(worst[::-1])  # from the last step back
+    starts, done = [], 0
+    while done < T:
+        fits = int(np.searchsorted(total, (total[done - 1] if done else 0) + room, "right")) - done
+        done += min(max(fits, 1), longest, T - done)
+        starts.append(T - done)
+    return starts
+
+
+def _rescale(carrier: Carrier, lo: int, exponents: Array) -> None:
+    """Brings rows lo: near 1 by powers of two, which is exact."""
+    buffers = [rows.whole[lo:] for own in carrier.waiting.values() for rows in own]
+    if not buffers:
+        return
+    largest = np.max([np.abs(rows).max(axis=(2, 3)) for rows in buffers], axis=0)
+    _, shift = np.frexp(largest)
+    shift = np.where(np.abs(shift) > 100, shift, 0)
+    if shift.any():
+        factor = np.ldexp(1.0, -shift)[:, :, None, None]
+        for rows in buffers:
+            rows *= factor
+        exponents[lo:] += shift
