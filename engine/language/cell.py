@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-import networkx as nx
-
 from engine.language import notation
 from engine.language.equations import Equation, equations
-from engine.language.expressions import Apply, EquationError, Expression, Name, Number, Place, walk
-from engine.language.names import free
+from engine.language.expressions import Apply, EquationError, Expression, Name, Place, walk
 from engine.language.notes import Note, notes
-from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX, Loss
+from engine.language.operations import CALLS, LOSSES, Loss
 from engine.language.printer import LATEX, write
+from engine.language.shapes import ONE, Classes, Key, infer
+from engine.language.totals import totals
 from engine.support.arguments import mapping, one_of, texts, whole
 from engine.support.lazy import once
 
@@ -114,7 +113,8 @@ class Cell:
         counts where nothing else is made from it.
         **Holds:** a_loss_that_is_read_is_part_of_what_reads_it.
         """
-        return _totals(self)
+        numbers = [name for name in self.nodes if self.is_number(name)]
+        return totals(self.equations, numbers, ("x", "y", *self.nodes, *self.parameters))
 
     @once
     def notes(self) -> tuple[Note, ...]:
@@ -136,7 +136,7 @@ class Cell:
 
     def is_number(self, name: str) -> bool:
         """Whether a name is a node that is a number, as a loss is, not a vector."""
-        return name in self.equations and self._classes.same(("unit", name), ("one", ""))
+        return name in self.equations and self._classes.same(("unit", name), ONE)
 
     @once
     def reads_x(self) -> bool:
@@ -265,10 +265,10 @@ class Cell:
             for name in self.parameters
         }
 
-    def _solve(self, sizes: Sizes) -> dict[_Key, int]:
+    def _solve(self, sizes: Sizes) -> dict[Key, int]:
         mapping("sizes", sizes, "{name: number of units}")
         classes, found = self._classes, {}
-        given: dict[_Key, tuple[str, int]] = {}
+        given: dict[Key, tuple[str, int]] = {}
         for name, size in sizes.items():
             size = whole(f"sizes[{name!r}]", size, 1, MAX_SIZE, f"a size is a whole number from 1 to {MAX_SIZE}")
             if name == "x" and not self.reads_x:
@@ -285,7 +285,7 @@ class Cell:
                 raise place.error(message) if place else ValueError(message)
             given[root] = (name, size)
             found[root] = size
-        one = classes.root(("one", ""))
+        one = classes.root(ONE)
         if found.get(one, 1) != 1:
             place = classes.place(one) or Place(1, 1)
             raise place.error(
@@ -298,14 +298,14 @@ class Cell:
             raise ValueError(f"sizes has no number for {', '.join(map(repr, missing))}; given: {dict(sizes)}")
         return found
 
-    def _size_key(self, name: str) -> _Key:
+    def _size_key(self, name: str) -> Key:
         """The class that a user's name for a size means: that of the vector, or that of a matrix's unnamed right side."""
         unnamed = ("unit", name) not in self._classes and any(name in members for members in self.hidden)
         return ("column" if unnamed else "unit", name)
 
     @once
-    def _classes(self) -> _Classes:
-        return _infer(self)
+    def _classes(self) -> Classes:
+        return infer(self.equations, self.parameters)
 
     @once
     def dimensions(self) -> Mapping[str, tuple[str, ...]]:
@@ -314,7 +314,7 @@ class Cell:
         A class is named by a member that a reader knows ("h", "x", "y"; "1" for the loss).
         """
         classes = self._classes
-        label = {classes.root(("one", "")): "1"}
+        label = {classes.root(ONE): "1"}
         label |= {classes.root(("unit", n)): n for n in ("x", "y") if ("unit", n) in classes}
         for members in self.hidden:
             label[classes.root(self._size_key(members[0]))] = members[0]
@@ -383,155 +383,9 @@ def _again(
     return parse(text, name, title=title, source=source, about=about, start=start, probabilities=probabilities)
 
 
-def _readings(cell: Cell) -> tuple[nx.DiGraph, nx.DiGraph]:
-    """Which line is read by which other: at any step, and in its own."""
-    line = {name: equation.within or name for name, equation in cell.equations.items()}
-    lines, step = nx.DiGraph(), nx.DiGraph()
-    lines.add_nodes_from(line.values())
-    step.add_nodes_from(line.values())
-    for name, reads in cell.reads.items():
-        for read in reads:
-            if read.name in line and line[read.name] != line[name]:
-                lines.add_edge(line[read.name], line[name])
-                if not read.lag:
-                    step.add_edge(line[read.name], line[name])
-    return lines, step
-
-
-def _calls(cell: Cell) -> list[str]:
-    """The lines that call a loss."""
-    called = (name for name in cell.nodes if cell.loss(name) is not None)
-    return list(dict.fromkeys(cell.equations[name].within or name for name in called))
-
-
-def _totals(cell: Cell) -> tuple[str, ...]:
-    """`Cell.losses`. Raises EquationError for a loss that is read and is part of no total."""
-    lines, step = _readings(cell)
-    calls = _calls(cell)
-    made = set(calls).union(*(nx.descendants(lines, call) for call in calls))
-    numbers = {name for name in made if cell.is_number(name)}
-    totals = {name for name in numbers if not lines.out_degree(name)}
-    counted = totals.union(*(nx.ancestors(lines, total) for total in totals))
-    for again in nx.strongly_connected_components(lines):  # losses that later steps read, and nothing else
-        if counted.isdisjoint(again):
-            own = again & numbers
-            last = {name for name in own if set(lines[name]) <= again and not own & nx.descendants(step, name)}
-            totals |= last
-            counted |= again if last else set()
-    for call in calls:
-        if call not in counted:
-            readers = ", ".join(map(repr, lines[call]))
-            unused = free(["x", "y", *cell.nodes, *cell.parameters], "J")
-            raise cell.equations[call].place.error(
-                f"the loss {call!r} is read by {readers} and is part of no total, which is a number that is made from losses"
-                f" and that no other line reads; to count it, add the line {unused} = {call}"
-            )
-    return tuple(name for name in cell.nodes if name in totals)
-
-
 def _called(equation: Equation, table: Mapping[str, Any]) -> str | None:
     expression = equation.expression
     return expression.operation if isinstance(expression, Apply) and expression.operation in table else None
-
-
-# Sizes: names joined by elementwise operations share a class -------------------------------------------------------
-
-_Key: TypeAlias = tuple[str, str]
-
-
-class _Classes:
-    """Union-find over sizes: ("unit", name) of a vector, ("row", W) and ("column", W) of a matrix, ("one", "")."""
-
-    def __init__(self) -> None:
-        self._parent: dict[_Key, _Key] = {}
-        self._place: dict[_Key, Place] = {}
-
-    def __contains__(self, key: _Key) -> bool:
-        return key in self._parent
-
-    def add(self, key: _Key) -> _Key:
-        self._parent.setdefault(key, key)
-        return key
-
-    def root(self, key: _Key) -> _Key:
-        while self._parent[key] != key:
-            key = self._parent[key]
-        return key
-
-    def join(self, a: _Key, b: _Key, place: Place) -> None:
-        first, second = self.root(self.add(a)), self.root(self.add(b))
-        if first != second:
-            self._parent[second] = first
-            self._place[first] = place
-
-    def same(self, a: _Key, b: _Key) -> bool:
-        return a in self and b in self and self.root(a) == self.root(b)
-
-    def place(self, key: _Key) -> Place | None:
-        """Where the class was last joined from two."""
-        return self._place.get(self.root(key))
-
-    def groups(self) -> list[list[_Key]]:
-        found: dict[_Key, list[_Key]] = {}
-        for key in self._parent:
-            found.setdefault(self.root(key), []).append(key)
-        return list(found.values())
-
-
-def _infer(cell: Cell) -> _Classes:
-    classes = _Classes()
-    classes.add(("one", ""))
-    vectors: dict[str, Place] = {}
-    matrices: dict[str, Place] = {}
-
-    def size(expression: Expression) -> _Key | None:
-        if isinstance(expression, Number):
-            return None
-        if isinstance(expression, Name):
-            if expression.name in cell.parameters:
-                vectors.setdefault(expression.name, expression.place)
-            return classes.add(("unit", expression.name))
-        if expression.operation == "@":
-            matrix, vector = expression.arguments
-            assert isinstance(matrix, Name)
-            if matrix.name not in cell.parameters:
-                right = vector.name if isinstance(vector, Name) and vector.name in cell.parameters else "W"
-                raise matrix.place.error(
-                    f"{matrix.name!r} stands left of '@' but is no parameter; it is a vector, and the matrix stands on the left:"
-                    f" {right} @ {matrix.name}"
-                )
-            matrices.setdefault(matrix.name, matrix.place)
-            inner = size(vector)
-            if inner is None:
-                raise vector.place.error("the right of '@' is a vector, not a number")
-            classes.join(classes.add(("column", matrix.name)), inner, expression.place)
-            return classes.add(("row", matrix.name))
-        sizes = [key for key in map(size, expression.arguments) if key is not None]
-        if not sizes and (expression.operation in FUNCTIONS or expression.operation == SOFTMAX.name):
-            raise expression.place.error(f"{expression.operation} takes a vector, not a number")
-        for other in sizes[1:]:
-            classes.join(sizes[0], other, expression.place)
-        if expression.operation in LOSSES:
-            if len(sizes) < 2:
-                raise expression.place.error(f"{expression.operation} takes a vector and the target y, not a number")
-            return ("one", "")
-        return sizes[0] if sizes else None
-
-    for name, equation in cell.equations.items():
-        own, found = classes.add(("unit", name)), size(equation.expression)
-        if found is not None:
-            classes.join(own, found, equation.place)
-    lines, _ = _readings(cell)
-    for name in _calls(cell):
-        if not lines.out_degree(name):  # it counts, so it is a number
-            classes.join(("one", ""), ("unit", name), cell.equations[name].place)
-    for name in matrices.keys() & vectors.keys():
-        place = max(matrices[name], vectors[name], key=lambda p: (p.line, p.column))
-        raise place.error(
-            f"{name!r} is a matrix where it stands left of '@' and cannot be a vector as well; a matrix times a vector is"
-            f" {name} @ h, and what is multiplied elementwise or added is a vector with a name of its own"
-        )
-    return classes
 
 
 def sources(cell: Cell) -> Iterator[tuple[str, Read]]:
