@@ -7,7 +7,7 @@ what they get times a factor, are eliminated: the factors of all steps are multi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -115,11 +115,10 @@ def system(
     plan = schedule(run.cell)
     maker = _Far(run, plan) if far else _Coefficients(run, plan, flat)
     sources = tuple(sources)
-    edges = [edge for stage in plan.stages for i in stage.instructions for edge in _edges(i, maker, run)]
+    edges = [edge for i in plan.instructions for edge in _edges(i, maker, run)]
     edges += [
         _Edge(i.out, WANTED, 0, partial(maker.pull, i, joint=False))
-        for stage in plan.stages
-        for i in stage.instructions
+        for i in plan.instructions
         if isinstance(i, Cost) and i.logits is not None and i.p.name == wanted
     ]
     edges.append(_Edge(wanted, WANTED, 0, partial(float, 1)))
@@ -142,7 +141,7 @@ def system(
     for link in links:
         if link.lag:
             lags[link.tail] = max(lags.get(link.tail, 0), link.lag)
-    order = [i.out for stage in reversed(plan.stages) for i in reversed(stage.instructions)] + ["x"]
+    order = [i.out for i in reversed(plan.instructions)] + ["x"]
     links = _reduced(links, [name for name in order if name not in {*sources, *lags}])
     by_head = {name: tuple(link for link in links if link.head == name) for name in order}
     names = {name for link in links for name in (link.head, link.tail)} | {*sources, wanted}
@@ -180,14 +179,14 @@ def _edges(i: Instruction, maker: _Coefficients, run: Run) -> Iterator[_Edge]:
                 continue
             for k, factor in enumerate(term.factors):
                 if not factor.is_parameter:
-                    others = [other for j, other in enumerate(term.factors) if j != k]
-                    yield _Edge(i.out, factor.name, factor.lag, partial(maker.product, term.coefficient, others))
+                    product = partial(maker.product, term.coefficient, term.others(k))
+                    yield _Edge(i.out, factor.name, factor.lag, product)
     elif isinstance(i, Elementwise):
         yield _Edge(i.out, i.argument.name, i.argument.lag, partial(maker.slope, i))
     elif isinstance(i, Normalise):
         yield _Edge(i.out, i.argument.name, i.argument.lag, partial(float, 1), softmax=partial(maker.softmax, i))
     else:
-        p = i.p if i.logits is None else i.logits
+        p = i.argument
         yield _Edge(i.out, p.name, p.lag, partial(maker.pull, i, joint=i.logits is not None))
 
 
@@ -236,7 +235,7 @@ class _Coefficients:
 
     def __init__(self, run: Run, plan: Schedule, flat: bool = False) -> None:
         self.run, self.plan, self.flat = run, plan, flat
-        self.by_name = {i.out: i for stage in plan.stages for i in stage.instructions}
+        self.by_name = {i.out: i for i in plan.instructions}
         self.far = np.zeros(run.T, bool)
         self.hidden: dict[str, Array] = {}
 
@@ -274,7 +273,7 @@ class _Coefficients:
             self.far |= (value < FAR).any(axis=(1, 2))
         return np.broadcast_to(value, (self.run.T, self.run.B, value.shape[-1]))
 
-    def product(self, coefficient: float, operands: list[Operand]) -> Any:
+    def product(self, coefficient: float, operands: Sequence[Operand]) -> Any:
         total: Any = coefficient
         for operand in operands:
             total = _times(total, self.factor(operand))

@@ -51,7 +51,7 @@ def log_argument_grad_norm(run: Run, name: str) -> Array:
     Raises ValueError for a node that is no elementwise function of its argument.
     """
     one_of("name", name, run.cell.nodes)
-    made = next((i for stage in schedule(run.cell).stages for i in stage.instructions if i.out == name), None)
+    made = next((i for i in schedule(run.cell).instructions if i.out == name), None)
     if not isinstance(made, Elementwise):
         raise ValueError(f"{name!r} is no elementwise function of its argument; its gradient has no part by a slope")
     argument, lag = made.argument.name, min(made.argument.lag, run.T)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,18 +59,7 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
         raise ValueError(
             f"points has shape {points.shape} for {k} directions; it must be (N, k), with k from 1 to {_MOST}"
         )
-    for given in directions if origin is None else (*directions, origin):
-        mapping("a direction or the origin", given, "{name: array}")
-    if not all(directions):
-        raise ValueError("a direction names no array, so nothing would change along it")
-    own = {**run.parameters, **({"x": run.x} if run.x is not None else {})}
-    start = own | dict(origin or {})
-    for name, array in [*(origin or {}).items(), *(pair for direction in directions for pair in direction.items())]:
-        if name not in own:
-            raise ValueError(f"there is no array {name!r}; there are {', '.join(own)}")
-        unmasked(f"the array for {name}", array)
-        if np.shape(array) != own[name].shape:
-            raise ValueError(f"{name} has shape {own[name].shape}, its direction or origin {np.shape(array)}")
+    start = _start(run, directions, {} if origin is None else origin)
     touched = tuple(
         (name, found)
         for name in run.parameters
@@ -103,6 +93,22 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
                 through = result.grad["x"][..., :n_x].reshape(T, N, B, n_x)
                 slope[:, i] += np.einsum("tnbi,tbi->n", through, direction["x"])
         return Plane(result.weighted_losses.reshape(T, N, B).sum(axis=(0, 2)), slope)
+
+
+def _start(run: Run, directions: Sequence[Direction], origin: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays at u = 0; raises ValueError for a direction or an origin that does not fit the run."""
+    for named in (*directions, origin):
+        mapping("a direction or the origin", named, "{name: array}")
+    if not all(directions):
+        raise ValueError("a direction names no array, so nothing would change along it")
+    arrays = {**run.parameters, **({"x": run.x} if run.x is not None else {})}
+    for name, array in [pair for named in (origin, *directions) for pair in named.items()]:
+        if name not in arrays:
+            raise ValueError(f"there is no array {name!r}; there are {', '.join(arrays)}")
+        unmasked(f"the array for {name}", array)
+        if np.shape(array) != arrays[name].shape:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, its direction or origin {np.shape(array)}")
+    return arrays | dict(origin)
 
 
 def along(run: Run, directions: Iterable[Direction]) -> Array:
@@ -143,15 +149,7 @@ class _Rewritten:
 @lru_cache(maxsize=64)
 def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> _Rewritten:
     """The cell with some of its parameters moved, each along some of the directions."""
-    taken = {"x", "y", "t", *cell.nodes, *cell.parameters}
-
-    def fresh(name: str) -> str:
-        count = 1
-        while f"{name}_{count}" in taken:
-            count += 1
-        taken.add(f"{name}_{count}")
-        return f"{name}_{count}"
-
+    fresh = partial(_fresh, {"x", "y", "t", *cell.nodes, *cell.parameters})
     lines: list[str] = []
     own = fresh("own") if cell.reads_x else ""
     shown = {"x": fresh("input")} if own else {}
@@ -203,6 +201,13 @@ def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> 
         raise ValueError(f"the equations of {cell.name} are too long to be varied: {error.message}") from None
     rows = tuple((name, *row) for name, found in matrices.items() for row in found)
     return _Rewritten(made, own, tuple(vectors), rows)
+
+
+def _fresh(taken: set[str], name: str) -> str:
+    """The name with the first number that is not taken; from now on it is."""
+    free = next(f"{name}_{i}" for i in count(1) if f"{name}_{i}" not in taken)
+    taken.add(free)
+    return free
 
 
 def _has_loss(cell: Cell, expression: Expression) -> bool:
