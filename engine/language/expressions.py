@@ -67,3 +67,29 @@ def walk(expression: Expression) -> Iterator[Expression]:
 def names(expression: Expression) -> tuple[Name, ...]:
     """The names that an expression reads, from left to right, repetitions kept."""
     return tuple(part for part in walk(expression) if isinstance(part, Name))
+
+
+def path(expression: Expression, place: int) -> Iterator[tuple[Apply, int]]:
+    """Yield the operations around one of the names that an expression reads, from the outermost inwards.
+
+    Args:
+        expression: The expression.
+        place: Which name, counted from 0 from left to right, as `Read.argument`.
+
+    Returns:
+        Each operation with the index of its argument that holds the name.
+
+    Raises:
+        ValueError: If the expression reads fewer names.
+    """
+    count = len(names(expression))
+    if not 0 <= place < count:
+        raise ValueError(f"an expression of {count} names has no name {place}")
+    while isinstance(expression, Apply):
+        for index, argument in enumerate(expression.arguments):
+            count = len(names(argument))
+            if place < count:
+                yield expression, index
+                expression = argument
+                break
+            place -= count

@@ -373,6 +373,10 @@ class Softmax:
         """The gradient at the argument a."""
         return self.pull(grad, self.definition(_spread(a, grad)))
 
+    def jacobian(self, out: Array) -> Array:
+        """The Jacobian S_i (δ_ij − S_j), (n, n), for a value out = S, (n,)."""
+        return np.asarray(np.diag(out) - np.outer(out, out))
+
     def definition(self, a: Array) -> Array:
         """softmax of a real or complex array."""
         e = np.exp(a - np.max(a.real, axis=-1, keepdims=True))

@@ -2,8 +2,9 @@
 
 from engine.working import messages
 from engine.working.derivation import MAX_LEVELS, SECTIONS, Line, Section, derive
+from engine.working.entries import Explanation, Term, explained
 from engine.working.messages import MAX_PATH, Message
-from engine.working.neurons import MAX_NEURONS, Explanation, Neuron, Term, count, explained, forms, neuron_of
+from engine.working.neurons import MAX_NEURONS, Neuron, count, forms, neuron_of
 
 __all__ = [
     "MAX_LEVELS",

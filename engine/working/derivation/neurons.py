@@ -11,7 +11,8 @@ from engine.working.derivation.line import Line
 from engine.working.derivation.parameter import copy_line
 from engine.working.derivation.step import BY_SIDES, StepContext
 from engine.working.derivation.writing import number_tex, per_unit, words
-from engine.working.neurons import explainer, forms
+from engine.working.entries import explainer
+from engine.working.neurons import forms
 
 
 def neuron_lines(at: StepContext, _: int) -> Iterator[Line]:

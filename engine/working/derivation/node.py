@@ -27,7 +27,8 @@ from engine.working.derivation.writing import (
     with_result,
     words,
 )
-from engine.working.neurons import explainer, forms, neuron_of
+from engine.working.entries import explainer
+from engine.working.neurons import forms, neuron_of
 
 
 def forward_line(at: StepContext, name: str, row: str) -> Line:

@@ -18,7 +18,7 @@ from engine.verify.measured import measured
 from engine.verify.verdict import Asked
 from engine.working import derivation
 from engine.working import messages as explain
-from engine.working.neurons import explained
+from engine.working.entries import explained
 
 RNN = CATALOGUE["rnn"]
 SIZES = {"x": 2, "h": 3, "y": 4}

@@ -9,7 +9,7 @@ from cells import FEATURES, Case
 import engine
 from engine import CATALOGUE
 from engine.working import messages as explain
-from engine.working.neurons import explained
+from engine.working.entries import explained
 from explorer import model as models
 from explorer.figures import graph
 from explorer.model import Model

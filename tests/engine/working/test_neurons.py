@@ -12,7 +12,8 @@ from networks import skipping
 import engine
 from engine import CATALOGUE
 from engine.language.names import latex
-from engine.working.neurons import count, explained, forms, local_jacobians, neuron_of, neurons
+from engine.working.entries import explained
+from engine.working.neurons import count, forms, local_jacobians, neuron_of, neurons
 
 
 def made(name, T=4, n=2):

@@ -18,7 +18,8 @@ from streamlit.testing.v1 import AppTest
 import engine
 from engine import CATALOGUE
 from engine.inputs import Scheme
-from engine.working.neurons import explained, neuron_of
+from engine.working.entries import explained
+from engine.working.neurons import neuron_of
 from explorer import figures, theme
 from explorer import model as models
 from explorer.figures.neurons import WIDTHS
