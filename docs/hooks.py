@@ -77,8 +77,13 @@ def entries(package: str, packages: list[str]) -> str:
 
 
 def on_page_markdown(markdown: str, config: dict[str, object], **_: object) -> str:
-    """Replace a line `[names of PACKAGE]` by the entries of its face."""
+    """Replace a line `[names of PACKAGE]` by the entries of its face, and the name in `[text][engine.run]` by its full name."""
     packages = re.findall(r"api/engine\.(\w+)\.md", str(config["nav"]))
+    markdown = re.sub(
+        r"\]\[(engine|explorer\.figures)\.(\w+)\]",
+        lambda match: f"][{definition(match[1], match[2])}]",
+        markdown,
+    )
     return re.sub(r"^\[names of ([\w.]+)\]$", lambda match: entries(match[1], packages), markdown, flags=re.MULTILINE)
 
 

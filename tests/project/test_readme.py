@@ -1,5 +1,6 @@
 """The statements of README.md and of the documentation site are true."""
 
+import importlib
 import re
 import tomllib
 
@@ -90,6 +91,14 @@ def test_every_package_with_a_face_has_a_page_of_its_api():
     assert {path.stem for path in (DOCS / "api").glob("e*.md")} == faces
     for face in faces:
         assert f"[names of {face}]" in (DOCS / "api" / f"{face}.md").read_text(encoding="utf-8")
+
+
+def test_every_name_that_a_page_refers_to_is_listed_by_its_face():
+    names = re.findall(
+        r"\]\[([\w.]+)\.(\w+)\]", "".join(path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
+    )
+    assert names
+    assert [(face, name) for face, name in names if name not in importlib.import_module(face).__all__] == []
 
 
 def test_the_newest_version_of_the_changelog_is_that_of_the_project():
