@@ -16,9 +16,9 @@ import engine
 from engine import Run
 from engine.execute import interpreter
 from engine.language import FUNCTIONS
-from explorer.words.facts import claims as say
-from explorer.words.facts import facts
-from explorer.words.sentence import written
+from explorer.facts import about
+from explorer.facts import claims as say
+from explorer.words.sentences import written
 
 TINY = {"float32": np.log10(2.0**-126), "float64": np.log10(2.0**-1022)}
 LARGEST = {"float32": np.log10(np.finfo(np.float32).max), "float64": np.log10(np.finfo(np.float64).max)}
@@ -419,7 +419,7 @@ def outlook(route: Route, found: say.Facts, claim: say.Outlook) -> None:
     assert not any(zero.place == "before" for zero in found.all(say.Zeros))
 
 
-def other(route: Route, found: say.Facts, claim: say.Other) -> None:
+def other(route: Route, found: say.Facts, claim: say.OtherState) -> None:
     own = route.logs(claim.name)
     same(claim.log_ratio, own[claim.first - 1] - own[claim.last - 1], 1e-5)
 
@@ -442,14 +442,14 @@ def dependent(route: Route, found: say.Facts, claim: say.Dependent) -> None:
 CHECKS = {
     say.Scope: scope, say.Zeros: zeros, say.Norm: norm, say.Entry: entry, say.Left: left, say.Range: range_, say.Turn: turn,
     say.Shares: shares, say.Ways: ways, say.Spread: spread, say.Gone: gone, say.Felt: felt, say.Theory: theory,
-    say.Held: held, say.Straight: straight, say.Outlook: outlook, say.Other: other, say.Beyond: beyond,
+    say.Held: held, say.Straight: straight, say.Outlook: outlook, say.OtherState: other, say.Beyond: beyond,
     say.Dependent: dependent,
 }  # fmt: skip
 
 
 def checked(run: Run, sample: int = 0, name: str | None = None) -> say.Facts:
     """The facts, each measured again (where the run has the digits for it); and the words that they are put into."""
-    found = facts(run, sample, name)
+    found = about(run, sample, name)
     route = Route(run, found.scope)
     with np.errstate(all="ignore"):
         for claim in found.claims * (run.dtype == np.float64):

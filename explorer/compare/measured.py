@@ -11,9 +11,8 @@ import numpy as np
 import engine
 from engine import Run
 from engine.flow import Matrix, Truncated
+from explorer.facts import Course, FloatLimit, course, earliest, functions, saturated, together
 from explorer.model import Array, samples
-from explorer.words.course import Course, Reach, course
-from explorer.words.vanishing import earliest, functions, threshold, together
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Measured:
     """What is left of the gradient of a run on its way back.
 
     loss        the loss
-    state       the name whose gradient the numbers below are of: `vanishing.earliest`
+    state       the name whose gradient the numbers below are of: `facts.earliest`
     curves      of each state log₁₀ ‖∇‖ of all losses at every step, (T,), right far outside the range of floats; −∞ for zero.
                 Of a cell without memory of the last step at each node of the flow, under an empty name
     first       log₁₀ ‖∇‖ of all losses at the first step
@@ -37,7 +36,7 @@ class Measured:
     curves: Mapping[str, Array]
     first: float
     alone: Course | None
-    reach: Reach | None
+    reach: FloatLimit | None
     matrices: tuple[Matrix, ...]
     saturated: float
     error: Mapping[str, float]
@@ -73,7 +72,7 @@ def measure(run: Run, sample: int = 0, found: Truncated | None = None, every: in
         alone=alone,
         reach=alone.reach("float32") if alone is not None else None,
         matrices=engine.recurrent_matrices(run) if run.cell.states else (),
-        saturated=_saturated(run),
+        saturated=saturated(run, *functions(run)),
         error={} if found is None else found.error,
     )
 
@@ -86,9 +85,3 @@ def _exponents(run: Run, name: str, sample: int, found: Truncated | None) -> Arr
         with np.errstate(divide="ignore"):
             log = np.log10(np.linalg.norm(found.grad[name], axis=-1))
     return together(log[:, samples.span(run, sample)])
-
-
-def _saturated(run: Run) -> float:
-    """The share of all units of all functions, over all steps, that are saturated; nan if there is no function."""
-    flat = [(np.abs(run.slope(name)) < threshold(run, name)).ravel() for name in functions(run)]
-    return float(np.concatenate(flat).mean()) if flat else float("nan")

@@ -13,9 +13,8 @@ import engine
 from engine import Run
 from engine.language import symbol
 from explorer import theme
+from explorer.facts import Course, log_bound, log_norm
 from explorer.figures import sheet, text
-from explorer.words.course import Course
-from explorer.words.vanishing import log_bound, log_norm
 
 Array = NDArray[Any]
 

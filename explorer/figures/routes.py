@@ -10,8 +10,8 @@ from engine import Run
 from engine.flow import Route
 from engine.language import symbol
 from explorer import theme
+from explorer.facts import alone
 from explorer.figures import sheet, text
-from explorer.words.vanishing import alone
 
 _PATTERNS = ("", "/", ".", "x")  # beyond as many routes as there are colours
 

@@ -13,8 +13,8 @@ from engine import Run
 from engine.flow import Expansion
 from engine.language import symbol
 from explorer import theme
+from explorer.facts import alone
 from explorer.figures import sheet, text
-from explorer.words.vanishing import alone
 
 
 @np.errstate(all="ignore")

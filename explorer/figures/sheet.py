@@ -10,10 +10,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from explorer import theme
+from explorer.facts import LIMITS
 from explorer.figures import text
 from explorer.picture.marks import ALARMING, SIGNS, Mark
 from explorer.theme import Palette
-from explorer.words.vanishing import LIMITS
 
 Array = NDArray[Any]
 

@@ -9,9 +9,9 @@ from engine import Run
 from engine.flow import stretches
 from engine.language import symbol
 from explorer import theme
+from explorer.facts import alone
 from explorer.figures import sheet, text
 from explorer.words.numbers import from_exponent
-from explorer.words.vanishing import alone
 
 
 @np.errstate(all="ignore")

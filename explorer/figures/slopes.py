@@ -7,9 +7,8 @@ import plotly.graph_objects as go
 
 from engine import Run
 from engine.language import FUNCTIONS, symbol
-from explorer import theme
+from explorer import facts, theme
 from explorer.figures import sheet, text
-from explorer.words import vanishing
 
 
 def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.Figure:
@@ -18,7 +17,7 @@ def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.F
     sample   counted from 1; 0 is all of them
     """
     colours = theme.PALETTES[palette]
-    found = vanishing.slopes(run, name, sample)
+    found = facts.slopes(run, name, sample)
     colour = colours.series[0]
     figure = go.Figure()
     least, quarter, middle, most_of, largest = found.quantiles
@@ -40,7 +39,7 @@ def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.F
             for t, (a, b, c, d, e) in zip((here + 1).tolist(), found.quantiles[:, here].T.tolist(), strict=True)
         ],
     )  # fmt: skip
-    figure.add_hline(y=vanishing.threshold(run, name), line={"color": colours.muted, "width": 1, "dash": "dot"})
+    figure.add_hline(y=facts.threshold(run, name), line={"color": colours.muted, "width": 1, "dash": "dot"})
     bound = FUNCTIONS[run.cell.operation(name) or ""].bound
     top = bound or max(1.0, *sheet.finite(largest).tolist())
     bottom = min(0.0, *sheet.finite(least).tolist()) if len(here) else 0.0

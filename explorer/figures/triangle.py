@@ -13,9 +13,9 @@ import engine
 from engine import Run
 from engine.language import symbol
 from explorer import theme
+from explorer.facts import Blocks, alone, blocks, loss_norms, triangular
 from explorer.figures import sheet, text
 from explorer.picture.marks import ALARMING, COLOURED, SIGNS, Mark, marks, tint
-from explorer.words.vanishing import Blocks, alone, blocks, loss_norms, triangular
 
 Array = NDArray[Any]
 

@@ -13,6 +13,7 @@ from engine.language import written
 from engine.verify import Check, check
 from explorer import model as models
 from explorer.cache import RESULTS
+from explorer.facts import Course, course
 from explorer.figures.text import number
 from explorer.model import Model, samples
 from explorer.page import browser
@@ -21,8 +22,8 @@ from explorer.page.controls import controls, current, tell_notes, tell_problems
 from explorer.page.letters import letters
 from explorer.page.link import back, link
 from explorer.state import State
-from explorer.words import sentence
-from explorer.words.course import DEFINITIONS, Course, course
+from explorer.words import sentences as in_words
+from explorer.words.glossary import DEFINITIONS
 from explorer.words.markdown import plain
 
 _BESIDE: Final = 720  # pixels from which the words of a heading have room beside the loss
@@ -100,7 +101,7 @@ def checked(model: Model) -> tuple[Check, ...]:
 @RESULTS.keeps()
 def sentences(model: Model, sample: int = 0, name: str = "", cut: int = 0) -> tuple[str, ...]:
     """What happens to the gradient of a model's run, in words; `name` is the state that they are about, or the first."""
-    return sentence.sentences(computed(model), sample, name or None, cut)
+    return in_words.sentences(computed(model), sample, name or None, cut)
 
 
 @RESULTS.keeps()

@@ -15,11 +15,11 @@ from engine.language import FUNCTIONS, Symbol, symbol
 from engine.language import written as name_written
 from engine.working import Message
 from engine.working import messages as explain
+from explorer.facts import earliest
 from explorer.model import samples
 from explorer.picture.grid import Grid, curve, grid, railed
 from explorer.picture.marks import WORDS, Mark, marks
 from explorer.state import View
-from explorer.words.vanishing import earliest
 
 Array = NDArray[Any]
 

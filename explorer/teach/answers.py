@@ -24,9 +24,10 @@ import engine
 from engine import Run
 from engine.support import shown
 from engine.working import messages as explain
+from explorer import facts
+from explorer.facts import Course, course
 from explorer.figures.text import from_exponent, number
-from explorer.words import vanishing
-from explorer.words.course import DEFINITIONS, Course, course
+from explorer.words.glossary import DEFINITIONS
 
 Array: TypeAlias = NDArray[np.float64]
 #: What an expression may be: a number, a truth, a text or numbers.
@@ -147,7 +148,7 @@ def _param_grad(run: Run, name: Any) -> Array:
 
 @_row("grad_norm()", "The norm of the gradient of the total loss at all parameters, taken as one vector.")
 def _grad_norm(run: Run) -> float:
-    return vanishing.norm(np.concatenate([np.ravel(grad).astype(np.float64) for grad in run.param_grad.values()]))
+    return facts.norm(np.concatenate([np.ravel(grad).astype(np.float64) for grad in run.param_grad.values()]))
 
 
 @_row("step_grad(name, t)", "The gradient at the copy of a parameter that step t uses.")
@@ -187,7 +188,7 @@ def _slope(run: Run, name: Any, t: Any) -> float:
 
 @_row("saturated(name)", "The share of a node's units and steps whose φ′ is below a tenth of the largest that φ has.")
 def _saturated(run: Run, name: Any) -> float:
-    return float(vanishing.slopes(run, _node(run, name), 1).saturated.mean())
+    return float(facts.slopes(run, _node(run, name), 1).saturated.mean())
 
 
 @_row("loss()", "The total loss.")
@@ -369,7 +370,7 @@ def _with_param(run: Run, name: Any, v: Any, expression: Any) -> Any:
 
 @_row("norm(v)", "The L2 norm of all entries.")
 def _norm(run: Run, v: Any) -> float:
-    return vanishing.norm(_array(v))
+    return facts.norm(_array(v))
 
 
 @_row("entry(v, i[, j])", "An entry, counted from 1.")
@@ -446,7 +447,7 @@ def _cosine(run: Run, v: Any, w: Any) -> float:
     a, b = _array(v).ravel(), _array(w).ravel()
     if len(a) != len(b):
         raise AnswerError(f"{len(a)} and {len(b)} numbers have no angle between them")
-    return float(a @ b / np.float64(vanishing.norm(a) * vanishing.norm(b)))
+    return float(a @ b / np.float64(facts.norm(a) * facts.norm(b)))
 
 
 @_row("same(v, w)", "Whether two numbers or arrays are the same, up to rounding.")

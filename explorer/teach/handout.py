@@ -18,9 +18,10 @@ from plotly.offline import get_plotlyjs
 import engine
 from engine import Run
 from engine.language import latex
-from explorer import figures
+from explorer import facts, figures
 from explorer import model as models
 from explorer.experiments import cliff, knob
+from explorer.facts import course, earliest
 from explorer.figures.text import number
 from explorer.model import samples
 from explorer.picture.neurons import neurons
@@ -29,11 +30,9 @@ from explorer.state import LENSES, State
 from explorer.teach import lesson as lessons
 from explorer.teach.answers import amount
 from explorer.teach.mathml import shown
-from explorer.words import glossary, vanishing
-from explorer.words.course import course
+from explorer.words import glossary
 from explorer.words.markdown import plain
-from explorer.words.sentence import sentences
-from explorer.words.vanishing import earliest
+from explorer.words.sentences import sentences
 
 _WIDTH: Final = 900  # pixels of a figure, as a sheet has room for
 _MAX_NUMBERS: Final = 60  # columns of a table
@@ -251,7 +250,7 @@ def _shares(run: Run, state: State, name: str) -> Part:
     view = state.view
     t = view.selected[1] if view.selected is not None and 1 <= view.selected[1] <= run.T else 1
     words = f"What each later loss gives to the gradient of ${latex(name)}$ at step {t}."
-    return (Figure(figures.shares(vanishing.alone(run, view.sample), name, t, "light"), words),), ()
+    return (Figure(figures.shares(facts.alone(run, view.sample), name, t, "light"), words),), ()
 
 
 def _matrices(run: Run, state: State, name: str) -> Part:
@@ -264,7 +263,7 @@ def _matrices(run: Run, state: State, name: str) -> Part:
 def _remedies(run: Run, state: State, name: str) -> Part:
     rows = tuple(
         (f"${latex(row.name)}$" if row.name else "**all**", *map(number, (row.whole, row.by_norm, row.by_value)))
-        for row in vanishing.clipped(run, state.view.clip)
+        for row in facts.clipped(run, state.view.clip)
     )
     return (), (Table(("", "norm of the gradient", "clipped by norm", "clipped by value"), rows),)
 

@@ -19,6 +19,7 @@ from explorer import compare, live, theme
 from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.compare import ASPECTS, MOST, READY, Column, Measured
+from explorer.facts import Course, FloatLimit, earliest
 from explorer.figures import curves, graph, strip
 from explorer.figures.text import from_exponent, number
 from explorer.model import Model, samples
@@ -30,9 +31,7 @@ from explorer.page.inspector import pick
 from explorer.picture.scene import LONG, Scene, overview, scene
 from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.network.page import of_range, of_view, said, windowed
-from explorer.words.course import Course, Reach
 from explorer.words.markdown import plain
-from explorer.words.vanishing import earliest
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _COLUMN: Final = 260  # pixels from which a column has room beside others
@@ -402,7 +401,7 @@ def _left(alone: Course | None) -> str:
     return from_exponent(alone.log_rate) + f", then exactly 0 from step {alone.first - 1:,} on back" * alone.ends
 
 
-def _held(reach: Reach | None, alone: Course | None) -> str:
+def _held(reach: FloatLimit | None, alone: Course | None) -> str:
     """How far float32 holds the gradient, and what comes then."""
     if reach is None or alone is None:
         return ""

@@ -8,7 +8,18 @@ from typing import Final
 
 from engine import Cell
 from engine.language import Name, Sizes, at_step
-from explorer.words.course import DEFINITIONS
+from explorer.facts import KEEPS
+
+#: The words for a gradient's way back, as the page explains them. Each is a row of the glossary as well.
+DEFINITIONS: Final[dict[str, str]] = {
+    "vanishes": f"a step back leaves less than {KEEPS[0]:g} of the gradient on average (the geometric mean), or less than a "
+    "tenth is left in all",
+    "grows": f"a step back multiplies the gradient by more than {KEEPS[1]:g} on average, or by more than ten in all",
+    "keeps its size": f"a step back multiplies it by {KEEPS[0]:g} to {KEEPS[1]:g} on average, and at every step it is between a "
+    "tenth and ten times what it was at the last",
+    "falls and returns": "neither, since it is below a tenth on the way only; *rises and returns*: above ten times",
+    "ends": "it is exactly zero from some step on back: nothing is left to be measured",
+}
 
 
 @dataclass(frozen=True)

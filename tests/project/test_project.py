@@ -56,6 +56,7 @@ LAYERS = {
     "explorer": """
         __init__ cache theme fields
         model
+        facts
         words
         experiments
         state

@@ -13,6 +13,7 @@ from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.experiments import knob
 from explorer.experiments.knob import KINDS, Turn
+from explorer.facts import earliest
 from explorer.live import Knob
 from explorer.model import Array, Model
 from explorer.page.controls import apply, put
@@ -20,7 +21,6 @@ from explorer.page.delivery import position, show
 from explorer.picture.scene import Scene, turned
 from explorer.state import State, View
 from explorer.words.markdown import plain
-from explorer.words.vanishing import earliest
 
 _SUPERSCRIPT: Final = "⁽¹⁾"
 

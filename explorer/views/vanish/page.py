@@ -15,8 +15,9 @@ import engine
 from engine import Run
 from engine.flow import Expansion, Stretches, Truncated, stretches
 from engine.language import latex, notation, written
-from explorer import figures
+from explorer import facts, figures
 from explorer.cache import RESULTS, lock
+from explorer.facts import earliest
 from explorer.figures.routes import drawn
 from explorer.figures.text import number
 from explorer.figures.triangle import jacobian_norms
@@ -30,10 +31,8 @@ from explorer.picture.scene import LONG, USUAL, Array, scene
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views.network import page as network
 from explorer.views.network.page import of_view
-from explorer.words import vanishing
 from explorer.words.markdown import plain
 from explorer.words.numbers import from_exponent
-from explorer.words.vanishing import earliest
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
@@ -176,7 +175,7 @@ def _curve(state: State, run: Run, palette: str, name: str) -> None:
     node = state.view.selected
     if node is not None and node[0] in run.cell.states and 1 <= node[1] <= run.T:
         row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-        log = float(vanishing.log_norm(run, node[0], sample)[node[1] - 1])
+        log = float(facts.log_norm(run, node[0], sample)[node[1] - 1])
         row.markdown(
             rf"Selected: $\log_{{10}} \Vert \nabla {notation.at_step(node[0], (), str(node[1]))} \Vert$ = {_log(log)}",
             width="content",
@@ -208,12 +207,12 @@ def _to_network(place: Any) -> None:
 
 @RESULTS.keeps()
 def _alone(model: Model, sample: int) -> Run:
-    return vanishing.alone(computed(model), sample)
+    return facts.alone(computed(model), sample)
 
 
 @RESULTS.keeps()
 def _loss_norms(model: Model, name: str, sample: int) -> Array:
-    return vanishing.loss_norms(computed(model), name, sample)
+    return facts.loss_norms(computed(model), name, sample)
 
 
 def _without_memory(name: str, words: str) -> bool:
@@ -359,9 +358,9 @@ def _scale(state: State, row: Any, norms: Array) -> None:
 
 def _grain(run: Run, sample: int, words: str, single: bool = False) -> None:
     """What a cell of a triangle stands for."""
-    size = -(-run.T // vanishing.MOST)
+    size = -(-run.T // facts.MOST)
     block = f" A cell is a block of {size} × {size} steps and shows the largest number in it." if size > 1 else ""
-    few = run.T**2 * run.B > vanishing.MAX_CELLS
+    few = run.T**2 * run.B > facts.MAX_CELLS
     one = f" Of {run.B} samples the first." if run.B > 1 and not sample and (single or few) else ""
     st.caption(f"{words}{block}{one}")
 
@@ -578,7 +577,7 @@ def _matrices(state: State, run: Run, palette: str, name: str, pixels: int) -> N
             "what the matrix does in the long run: below 1, inside the circle, it shrinks everything."
         )
     st.markdown(r"##### The functions: local derivatives $\varphi'(a^{(t)})$")
-    names = vanishing.functions(run)
+    names = facts.functions(run)
     if not names:
         st.info("This network has no elementwise function: nothing is saturated.")
         return
@@ -587,7 +586,7 @@ def _matrices(state: State, run: Run, palette: str, name: str, pixels: int) -> N
     shown = [*[n for n in names if n == picked], *[n for n in names if n != picked]][:_FUNCTIONS]
     columns = st.columns(2, gap="large") if pixels >= _TWO_COLUMNS and len(shown) > 1 else [st.container()]
     for i, function in enumerate(shown):
-        found = vanishing.slopes(run, function, sample)
+        found = facts.slopes(run, function, sample)
         with columns[i % len(columns)]:
             share = 100 * float(found.saturated.mean())
             st.markdown(f"$\\varphi'$ of ${latex(function)}$: **{share:.0f} %** saturated")
@@ -599,7 +598,7 @@ def _matrices(state: State, run: Run, palette: str, name: str, pixels: int) -> N
     rest *= len(names) > len(shown)
     st.caption(
         f"Over all units{' and samples' * (run.B > 1 and not sample)}: the median, the middle half (darker) and all (lighter). "
-        f"A unit counts as **saturated** below the dotted line, where $|\\varphi'|$ is less than {vanishing.SATURATED:g} of the "
+        f"A unit counts as **saturated** below the dotted line, where $|\\varphi'|$ is less than {facts.SATURATED:g} of the "
         f"largest that its function has.{rest}"
     )
 
@@ -671,7 +670,7 @@ def _clipping(state: State, run: Run) -> None:
     bounded, beyond = engine.clip_by_value(grads, limit)
 
     lines = ["| | ‖∇‖ | clipped by norm | clipped by value | entries beyond |", "|---|---|---|---|---|"]
-    for row in vanishing.clipped(run, limit):
+    for row in facts.clipped(run, limit):
         norms = [number(size) for size in (row.whole, row.by_norm, row.by_value)]
         cells = [f"${latex(row.name)}$", *norms] if row.name else ["**all**", *(f"**{size}**" for size in norms)]
         lines.append(f"| {' | '.join(cells)} | {row.beyond:,} of {row.size:,} |")
@@ -681,7 +680,7 @@ def _clipping(state: State, run: Run) -> None:
     else:
         by_norm = f"all gradients are multiplied by {number(factor)}, and keep their direction"
     if beyond:
-        angle = vanishing.angle(grads, bounded)
+        angle = facts.angle(grads, bounded)
         by_value = f"{beyond:,} entries are set to ±{number(limit)}, which turns the gradient by {number(angle)}°"
     else:
         by_value = f"no entry is beyond ±{number(limit)}: nothing is changed"

@@ -11,11 +11,11 @@ import engine
 from explorer import model as models
 from explorer.experiments import knob
 from explorer.experiments.knob import Turn
+from explorer.facts import earliest
 from explorer.model import Model
 from explorer.picture.scene import scene, turned
 from explorer.state import State, View, from_query, to_query
 from explorer.views.network.knob import let_go, turning
-from explorer.words.vanishing import earliest
 
 OWN = "h = tanh(p + U @ x + W @ h[t-1])\nL = nll(softmax(V @ h), y)"
 

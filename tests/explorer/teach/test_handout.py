@@ -14,12 +14,12 @@ from engine import CATALOGUE
 from engine.language import notation
 from engine.working import messages as explain
 from explorer import model as models
+from explorer.facts import clipped
 from explorer.state import PRESETS, TABS, State, from_query
 from explorer.teach.handout import Figure, Lesson, Step, Table, handout, of_lesson, screen
 from explorer.teach.lesson import lessons, parse
 from explorer.teach.mathml import mathml, shown
 from explorer.words import glossary
-from explorer.words.vanishing import clipped
 
 EVIL = "<script>alert(1)</script><img src=x onerror=y> & </title>"
 

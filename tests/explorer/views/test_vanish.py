@@ -19,13 +19,13 @@ from engine import CATALOGUE
 from engine.flow.spectra import stretches
 from engine.inputs import Scheme
 from engine.language.names import latex
-from explorer import figures, theme
+from explorer import facts, figures, theme
 from explorer import model as models
 from explorer.model import Model
 from explorer.picture.marks import Mark, marks
 from explorer.state import TABS, State, View, packed
 from explorer.views.vanish import page as vanish
-from explorer.words import sentence, vanishing
+from explorer.words import sentences
 
 RECURRENT = [name for name, cell in CATALOGUE.items() if cell.states]
 OWN = "k = tanh(W @ k[t-2] + U @ x)\no = V @ k\nL = nll(softmax(o), y)"
@@ -48,7 +48,7 @@ def overflown():
 def test_a_sample_alone_has_the_gradients_that_it_has_in_the_whole(cell, reduction) -> None:
     run = batch(cell, reduction=reduction)
     for sample in (1, 2, 3):
-        one = vanishing.alone(run, sample)
+        one = facts.alone(run, sample)
         for name, grad in run.grad.items():
             np.testing.assert_allclose(one.grad[name][:, 0], grad[:, sample - 1], rtol=1e-10, atol=1e-14)
 
@@ -59,35 +59,35 @@ def test_no_gradient_is_larger_than_the_bound(cell, sample) -> None:
     for gain in (0.3, 1.0, 2.0):
         run = batch(cell, 20, scheme=Scheme("normal", gain=gain))
         for name in run.cell.states:
-            bound = vanishing.log_bound(run, name, sample)
+            bound = facts.log_bound(run, name, sample)
             assert (bound is None) == (engine.bound(run, name) is None)
             if bound is not None:
-                assert (vanishing.log_norm(run, name, sample) <= bound + 1e-9).all()
+                assert (facts.log_norm(run, name, sample) <= bound + 1e-9).all()
 
 
 def test_the_bound_is_met_by_a_linear_chain() -> None:
     cell = engine.parse("h = 0.5 * h[t-1] + x\nL = mse(h, y)")
     weights = np.array([0.0] * 9 + [1.0])
     run = engine.run(cell, {}, np.ones((10, 1, 1)), np.zeros((10, 1, 1)), weights=weights)
-    np.testing.assert_allclose(vanishing.log_bound(run, "h"), vanishing.log_norm(run, "h"), rtol=1e-12)
+    np.testing.assert_allclose(facts.log_bound(run, "h"), facts.log_norm(run, "h"), rtol=1e-12)
 
 
 def test_all_samples_together_have_the_norm_over_all_of_them() -> None:
     run = batch("lstm")
     whole = np.linalg.norm(run.grad["s"].reshape(run.T, -1), axis=1)
-    np.testing.assert_allclose(vanishing.log_norm(run, "s"), np.log10(whole), rtol=1e-12)
+    np.testing.assert_allclose(facts.log_norm(run, "s"), np.log10(whole), rtol=1e-12)
     parts = np.linalg.norm(engine.by_loss(run, "s"), axis=(2, 3))
     lower = np.tri(run.T, dtype=bool)
-    np.testing.assert_allclose(vanishing.loss_norms(run, "s")[lower], parts[lower], rtol=1e-10)
-    assert np.isnan(vanishing.loss_norms(run, "s")[~lower]).all()
+    np.testing.assert_allclose(facts.loss_norms(run, "s")[lower], parts[lower], rtol=1e-10)
+    assert np.isnan(facts.loss_norms(run, "s")[~lower]).all()
 
 
 @pytest.mark.parametrize("T", [1, 5, 59, 60, 61, 119, 120, 121, 1000])
 def test_blocks_show_the_largest_number_and_where_it_is(T) -> None:
-    norms = vanishing.triangular(np.random.default_rng(T).random((T, T)))
-    found = vanishing.blocks(norms)
+    norms = facts.triangular(np.random.default_rng(T).random((T, T)))
+    found = facts.blocks(norms)
     n = len(found.value)
-    assert n <= vanishing.MOST
+    assert n <= facts.MOST
     assert (found.edges[0], found.edges[-1]) == (1, T + 1)
     assert np.nanmax(found.value) == np.nanmax(norms)
     inside = np.tri(n, dtype=bool)
@@ -99,9 +99,9 @@ def test_blocks_show_the_largest_number_and_where_it_is(T) -> None:
 
 
 def test_blocks_hide_nothing_that_is_not_finite() -> None:
-    norms = vanishing.triangular(np.ones((200, 200)))
+    norms = facts.triangular(np.ones((200, 200)))
     norms[150, 20], norms[90, 3] = np.nan, np.inf
-    found = vanishing.blocks(norms)
+    found = facts.blocks(norms)
     assert found.bad[150 // found.size, 20 // found.size]
     assert found.bad.sum() == 1
     assert np.isinf(found.value[90 // found.size, 3 // found.size])
@@ -109,19 +109,19 @@ def test_blocks_hide_nothing_that_is_not_finite() -> None:
 
 def test_saturated_is_a_small_slope() -> None:
     run = run_of("lstm", steps=7)
-    found = vanishing.slopes(run, "f")
+    found = facts.slopes(run, "f")
     assert (found.quantiles[0] <= found.quantiles[2]).all()
     np.testing.assert_allclose(found.quantiles[4], run.slope("f").max(axis=(1, 2)))
     np.testing.assert_allclose(found.saturated, (run.slope("f") < 0.1 * 0.25).mean(axis=(1, 2)))
-    assert vanishing.functions(run) == ("f", "g", "s_sigmoid", "q", "h_tanh")
+    assert facts.functions(run) == ("f", "g", "s_sigmoid", "q", "h_tanh")
 
 
 def test_the_angle_between_gradients() -> None:
     run = run_of()
-    assert vanishing.angle(run.param_grad, run.param_grad) == 0
+    assert facts.angle(run.param_grad, run.param_grad) == 0
     turned = {name: -grad for name, grad in run.param_grad.items()}
-    assert vanishing.angle(run.param_grad, turned) == pytest.approx(180)
-    assert vanishing.norm(np.array([3e-200, 4e-200])) == pytest.approx(5e-200)
+    assert facts.angle(run.param_grad, turned) == pytest.approx(180)
+    assert facts.norm(np.array([3e-200, 4e-200])) == pytest.approx(5e-200)
 
 
 # --- the figures ----------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def test_the_triangle_is_on_the_absolute_scale_and_marks_what_that_cannot_show()
     figure = figures.triangle(run, "h")
     (heat,) = traces(figure, "norms")
     assert (heat.zmin, heat.zmax) == (-5, 1)
-    norms = vanishing.loss_norms(run, "h")
+    norms = facts.loss_norms(run, "h")
     kind = marks(norms[np.tri(40, dtype=bool)], -5, 1)
     assert (kind == Mark.BELOW).sum() == len(points(figure, "below 10⁻⁵"))
     assert (kind == Mark.ZERO).sum() == len(points(figure, "0, or too small for a float")) == 39 * 40 // 2
@@ -275,7 +275,7 @@ def test_every_figure_can_be_sent(make, palette) -> None:
         figures.decay(run, palette), figures.triangle(run, name, palette=palette), figures.eigenvalues(run, palette),
         figures.triangle(run, name, name, palette=palette), figures.singular(run, name, name, run.T, 1, palette),
         figures.shares(run, name, 1, palette), figures.routes(run, name, palette),
-        *(figures.slopes(run, function, palette) for function in vanishing.functions(run)),
+        *(figures.slopes(run, function, palette) for function in facts.functions(run)),
     ):  # fmt: skip
         json.loads(figure.to_json())
 
@@ -330,7 +330,7 @@ def test_a_pair_is_chosen_by_its_steps_and_its_path_is_drawn() -> None:
     assert (query(app)["node"], query(app)["path"]) == ("h,4", "7,1")
     graph = charts(app)[2]
     assert [trace["name"] for trace in graph["data"]].count("selected") == 1
-    norm = vanishing.loss_norms(models.run(models.changed(Model(), task="noise")), "h")[6, 3]
+    norm = facts.loss_norms(models.run(models.changed(Model(), task="noise")), "h")[6, 3]
     assert f"{norm:.4g}" in words(app)
     fine(app.number_input(key="vanish.node").set_value(9).run())
     assert (query(app)["node"], query(app)["path"]) == ("h,9", "9,1")
@@ -372,7 +372,7 @@ def test_only_the_open_tab_is_computed(monkeypatch) -> None:
 
     for name in ("by_loss_norm", "jacobian_norm", "expand", "cut", "window"):
         monkeypatch.setattr(engine, name, never)
-    monkeypatch.setattr(sentence, "sentences", lambda *_: ())  # which measures for itself
+    monkeypatch.setattr(sentences, "sentences", lambda *_: ())  # which measures for itself
     opened(tab="matrices", task="noise")
 
 

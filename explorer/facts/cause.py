@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from engine import Run
 from engine.execute import Affine, Elementwise, Operand, schedule
 from engine.language import FUNCTIONS, SOFTMAX
-from explorer.words.course import Course, part
-from explorer.words.facts.claims import Cause
+from explorer.facts.claims import Cause
+from explorer.facts.dependence import to_loss
+from explorer.facts.way_back import Course, part
 
 _MOST: Final = 3  # causes that are told
 _SCALE: Final = 200.0  # powers of ten from which on a gradient is scaled before it is looked at
@@ -37,13 +38,13 @@ def causes(course: Course, name: str, step: int, log: float) -> tuple[Cause, ...
 def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
     """From a place without gradient up to where there is one."""
     cell, seen, left = run.cell, {(name, step)}, [(name, step)]
-    to_loss, any_block = _reaching(run), False
+    above, any_block = to_loss(run.cell), False
     while left:
         node, t = left.pop(0)
         blocked = []
         for reader, lag in ((r, read.lag) for r in cell.nodes for read in cell.reads[r] if read.name == node):
             place = (reader, t + lag)
-            if t + lag > run.T or reader not in to_loss or place in seen:
+            if t + lag > run.T or reader not in above or place in seen:
                 continue
             if run.grad[reader][t + lag - 1].any():
                 blocked.append((reader, lag))
@@ -61,16 +62,6 @@ def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
             yield from _blocks(run, node, reader, lag, t + lag)
     if not any_block:
         yield Cause("unread", node=name, step=step)
-
-
-def _reaching(run: Run) -> set[str]:
-    """The nodes that a loss depends on, and the losses."""
-    found, left = set(run.cell.losses), list(run.cell.losses)
-    while left:
-        new = {read.name for read in run.cell.reads.get(left.pop(), ())} - found
-        found |= new
-        left += new
-    return found
 
 
 def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Cause]:

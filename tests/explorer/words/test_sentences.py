@@ -19,14 +19,13 @@ from engine.execute.run import Run
 from engine.inputs import Scheme
 from engine.language import names
 from explorer import model as models
+from explorer.facts import KEEPS, about, measure, way_back
+from explorer.facts import claims as say
+from explorer.facts.claims import Facts
 from explorer.model import OWN, Model
 from explorer.state import PRESETS
-from explorer.words import course, wording
-from explorer.words.course import KEEPS
-from explorer.words.facts import claims as say
-from explorer.words.facts import facts, measure
-from explorer.words.facts.claims import Facts
-from explorer.words.sentence import sentences, written
+from explorer.words import phrases
+from explorer.words.sentences import sentences, written
 
 LAST = {"task": "noise", "count": "last"}
 
@@ -67,7 +66,7 @@ def by_hand(run: Run, b: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("count", ["last", "every"])
 def test_the_facts_are_those_of_plain_numpy(count) -> None:
     run = made(50, count=count)
-    found, expected = facts(run), by_hand(run)
+    found, expected = about(run), by_hand(run)
     own = found.left
     assert (found.verdict, found.name, own.first, own.last, found.scope.loss) == ("vanishes", "h", 1, 50, 50)
     np.testing.assert_allclose([own.log_first, own.log_last], np.log10(expected[[0, -1], 0]), rtol=1e-9)
@@ -90,7 +89,7 @@ def test_the_facts_are_those_of_plain_numpy(count) -> None:
 
 def test_the_samples_are_measured_together_and_one_by_one() -> None:
     run = made(20, samples=3)
-    found = facts(run)
+    found = about(run)
     hand = np.array([by_hand(run, b)[:, 0] for b in range(3)])
     together = np.linalg.norm(hand, axis=0)
     assert found.left.log_ratio == pytest.approx(np.log10(together[0] / together[-1]))
@@ -98,7 +97,7 @@ def test_the_samples_are_measured_together_and_one_by_one() -> None:
     assert (found.one(say.Spread).low, found.one(say.Spread).high) == pytest.approx((each.min(), each.max()))
     assert "From one sample to another what is left is between" in said(run)
     for b in range(3):
-        one = facts(run, b + 1)
+        one = about(run, b + 1)
         assert (one.scope.sample, one.scope.samples, one.one(say.Spread)) == (b + 1, 1, None)
         assert one.left.log_ratio == pytest.approx(each[b])
         assert one.left.log_last == pytest.approx(np.log10(hand[b, -1]))
@@ -108,7 +107,7 @@ def test_the_samples_are_measured_together_and_one_by_one() -> None:
 def test_the_losses_that_are_felt_at_the_first_step() -> None:
     run = made(30, count="every")
     norms = np.linalg.norm(engine.by_loss(run, "h")[:, 0, 0], axis=-1)
-    found = facts(run)
+    found = about(run)
     assert found.scope.losses == 30
     assert found.one(say.Felt).strongest == np.argmax(norms) + 1
     assert found.one(say.Felt).last == np.flatnonzero(norms >= 0.01 * norms.max())[-1] + 1
@@ -132,7 +131,7 @@ def test_the_losses_that_are_felt_at_the_first_step() -> None:
 def test_the_parts_multiply_to_the_rate(text, scale) -> None:
     alpha = (("alpha", Scheme("constant", value=0.8)),) if "alpha" in text else ()
     run = own(text, 400, scheme=Scheme("normal", gain=scale), overrides=alpha)
-    found = facts(run)
+    found = about(run)
     assert found.one(say.Shares) is not None
     assert found.one(say.Shares).weights * np.prod(
         [part.factor for part in found.one(say.Shares).parts]
@@ -152,7 +151,7 @@ GATED = ["lstm", "lstm_tanh", "lstm_peephole", "gru", "rnn_leaky", "rnn_skip"]
 @pytest.mark.parametrize("cell", GATED)
 def test_the_ways_sum_to_the_rate(cell) -> None:
     run = made(40, samples=2, cell=cell)
-    found = facts(run)
+    found = about(run)
     assert found.one(say.Shares) is None
     assert sum(way.passes for way in found.one(say.Ways).ways) == pytest.approx(found.left.rate, rel=1e-6)
     assert [way.passes for way in found.one(say.Ways).ways] == sorted(
@@ -162,7 +161,7 @@ def test_the_ways_sum_to_the_rate(cell) -> None:
 
 def test_the_direct_way_of_an_lstm_is_its_forget_gate() -> None:
     run = made(40, cell="lstm_tanh", overrides=(("b_f", Scheme("constant", value=3.0)),))
-    found = facts(run)
+    found = about(run)
     direct = next(way for way in found.one(say.Ways).ways if way.direct)
     assert (found.name, direct.target, direct.gates) == ("s", "s", ("f",))
     assert direct.quartiles == pytest.approx(np.quantile(run.value["f"][1:], (0.25, 0.5, 0.75)))
@@ -172,7 +171,7 @@ def test_the_direct_way_of_an_lstm_is_its_forget_gate() -> None:
     text = said(run)
     assert "comes through s directly, whose factor f has the quartiles" in text
     assert "the tanh in s" in text
-    (other,) = found.all(say.Other)
+    (other,) = found.all(say.OtherState)
     assert other.name == "h"
     logs = np.log10(np.linalg.norm(run.grad["h"][:, 0], axis=1))
     assert other.log_ratio == pytest.approx(logs[0] - logs[-1])
@@ -180,7 +179,7 @@ def test_the_direct_way_of_an_lstm_is_its_forget_gate() -> None:
 
 def test_a_gate_written_the_other_way_round_has_quartiles_as_well() -> None:
     run = own(f"z = sigmoid(W_z @ h[t-1] + U_z @ x)\nh = (1 - z) * h[t-1] + z * tanh(W @ h[t-1] + U @ x)\n{HEAD}")
-    direct = next(way for way in facts(run).one(say.Ways).ways if way.direct)
+    direct = next(way for way in about(run).one(say.Ways).ways if way.direct)
     assert direct.gates == ()
     assert direct.quartiles == pytest.approx(np.quantile(1 - run.value["z"][1:], (0.25, 0.5, 0.75)))
     assert "directly, whose factor has the quartiles" in said(run)
@@ -188,15 +187,15 @@ def test_a_gate_written_the_other_way_round_has_quartiles_as_well() -> None:
 
 def test_a_layer_below_gets_its_gradient_by_two_ways() -> None:
     run = made(30, cell="rnn_deep")
-    found = facts(run, name="h_2")
+    found = about(run, name="h_2")
     assert len(found.one(say.Shares).parts) == 1  # above all, so there is one way only
-    (other,) = found.all(say.Other)
-    below = facts(run, name="h_1")
+    (other,) = found.all(say.OtherState)
+    below = about(run, name="h_1")
     assert (below.one(say.Shares), {way.target for way in below.one(say.Ways).ways}) == (None, {"a_1", "a_2"})
     assert sum(way.passes for way in below.one(say.Ways).ways) == pytest.approx(below.left.rate, rel=1e-9)
     assert other.log_ratio == pytest.approx(below.left.log_ratio)
     with pytest.raises(ValueError, match="'a_1' is no state of rnn_deep; states: h_1, h_2"):
-        facts(run, name="a_1")
+        about(run, name="a_1")
 
 
 # --- those that were told wrongly once ----------------------------------------------------------------------------------------
@@ -338,7 +337,7 @@ def test_gates_half_open_and_half_shut_are_told_by_their_quartiles() -> None:
 @pytest.mark.parametrize(("passes", "words"), [(-4e-4, "next to nothing, and against the rest"), (4e-4, "next to nothing"),
                                                (-0.3, "it works against the rest")])  # fmt: skip
 def test_a_share_that_is_tiny_or_negative_is_explained(passes, words) -> None:
-    found = facts(made(30, cell="lstm_tanh"))
+    found = about(made(30, cell="lstm_tanh"))
     (own,) = found.all(say.Ways)
     ways_ = [replace(way, passes=0.5 if way.direct else passes / (len(own.ways) - 1)) for way in own.ways]
     claims = tuple(say.Ways(tuple(ways_)) if claim is own else claim for claim in found.claims)
@@ -378,17 +377,17 @@ def test_samples_that_have_nothing_left_are_counted() -> None:
 def test_an_outlook_is_good_to_a_quarter() -> None:
     """What is said of longer sequences from 30 steps of a straight curve, against such sequences."""
     for cell, seed in (("rnn", 1), ("lstm_tanh", 0), ("gru", 0), ("lstm", 3)):
-        short = facts(made(30, cell=cell, seed=seed))
+        short = about(made(30, cell=cell, seed=seed))
         for own in short.all(say.Outlook)[:1]:
-            longer = facts(made(min(1000, int(2 * own.steps)), cell=cell, seed=seed)).one(say.Held)
+            longer = about(made(min(1000, int(2 * own.steps)), cell=cell, seed=seed)).one(say.Held)
             assert longer.float_kind == "float32"
             assert 0.75 < longer.steps / own.steps < 1.34
 
 
 def test_a_cut_is_the_reason_for_what_is_zero_before_it() -> None:
     run = made(60, count="every")
-    found = facts(run, cut=5)
-    whole = facts(run)
+    found = about(run, cut=5)
+    whole = about(run)
     (zeros,) = found.all(say.Zeros)
     assert (found.verdict, zeros.first, zeros.last) == ("ends", 1, 55)
     assert [(cause.why, cause.step, cause.power) for cause in zeros.causes] == [("cut", 55, 5)]
@@ -403,7 +402,7 @@ def test_a_cut_is_the_reason_for_what_is_zero_before_it() -> None:
     assert "exactly zero at h(1) to h(55): the recurrence is cut after step 55, as after each 5 steps." in " ".join(
         written(found)
     )
-    assert facts(run, cut=60) == facts(run, cut=100) == whole
+    assert about(run, cut=60) == about(run, cut=100) == whole
 
 
 # --- a case for each kind --------------------------------------------------------------------------------------------------
@@ -482,7 +481,7 @@ def test_a_cut_is_the_reason_for_what_is_zero_before_it() -> None:
 )
 def test_each_kind_is_told(options, verdict, words) -> None:
     run = made(**options)
-    found = facts(run)
+    found = about(run)
     assert found.verdict == verdict
     assert words in " ".join(written(found))
     the_numbers_are_facts(run, found)
@@ -490,7 +489,7 @@ def test_each_kind_is_told(options, verdict, words) -> None:
 
 def test_ten_to_the_minus_2000_is_told_as_it_is() -> None:
     run = made(1000, scheme=Scheme("normal", gain=0.01))
-    found = facts(run)
+    found = about(run)
     exact = 999 * np.log10(found.left.rate)
     assert found.left.log_ratio == pytest.approx(exact)
     assert found.left.log_ratio < -2000
@@ -504,7 +503,7 @@ def test_a_run_that_is_not_a_number_is_told() -> None:
     params["W"] = np.array([[1e300, -1e300], [-1e300, 1e300]])
     relu = engine.rnn("relu")
     run = engine.run(relu, params, np.full((9, 1), 1e9), np.zeros(9, int))
-    assert facts(run).verdict == "undefined"
+    assert about(run).verdict == "undefined"
     assert "leave the range of floating point" in said(run)
 
 
@@ -515,11 +514,11 @@ def test_a_loss_that_is_exactly_right_is_passed_over() -> None:
     free = engine.run(cell, {"W": W}, x, np.zeros_like(x))
     y = np.array(free.value["h"])
     y[:17] = 0
-    found = facts(engine.run(cell, {"W": W}, x, y))
+    found = about(engine.run(cell, {"W": W}, x, y))
     assert (found.scope.loss, found.left.last, found.scope.losses) == (17, 17, 20)
     y[:4] = 1
     y[4:] = free.value["h"][4:]
-    found = facts(engine.run(cell, {"W": W}, x, y))
+    found = about(engine.run(cell, {"W": W}, x, y))
     assert (found.scope.loss, found.left.last) == (None, 4)  # too far back: all of them together
     assert said(engine.run(cell, {"W": W}, x, y)).startswith(
         "For all losses together: at h(5) to h(20) the gradient is exactly zero"
@@ -528,16 +527,16 @@ def test_a_loss_that_is_exactly_right_is_passed_over() -> None:
 
 def test_large_runs_are_looked_at_in_part() -> None:
     run = made(100, samples=100, count="every")
-    with patch.object(course, "_NUMBERS", 20_000), patch.object(measure, "_WORK", 100):
-        found = facts(run)
+    with patch.object(way_back, "_NUMBERS", 20_000), patch.object(measure, "_WORK", 100):
+        found = about(run)
         text = said(run)
     assert found.scope.of == 100
     assert 1 <= found.scope.samples < 100
     assert found.one(say.Felt) is None
     assert text.startswith(f"For the first {found.scope.samples} of 100 samples and the loss of step 100 alone: ")
-    one = facts(run, 1)
+    one = about(run, 1)
     assert found.scope.samples == 20_000 // (100 * sum(run.sizes.values()))
-    assert facts(replaced(run), 0).left.log_ratio == pytest.approx(one.left.log_ratio)
+    assert about(replaced(run), 0).left.log_ratio == pytest.approx(one.left.log_ratio)
 
 
 def replaced(run: Run) -> Run:
@@ -599,7 +598,7 @@ def the_numbers_are_facts(run: Run, found: Facts) -> None:
     ],
 )  # fmt: skip
 def test_a_size_is_written_from_its_logarithm(log, words) -> None:
-    assert wording.size(log).removeprefix("1·") == words
+    assert phrases.size(log).removeprefix("1·") == words
 
 
 @pytest.mark.parametrize("text", FEATURES.values(), ids=FEATURES)
@@ -607,14 +606,14 @@ def test_a_size_is_written_from_its_logarithm(log, words) -> None:
 def test_every_number_is_a_fact(text, weights) -> None:
     run = Case(text, 6, 2, seed=3, initial="KBn", weights=weights).run()
     for sample in (0, 2):
-        found = facts(run, sample)
+        found = about(run, sample)
         the_numbers_are_facts(run, found)
         for state in run.cell.states:
-            the_numbers_are_facts(run, facts(run, sample, state))
+            the_numbers_are_facts(run, about(run, sample, state))
 
 
 def test_of_the_last_loss_it_is_not_said_that_none_comes_after_it() -> None:
-    found = facts(made(4, count="every"))
+    found = about(made(4, count="every"))
     felt = found.one(say.Felt)
     for strongest, said in (
         (4, "gives most to the gradient at h(1)."),
@@ -655,7 +654,7 @@ def test_no_cell_is_left_without_a_sentence(case) -> None:
 @given(cases())
 def test_shares_need_a_single_way(case) -> None:
     """Where weights and functions share the rate, what is sent along the single way is the whole gradient."""
-    found = facts(replace(case, weights="last").run())
+    found = about(replace(case, weights="last").run())
     own, bound = found.one(say.Shares), found.one(say.Theory)
     assert own is None or found.one(say.Ways) is None
     if own is not None and not found.left.upper:

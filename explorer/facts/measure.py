@@ -11,14 +11,16 @@ import engine
 from engine import Run
 from engine.execute import Affine
 from engine.language import FUNCTIONS
+from explorer.facts import claims as say
+from explorer.facts.cause import causes, instruction
+from explorer.facts.claims import Claim, Facts, Scope
+from explorer.facts.dependence import earliest, to_loss
+from explorer.facts.depth import in_depth
+from explorer.facts.norms import LIMITS, together
+from explorer.facts.saturation import saturated
+from explorer.facts.way_back import WHOLE, Course, course, part, samples_of
+from explorer.facts.ways import shares, theory, ways
 from explorer.model import samples
-from explorer.words.course import WHOLE, Course, course, part, samples_of
-from explorer.words.facts import claims as say
-from explorer.words.facts.cause import causes, instruction
-from explorer.words.facts.claims import Claim, Facts, Scope
-from explorer.words.facts.depth import in_depth
-from explorer.words.facts.ways import flat, shares, theory, to_loss, ways
-from explorer.words.vanishing import LIMITS, earliest, together
 
 FELT: Final = 0.01  # a loss is felt where it gives at least this share of what the strongest gives
 VARIES: Final = 0.05  # powers of ten between what single steps leave, from which on the range is told
@@ -27,11 +29,11 @@ _FAR: Final = 1_000_000  # steps beyond which nobody asks what arrives
 _NORMAL: Final = 280.0  # powers of ten within which a float holds a norm and its square root
 
 
-def facts(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> Facts:
+def about(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> Facts:
     """What happens to the gradient.
 
     sample  counted from 1; 0 is all of them together: norms are then over all samples
-    name    the state that is looked at, else `vanishing.earliest`
+    name    the state that is looked at, else `earliest`
     cut     after how many steps each the recurrence is cut; 0 is never
     Raises ValueError for a name that is no state of the cell.
     **Holds:** every_claim_is_that_of_another_route.
@@ -48,7 +50,7 @@ def facts(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> F
         if not run.cell.states:
             return in_depth(part(run, chosen), scope)
         name = name or earliest(run.cell)
-        if name not in to_loss(run):
+        if name not in to_loss(run.cell):
             return Facts("no path", name, (scope, say.Zeros(name, "all", 1, run.T, run.T)))
         found = course(run, name, sample, cut)
         assert found is not None
@@ -141,7 +143,7 @@ def entry(found: Course) -> say.Entry | None:
     (below, _), (node, t) = path[worst : worst + 2]
     operation, within = str(run.cell.operation(node)), run.cell.equations[node].within or ""
     function = operation if operation in FUNCTIONS and run.cell.reads[node][0].name == below else ""
-    share = flat(run, node, slice(t - 1, t)) if function else 0.0
+    share = saturated(run, node, steps=slice(t - 1, t)) if function else 0.0
     return say.Entry(
         found.name, found.last, head, at, logs[-1], logs[0], node, below, -float(edges[worst]), within, function, share,
         "" if function else _matrix(run, node, below),
@@ -158,7 +160,7 @@ def _matrix(run: Run, node: str, below: str) -> str:
 
 def _path(found: Course) -> list[tuple[str, int]]:
     """From the last state up to what the loss is computed from, along the edge that brings most at each node."""
-    run, above = found.run, to_loss(found.run)
+    run, above = found.run, to_loss(found.run.cell)
     heads = set()
     for loss in filter(run.cell.loss, run.cell.nodes):
         p = run.cell.reads[loss][0].name
@@ -254,16 +256,16 @@ def _ends(found: Course) -> Iterator[Claim]:
             yield say.Outlook(kind, float(steps))
 
 
-def _others(found: Course) -> Iterator[say.Other]:
+def _others(found: Course) -> Iterator[say.OtherState]:
     """The other states that the loss depends on."""
-    above = to_loss(found.run)
+    above = to_loss(found.run.cell)
     for name in found.run.cell.states:
         if name != found.name and name in above:
             logs = together(engine.log_grad_norm(found.run, name))
             there = np.flatnonzero(logs > -np.inf)
             if len(there) > 1 and (logs < np.inf).all():
                 first, last = int(there[0]), int(there[-1])
-                yield say.Other(name, first + 1, last + 1, float(logs[first] - logs[last]))
+                yield say.OtherState(name, first + 1, last + 1, float(logs[first] - logs[last]))
 
 
 # --- what is not finite ------------------------------------------------------------------------------------------

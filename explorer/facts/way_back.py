@@ -18,8 +18,8 @@ import engine
 from engine import Run
 from engine.support import once
 from explorer.cache import lock
+from explorer.facts.norms import LIMITS, together
 from explorer.model import samples
-from explorer.words.vanishing import LIMITS, together
 
 Array: TypeAlias = NDArray[np.float64]
 Verdict: TypeAlias = Literal[
@@ -34,20 +34,9 @@ LONG_ENOUGH: Final = 10  # steps back that a line is laid through, at least
 _NUMBERS: Final = 400_000  # values of a run; of one with more, fewer samples are looked at
 _TRIES: Final = 8  # losses that are tried, from the last: one whose output is exactly right has no gradient
 
-#: The words for a gradient's way back, as the page explains them. Each is a row of the glossary as well.
-DEFINITIONS: Final[dict[str, str]] = {
-    "vanishes": f"a step back leaves less than {KEEPS[0]:g} of the gradient on average (the geometric mean), or less than a "
-    "tenth is left in all",
-    "grows": f"a step back multiplies the gradient by more than {KEEPS[1]:g} on average, or by more than ten in all",
-    "keeps its size": f"a step back multiplies it by {KEEPS[0]:g} to {KEEPS[1]:g} on average, and at every step it is between a "
-    "tenth and ten times what it was at the last",
-    "falls and returns": "neither, since it is below a tenth on the way only; *rises and returns*: above ten times",
-    "ends": "it is exactly zero from some step on back: nothing is left to be measured",
-}
-
 
 @dataclass(frozen=True)
-class Reach:
+class FloatLimit:
     """How many steps back from the last gradient a kind of float holds it.
 
     steps   up to that many steps back its norm is between the smallest normal number and the largest, and not zero
@@ -164,7 +153,7 @@ class Course:
 
     @property
     def verdict(self) -> Verdict:
-        """What happens to it, as DEFINITIONS has it."""
+        """What happens to it, as `verdict` decides."""
         if not self.finite:
             return "undefined"
         if self.ends or not self.steps:
@@ -179,7 +168,7 @@ class Course:
         places = np.flatnonzero(self.back > -np.inf)
         return line(places, self.back[places])
 
-    def reach(self, kind: str) -> Reach:
+    def reach(self, kind: str) -> FloatLimit:
         """How far floats of a kind hold it."""
         low, high = LIMITS[kind]
         own = self.logs[: self.last][::-1]
@@ -187,11 +176,11 @@ class Course:
         own = own[(own > -np.inf) | (np.arange(len(own)) > self.steps)]
         held = (own >= low) & (own <= high)
         if held.all():
-            return Reach(kind, self.steps, "all")
+            return FloatLimit(kind, self.steps, "all")
         places = np.flatnonzero(self.back > -np.inf)
         beyond = int(np.argmin(held))
         end: Any = "zero" if own[beyond] == -np.inf else "below" if own[beyond] < low else "above"
-        return Reach(kind, int(places[beyond - 1]) if beyond else -1, end)
+        return FloatLimit(kind, int(places[beyond - 1]) if beyond else -1, end)
 
 
 def verdict(back: Array, steps: int) -> Verdict:
@@ -261,17 +250,8 @@ def part(run: Run, chosen: Sequence[int], loss: int | None = None, factor: float
     """The run of some of its samples, with the loss of one step alone, which is then the last; all weights times a factor."""
     if len(chosen) == run.B and loss is None and factor == 1:
         return run
-    stop, own = run.T if loss is None else loss, list(chosen)
-    weights = run.weights[:stop, own] * factor / (run.B if run.reduction == "mean" else 1)
+    last = run.T if loss is None else loss
+    seed = run.seed[:last, list(chosen)] * factor
     if loss is not None:
-        weights = np.where(np.arange(stop)[:, None] == stop - 1, weights, 0)
-    return engine.run(
-        run.cell,
-        run.parameters,
-        None if run.x is None else run.x[:stop, own],
-        run.y[:stop, own],
-        {state: values[:, own] for state, values in run.initial.items()},
-        weights,
-        "sum",
-        run.dtype,
-    )
+        seed[:-1] = 0
+    return run.part(chosen, steps=last, seed=seed)

@@ -13,9 +13,9 @@ from claims import CHECKS, checked
 
 import engine
 from engine import CATALOGUE, Run
-from explorer.words.facts import claims as say
-from explorer.words.facts import facts
-from explorer.words.sentence import written
+from explorer.facts import about
+from explorer.facts import claims as say
+from explorer.words.sentences import written
 
 
 def test_every_kind_of_claim_has_a_check() -> None:
@@ -100,7 +100,7 @@ def checked_network(number: int) -> say.Facts:
     try:
         return checked(run, sample)
     except AssertionError as error:
-        raise AssertionError(f"network {number}: {' '.join(written(facts(run, sample)))}") from error
+        raise AssertionError(f"network {number}: {' '.join(written(about(run, sample)))}") from error
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -9,18 +9,19 @@ import numpy as np
 import engine
 from engine import Run
 from engine.language import FUNCTIONS
-from explorer.words.course import Course, verdict
-from explorer.words.facts import claims as say
-from explorer.words.facts.cause import causes
-from explorer.words.facts.claims import Claim, Facts, Part, Scope
-from explorer.words.facts.ways import flat, readers, to_loss
-from explorer.words.vanishing import Array, together
+from explorer.facts import claims as say
+from explorer.facts.cause import causes
+from explorer.facts.claims import Claim, Facts, Part, Scope
+from explorer.facts.dependence import readers, to_loss
+from explorer.facts.norms import Array, together
+from explorer.facts.saturation import saturated
+from explorer.facts.way_back import Course, verdict
 
 
 def in_depth(run: Run, scope: Scope) -> Facts:
     """What happens along the layers: nodes that are functions of a sum, on a way to the loss."""
     ends = {run.cell.reads[loss][0].name for loss in run.cell.nodes if _has_logits(run, loss)}
-    above = to_loss(run) - ends
+    above = to_loss(run.cell) - ends
     layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above]
     logs = np.array([_whole(engine.log_grad_norm(run, name)) for name in layers])
     if len(layers) < 2:
@@ -63,7 +64,7 @@ def _beyond(run: Run, layers: list[str], logs: Array) -> say.Beyond:
 
 def _shares(run: Run, layers: list[str], logs: Array) -> Claim | None:
     """What weights and functions do from layer to layer, where each layer is read by the next alone."""
-    read_by, steps = readers(run), len(layers) - 1
+    read_by, steps = readers(run.cell), len(layers) - 1
     if any(not _leads(read_by, below, above) for below, above in pairwise(layers)):
         return None
     lost: dict[str, float] = {}
@@ -73,7 +74,7 @@ def _shares(run: Run, layers: list[str], logs: Array) -> Claim | None:
         if function != "identity":
             argument = _whole(engine.log_argument_grad_norm(run, name))
             lost[function] = lost.get(function, 0.0) + (argument - own) / steps
-            shut.setdefault(function, []).append(flat(run, name, slice(None)))
+            shut.setdefault(function, []).append(saturated(run, name))
     if not all(np.isfinite(own) for own in lost.values()):
         return None
     parts = tuple(Part(function, float(10**own), float(np.mean(shut[function]))) for function, own in lost.items())

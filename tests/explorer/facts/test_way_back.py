@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 import engine
-from explorer import compare
+from explorer import compare, facts
 from explorer import model as models
+from explorer.facts import KEEPS, about, course, earliest, line, verdict
 from explorer.model import Model
 from explorer.state import PRESETS
 from explorer.teach import answers
-from explorer.words import glossary, vanishing
-from explorer.words.course import DEFINITIONS, KEEPS, course, line, verdict
-from explorer.words.facts import facts
-from explorer.words.vanishing import earliest
+from explorer.words import glossary
+from explorer.words.glossary import DEFINITIONS
 
 
 def made(steps: int = 30, samples: int = 1, **options):
@@ -42,7 +41,7 @@ def test_the_table_says_what_the_sentence_says(cell, count) -> None:
         60, cell=cell, **(dict(count="hand", weights=(1.0, *[0.0] * 59)) if count == "first" else dict(count=count))
     )
     name = earliest(run.cell)
-    found, table = facts(run, name=name), compare.measure(run)
+    found, table = about(run, name=name), compare.measure(run)
     if count == "first":
         assert table.alone.steps == 0
         return
@@ -57,7 +56,7 @@ def test_a_cut_column_has_nothing_of_the_loss_before_the_cut() -> None:
         found = compare.measure(run, 0, cut, every)
         assert np.isfinite(found.first)  # losses of the first piece refill it
         assert (found.reach.steps, found.reach.end) == (held, "zero" if held < 59 else "all")
-        norms = np.linalg.norm(engine.cut(vanishing.alone(run, 1), every).grad["h"][:, 0], axis=-1)
+        norms = np.linalg.norm(engine.cut(facts.alone(run, 1), every).grad["h"][:, 0], axis=-1)
         last = np.zeros(60)
         last[-1] = 1
         only = engine.run(run.cell, run.parameters, run.x, run.y, weights=last)

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from engine import Run
 from engine.language import names
-from explorer.words.course import KEEPS, WHOLE
-from explorer.words.facts import Claim, Facts, facts
-from explorer.words.facts import claims as say
-from explorer.words.wording import at, compared_to, listed, ordinal, percent, r_squared, rounded, short, size
+from explorer.facts import KEEPS, WHOLE, Claim, Facts, about
+from explorer.facts import claims as say
+from explorer.words.phrases import at, compared_to, listed, ordinal, percent, r_squared, rounded, short, size
 
 _LISTED: Final = 4  # names that are listed
 _LITTLE: Final = 0.05  # a share of the rate below which a way carries next to nothing
@@ -24,7 +23,7 @@ _WORDS: Final = {"keeps": "keeps its size", "ends": "ends"}
 
 def sentences(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> tuple[str, ...]:
     """The sentences, in plain text; every number in them is a claim about the run. Arguments as for `facts`."""
-    return written(facts(run, sample, name, cut))
+    return written(about(run, sample, name, cut))
 
 
 def written(found: Facts) -> tuple[str, ...]:
@@ -266,7 +265,7 @@ def _meant(passes: float, total: float) -> str:
     return " (it works against the rest)" if passes < 0 else ""
 
 
-def _way_said(found: Facts, way: say.Way) -> str:
+def _way_said(found: Facts, way: say.BackEdge) -> str:
     if not way.direct:
         return _target(way)
     text = f"{names.written(found.name)} directly" + _later(way)
@@ -282,12 +281,12 @@ def _way_said(found: Facts, way: say.Way) -> str:
     return f"{text},"
 
 
-def _target(way: say.Way) -> str:
+def _target(way: say.BackEdge) -> str:
     place = f"the {way.call} in {names.written(way.within)}" if way.call else names.written(way.target)
     return place + _later(way)
 
 
-def _later(way: say.Way) -> str:
+def _later(way: say.BackEdge) -> str:
     return f" {way.lag} steps later" if way.lag > 1 else ""
 
 
@@ -381,7 +380,7 @@ def _straight(found: Facts, straight: say.Straight) -> Iterator[str]:
     )
 
 
-def _other(found: Facts, other: say.Other) -> Iterator[str]:
+def _other(found: Facts, other: say.OtherState) -> Iterator[str]:
     yield f"At {at(other.name, other.first)} it is {compared_to(other.log_ratio, at(other.name, other.last))}."
 
 
@@ -411,6 +410,6 @@ def _dependent(found: Facts, own: say.Dependent) -> Iterator[str]:
 
 _SAID: Final[dict[type[Claim], Callable[[Facts, Any], Iterator[str]]]] = {
     say.Zeros: _zeros, say.Entry: _entry, say.Norm: _norm, say.Left: _left, say.Gone: _gone, say.Spread: _spread,
-    say.Felt: _felt, say.Theory: _theory, say.Held: _held, say.Straight: _straight, say.Other: _other, say.Beyond: _beyond,
+    say.Felt: _felt, say.Theory: _theory, say.Held: _held, say.Straight: _straight, say.OtherState: _other, say.Beyond: _beyond,
     say.Dependent: _dependent,
 }  # fmt: skip

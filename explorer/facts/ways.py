@@ -13,39 +13,16 @@ import engine
 from engine import Run
 from engine.execute import Affine, Elementwise, Instruction, Operand, schedule
 from engine.flow import Matrix
-from explorer.words.course import Course
-from explorer.words.facts.cause import instruction, nilpotent
-from explorer.words.facts.claims import Part, Shares, Stretch, Theory, Way, Ways
-from explorer.words.vanishing import threshold, together
+from explorer.facts.cause import instruction, nilpotent
+from explorer.facts.claims import BackEdge, MatrixNorms, Part, Shares, Theory, Ways
+from explorer.facts.dependence import readers, reads, to_loss
+from explorer.facts.norms import together
+from explorer.facts.saturation import saturated
+from explorer.facts.way_back import Course
 
 Array = NDArray[np.float64]
 OPEN: Final = 0.75  # a gate above it counts as open
 SHUT: Final = 0.25  # below it, as shut
-
-
-def reads(run: Run) -> nx.DiGraph:
-    """Who is read by whom, whatever the step."""
-    graph = nx.DiGraph()
-    graph.add_nodes_from(run.cell.nodes)
-    graph.add_edges_from((read.name, node) for node, own in run.cell.reads.items() for read in own)
-    return graph
-
-
-def to_loss(run: Run) -> set[str]:
-    """The names that a loss depends on, and the losses."""
-    graph = reads(run)
-    return set(run.cell.losses).union(*(nx.ancestors(graph, loss) for loss in run.cell.losses))
-
-
-def readers(run: Run) -> dict[str, set[str]]:
-    """Of each node who reads it."""
-    graph = reads(run)
-    return {name: set(graph.successors(name)) for name in run.cell.nodes}
-
-
-def flat(run: Run, name: str, steps: slice) -> float:
-    """The share of a function's units and steps that are saturated."""
-    return float((np.abs(run.slope(name)[steps]) < threshold(run, name)).mean())
 
 
 # --- theory ------------------------------------------------------------------------------------------------------
@@ -58,7 +35,7 @@ def theory(run: Run, name: str) -> Theory | None:
         return None
     matrices = {term.matrix for i in _stage(run, name) if isinstance(i, Affine) for term in i.terms}
     stretches = tuple(
-        Stretch(m.name, m.largest, _radius(run, m)) for m in engine.recurrent_matrices(run) if m.name in matrices
+        MatrixNorms(m.name, m.largest, _radius(run, m)) for m in engine.recurrent_matrices(run) if m.name in matrices
     )
     return Theory(bound.rate, bound.slope, stretches, len(_edges_back(run, name)) == 1 and _closed(run, name))
 
@@ -77,16 +54,14 @@ def _stage(run: Run, name: str) -> Sequence[Instruction]:
 def _closed(run: Run, name: str) -> bool:
     """Whether the recurrence of a name leads to the loss through the name alone, so that nothing else joins on the way back."""
     cycle = {i.out for i in _stage(run, name)}
-    above, read_by = to_loss(run), readers(run)
+    above, read_by = to_loss(run.cell), readers(run.cell)
     return all(read_by.get(node, set()) & above <= cycle for node in cycle - {name})
 
 
 def _edges_back(run: Run, name: str) -> list[tuple[str, str, int]]:
     """The edges (reader, state, lag) from a step to a later one by which the gradient of a state can come back."""
-    within, above = nx.DiGraph(), to_loss(run)
-    within.add_nodes_from(run.cell.nodes)
-    within.add_edges_from((r.name, node) for node, own in run.cell.reads.items() for r in own if not r.lag)
-    from_name = {name} | nx.descendants(within, name)
+    above = to_loss(run.cell)
+    from_name = {name} | nx.descendants(reads(run.cell, within=True), name)
     edges = [(node, r) for node, own in run.cell.reads.items() for r in own if r.lag and node in above]
     back = [(node, r.name, r.lag) for node, r in edges if r.name in from_name]
     return back if name in {state for _, state, _ in back} else []
@@ -101,7 +76,7 @@ def shares(course: Course) -> Shares | None:
     bound = theory(run, name)
     if bound is None or not bound.single:
         return None
-    cycle, read_by = _stage(run, name), readers(run)
+    cycle, read_by = _stage(run, name), readers(run.cell)
     inside = {node for node in run.value if node in {i.out for i in cycle if isinstance(i, Affine | Elementwise)}}
     if any(len(read_by[node]) != 1 for node in inside - {name}):
         return None
@@ -112,7 +87,7 @@ def shares(course: Course) -> Shares | None:
             lost = (together(engine.log_argument_grad_norm(run, i.out)) - out)[steps]
             if not np.isfinite(lost).all():
                 return None
-            parts.append(Part(i.function.name, float(10 ** lost.mean()), flat(run, i.out, steps), i.out))
+            parts.append(Part(i.function.name, float(10 ** lost.mean()), saturated(run, i.out, steps=steps), i.out))
             total -= lost.mean()
     return Shares(float(10**total), tuple(parts), tuple(stretch.name for stretch in bound.stretches))
 
@@ -151,14 +126,14 @@ def ways(course: Course) -> Ways | None:
     return Ways(tuple(sorted(found, key=lambda way: -abs(way.passes)))) if found else None
 
 
-def _way(run: Run, target: str, read: Operand, direct: bool, factor: Array | None, passes: float) -> Way:
+def _way(run: Run, target: str, read: Operand, direct: bool, factor: Array | None, passes: float) -> BackEdge:
     within = run.cell.equations[target].within or ""
     call = (run.cell.operation(target) or "") if within else ""
     if factor is None or not len(factor):
-        return Way(target, read.lag, call, within, direct, (), None, 0.0, 0.0, passes)
+        return BackEdge(target, read.lag, call, within, direct, (), None, 0.0, 0.0, passes)
     low, middle, high = (float(q) for q in np.quantile(factor, (0.25, 0.5, 0.75)))
     is_open, is_shut = float((factor > OPEN).mean()), float((factor < SHUT).mean())
-    return Way(target, read.lag, call, within, direct, _gates(run, target, read), (low, middle, high), is_open, is_shut,
+    return BackEdge(target, read.lag, call, within, direct, _gates(run, target, read), (low, middle, high), is_open, is_shut,
                passes)  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, TypeVar
 
-from explorer.words.course import Verdict as InTime
+from explorer.facts.way_back import Verdict as InTime
 
 Verdict: TypeAlias = InTime | Literal["zero", "one step", "no loss", "no path", "flat"]
 Why: TypeAlias = Literal[
@@ -126,7 +126,7 @@ class Left(Claim):
     """What is left of the gradient at the first step (or layer) of what there was at the last.
 
     upper     without recurrence the layer nearest to the loss; `first` and `last` then count layers
-    verdict   as `course.DEFINITIONS` has it
+    verdict   as `way_back.verdict` decides
     """
 
     name: str
@@ -182,7 +182,7 @@ class Part:
     """What one function of the recurrence does to the gradient in a step.
 
     factor  the geometric mean over the steps of ‖φ'(a) ∘ ∇h‖ / ‖∇h‖
-    flat    the share of its units and steps that are saturated, as `vanishing.threshold` has it
+    flat    the share of its units and steps that are saturated, as `saturation.threshold` has it
     node    its name; empty where several layers are taken together
     """
 
@@ -202,7 +202,7 @@ class Shares(Claim):
 
 
 @dataclass(frozen=True)
-class Way:
+class BackEdge:
     """One of the edges by which the gradient comes from a later step.
 
     target, lag  the node that reads, and how many steps later
@@ -230,7 +230,7 @@ class Way:
 class Ways(Claim):
     """Where there is more than one way back, each of them, the strongest first; what they pass sums to the rate."""
 
-    ways: tuple[Way, ...]
+    ways: tuple[BackEdge, ...]
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class Felt(Claim):
 
 
 @dataclass(frozen=True)
-class Stretch:
+class MatrixNorms:
     """A matrix of the recurrence: its largest singular value, and its spectral radius if it is square."""
 
     name: str
@@ -277,7 +277,7 @@ class Theory(Claim):
 
     rate: float
     slope: float
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[MatrixNorms, ...]
     single: bool
 
 
@@ -310,7 +310,7 @@ class Outlook(Claim):
 
 
 @dataclass(frozen=True)
-class Other(Claim):
+class OtherState(Claim):
     """The same at another state: log10 of the ratio between the steps `first` and `last`."""
 
     name: str
