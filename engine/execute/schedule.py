@@ -30,6 +30,9 @@ class Operand:
     lag: int = 0
     is_parameter: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.name}[t-{self.lag}]" if self.lag else self.name
+
 
 @dataclass(frozen=True)
 class Term:
@@ -42,6 +45,13 @@ class Term:
     def others(self, i: int) -> tuple[Operand, ...]:
         """The factors but the one at place i: with the coefficient, the derivative of an elementwise term by it."""
         return self.factors[:i] + self.factors[i + 1 :]
+
+    def __str__(self) -> str:
+        factors = " * ".join(map(str, self.factors))
+        product = f"{self.matrix} @ {factors}" if self.matrix else factors
+        if not product or abs(self.coefficient) != 1:
+            return f"{self.coefficient:g}" + (f" * {product}" if product else "")
+        return product if self.coefficient > 0 else f"-{product}"
 
     @property
     def is_bias(self) -> bool:
@@ -56,6 +66,9 @@ class Affine:
     out: str
     terms: tuple[Term, ...]
 
+    def __str__(self) -> str:
+        return f"{self.out} = {' + '.join(map(str, self.terms))}"
+
 
 @dataclass(frozen=True)
 class Elementwise:
@@ -65,6 +78,9 @@ class Elementwise:
     function: Function
     argument: Operand
 
+    def __str__(self) -> str:
+        return f"{self.out} = {self.function.name}({self.argument})"
+
 
 @dataclass(frozen=True)
 class Normalise:
@@ -72,6 +88,9 @@ class Normalise:
 
     out: str
     argument: Operand
+
+    def __str__(self) -> str:
+        return f"{self.out} = softmax({self.argument})"
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,10 @@ class Cost:
     loss: Loss
     p: Operand
     logits: Operand | None = None
+
+    def __str__(self) -> str:
+        origin = "" if self.logits is None else f", computed from {self.logits}"
+        return f"{self.out} = {self.loss.name}({self.p}, y){origin}"
 
     @property
     def argument(self) -> Operand:

@@ -231,8 +231,8 @@ class Stepwise:
         calls: list[Bound] = []
         for name, (minus_lag, _) in first.items():
             early, T = self.layout.initials(name), self.layout.shape.T
-            if self.late is None or name != self.late.name:
-                begin, end = (max(-early, T + minus_lag), T) if minus_lag else (-early, 0)
+            begin, end = (max(-early, T + minus_lag), T) if minus_lag else (-early, 0)
+            if begin < end and (self.late is None or name != self.late.name):
                 calls.append(partial(self.layout.space.rows(self.layout.adjoint[name], begin, end).fill, 0))
         return calls
 
