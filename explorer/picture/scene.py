@@ -261,7 +261,9 @@ def path(run: Run, view: View) -> tuple[Message, ...]:
     first = 1 - (len(run.initial[name]) if name in run.initial else 0)
     if name not in run.grad or not first <= t <= run.T:
         return ()
-    return explain.path(run, name, t, samples.one(run, view.sample), loss if max(t, 1) <= loss <= run.T else None)
+    return explain.strongest_path(
+        run, name, t, samples.one(run, view.sample), loss if max(t, 1) <= loss <= run.T else None
+    )
 
 
 def _walked(run: Run, view: View, places: dict[tuple[Any, Any, int], int]) -> tuple[Array, int | None]:

@@ -52,7 +52,7 @@ CALLS = {
     "derive": (lambda run, t, sample, levels: derivation.derive(run, "recursion", t, sample, levels), (1, 1, 2)),
     "forward": (lambda run, t, sample: explain.forward(run, "h", t, sample), (1, 1)),
     "backward": (lambda run, t, sample: explain.backward(run, "h", t, sample), (1, 1)),
-    "path": (lambda run, t, sample, loss: explain.path(run, "h", t, sample, loss), (1, 1, 3)),
+    "path": (lambda run, t, sample, loss: explain.strongest_path(run, "h", t, sample, loss), (1, 1, 3)),
     "jacobian_of_softmax": (lambda run, t, sample: explain.jacobian_of_softmax(run, "y_hat", t, sample), (1, 1)),
     "measured": (lambda run, t, sample: measured(run, "h", t, sample), (1, 1)),
     "judge": (

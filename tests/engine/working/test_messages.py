@@ -40,7 +40,7 @@ def test_the_path_leads_from_a_loss_to_the_node(name):
     run = made(name)
     for node in run.grad:
         for t in {1 - run.cell.lags.get(node, 0), run.T}:
-            walked = explain.path(run, node, t, 1)
+            walked = explain.strongest_path(run, node, t, 1)
             at = (node, t)
             for edge in reversed(walked):
                 messages = explain.backward(run, *at, 1).messages
@@ -55,17 +55,17 @@ def test_a_path_from_one_loss_begins_there(name):
     run = made(name)
     state = run.cell.states[0]
     for loss in range(1, run.T + 1):
-        walked = explain.path(run, state, 1, 0, loss)
+        walked = explain.strongest_path(run, state, 1, 0, loss)
         assert walked[0].target in {(each, loss) for each in run.cell.losses}
         assert walked[-1].source == (state, 1)
         assert all(below.target == above.source for above, below in itertools.pairwise(walked))
-    assert explain.path(run, state, 3, 0, 2) == ()
+    assert explain.strongest_path(run, state, 3, 0, 2) == ()
     with pytest.raises(ValueError, match="steps 1 to 5"):
-        explain.path(run, state, 1, 0, 6)
+        explain.strongest_path(run, state, 1, 0, 6)
 
 
 def test_a_long_path_has_an_end():
-    walked = explain.path(made("rnn", T=1000, B=1), "h", 1, 0, 1000)
+    walked = explain.strongest_path(made("rnn", T=1000, B=1), "h", 1, 0, 1000)
     assert len(walked) == explain.MAX_PATH
     assert walked[-1].source == ("h", 1)
 

@@ -314,7 +314,7 @@ def test_walking_by_buttons_and_boxes() -> None:
 def test_the_path_of_the_gradient_is_walked_edge_by_edge() -> None:
     app = opened(node="h,1", task="noise", steps="5")
     fine(app.selectbox(key="path.loss").set_value(4).run())
-    edges = explain.path(models.run(app.session_state["state"].model), "h", 1, 0, 4)
+    edges = explain.strongest_path(models.run(app.session_state["state"].model), "h", 1, 0, 4)
     assert app.button(key="path.back").disabled
     for k, edge in enumerate(edges, 1):
         assert f"Edge **{k}** of {len(edges)}" in said(app)

@@ -403,7 +403,7 @@ def test_the_selected_node_is_found() -> None:
 def test_the_path_that_is_walked_is_drawn() -> None:
     run = models.run(Model(task="noise", settings=(("steps", 6),)))
     picture = scene(run, View(selected=("h", 1), path=(5, 3)))
-    edges = explain.path(run, "h", 1, 0, 5)
+    edges = explain.strongest_path(run, "h", 1, 0, 5)
     drawn = [
         tuple((picture.names[picture.name[i]], int(picture.t[i])) for i in (picture.source[e], picture.target[e]))
         for e in picture.path
