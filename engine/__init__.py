@@ -23,8 +23,7 @@ from engine.inputs.schemes import SCHEMES, Scheme
 from engine.inputs.tasks import TASKS, Task
 from engine.language.catalogue import ACTIVATIONS, CATALOGUE, feedforward, neuron_network, rnn
 from engine.language.cell import Cell, parse
-from engine.language.expressions import EquationError
-from engine.language.notes import Note
+from engine.language.expressions import EquationError, Note
 from engine.verify.checks import check
 from engine.verify.law import Check
 from engine.working.neurons import neurons

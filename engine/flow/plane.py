@@ -19,6 +19,7 @@ import numpy as np
 from engine.execute.run import Run
 from engine.execute.run import run as run_cell
 from engine.language.cell import Cell, parse
+from engine.language.equations import lifted
 from engine.language.expressions import Apply, EquationError, Expression, Name, Number, walk
 from engine.language.operations import LOSSES, Array
 from engine.language.printer import code
@@ -169,10 +170,12 @@ def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> 
         if isinstance(expression, Number):
             return expression
         if isinstance(expression, Name):
-            equation = cell.equations.get(expression.name)
-            if equation is not None and equation.within is not None and not expression.lag:
-                return moved(equation.expression)
-            return replace(expression, name=shown.get(expression.name, expression.name))
+            call = lifted(cell.equations, expression)
+            return (
+                moved(call)
+                if call is not None
+                else replace(expression, name=shown.get(expression.name, expression.name))
+            )
         place, arguments = expression.place, tuple(map(moved, expression.arguments))
         matrix = arguments[0].name if expression.operation == "@" and isinstance(arguments[0], Name) else ""
         if matrix not in matrices:
@@ -216,9 +219,9 @@ def _has_loss(cell: Cell, expression: Expression) -> bool:
         if isinstance(part, Apply):
             if part.operation in LOSSES:
                 return True
-        elif not isinstance(part, Number) and not part.lag:
-            equation = cell.equations.get(part.name)
-            if equation is not None and equation.within is not None and _has_loss(cell, equation.expression):
+        elif isinstance(part, Name):
+            call = lifted(cell.equations, part)
+            if call is not None and _has_loss(cell, call):
                 return True
     return False
 

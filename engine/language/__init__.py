@@ -3,7 +3,7 @@
 from engine.language import names, notation, printer
 from engine.language.catalogue import ACTIVATIONS
 from engine.language.cell import MAX_SIZE, Cell, Sizes
-from engine.language.equations import MAX_TEXT
+from engine.language.equations import MAX_TEXT, lifted
 from engine.language.expressions import Apply, EquationError, Expression, Name, Number
 from engine.language.names import Symbol, latex, parts_of, symbol, written
 from engine.language.notation import at_step, matrix, number
@@ -30,6 +30,7 @@ __all__ = [
     "Symbol",
     "at_step",
     "latex",
+    "lifted",
     "matrix",
     "names",
     "notation",

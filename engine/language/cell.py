@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from engine.language import notation
-from engine.language.equations import Equation, equations
-from engine.language.expressions import Apply, EquationError, Expression, Name, Place, walk
-from engine.language.notes import Note, notes
+from engine.language.equations import Equation, equations, lifted
+from engine.language.expressions import Apply, EquationError, Expression, Name, Note, Place, walk
+from engine.language.notes import notes
 from engine.language.operations import CALLS, LOSSES, Loss
 from engine.language.printer import LATEX, write
 from engine.language.shapes import ONE, Classes, Key, infer
@@ -341,10 +341,8 @@ class Cell:
         """An expression of this cell in LaTeX, at step t + shift; with `inline`, lifted calls are written where they stood."""
 
         def show(read: Name) -> str | Expression:
-            equation = self.equations.get(read.name)
-            if inline and equation is not None and equation.within is not None and not read.lag:
-                return equation.expression
-            return notation.at_step(read.name, self.parameters, notation.step(shift - read.lag))
+            call = lifted(self.equations, read) if inline else None
+            return call or notation.at_step(read.name, self.parameters, notation.step(shift - read.lag))
 
         return write(expression, LATEX, show)
 

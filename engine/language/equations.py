@@ -6,6 +6,7 @@ One `name = expression` a line; `#` starts a comment. `reader` reads the express
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.language import remedies
@@ -29,6 +30,17 @@ class Equation:
     expression: Expression
     place: Place
     within: str | None = None
+
+
+def lifted(of: Mapping[str, Equation], read: Name) -> Expression | None:
+    """The call that stood in a line where a name stands now; None for a name that the line itself reads.
+
+    Args:
+        of: the equations of the cell by name.
+        read: a name of one of its expressions.
+    """
+    equation = of.get(read.name)
+    return None if equation is None or equation.within is None or read.lag else equation.expression
 
 
 def equations(text: str) -> tuple[Equation, ...]:

@@ -16,6 +16,15 @@ class EquationError(ValueError):
 
 
 @dataclass(frozen=True)
+class Note:
+    """A probable slip in the text of a cell, with the remedy; line and column are counted from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
+@dataclass(frozen=True)
 class Place:
     """A place in a text, line and column counted from 1."""
 
@@ -25,6 +34,10 @@ class Place:
     def error(self, message: str) -> EquationError:
         """Make the error that points to this place."""
         return EquationError(message, self.line, self.column)
+
+    def note(self, message: str) -> Note:
+        """Make the note that points to this place."""
+        return Note(self.line, self.column, message)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from engine.language import Cell, Expression, Name, Symbol, parts_of, printer, written
+from engine.language import Cell, Expression, Name, Symbol, lifted, parts_of, printer, written
 from explorer import theme
 from explorer.picture.scene import Scene
 
@@ -39,8 +39,7 @@ def captions(scene: Scene) -> Captions:
         return sign + (f"⁽{{t{lag:+d}}}⁾" if lag else "⁽{t}⁾") * copied
 
     def show(read: Name) -> str | Expression:
-        lifted = read.name in cell.equations and cell.equations[read.name].within is not None
-        return cell.equations[read.name].expression if lifted and not read.lag else at(read.name, -read.lag)
+        return lifted(cell.equations, read) or at(read.name, -read.lag)
 
     made: dict[str, str] = {}
     known: dict[str, Sum] = {}
