@@ -16,18 +16,26 @@ help:  ## list the targets
 	@echo "  PYTHON=python3.12     any target: make the environment with another Python"
 	@echo "  PORT=8502             run: the port of the server"
 	@echo "  ARGS='...'            run, test, docs, bench, mutants: further arguments of the command"
+	@echo "  ARGS='tests/engine/flow -k plane'"
+	@echo "                        test: part of the tests"
+	@echo "  ARGS=\"-m 'not slow'\"  test: leave out the few tests that take most of the time; CI runs them"
 	@echo "  TORCH='torch --index-url https://download.pytorch.org/whl/cpu'"
 	@echo "                        bench: install PyTorch without CUDA, a much smaller build"
 
 run: $(VENV)/.stamp-run  ## start the explorer and open it in the browser
 	@exec $(PY) -m explorer $(if $(PORT),--server.port=$(PORT)) $(ARGS)
 
+# One process per core, each with a server and a Chromium of its own; those that run out of tests take over from the others.
+# Part of the tests, such as ARGS=tests/engine/flow, runs in one process: it would end before the others have started.
+CORES := -n auto --dist worksteal
+
 test: $(VENV)/.stamp-test  ## run the tests, also those in a real Chromium (without them: ARGS=--no-browser)
-	$(if $(findstring --no-browser,$(ARGS)),,@$(PY) tests/browser.py)
-	$(PY) -m pytest $(ARGS)
+	$(if $(or $(findstring --no-browser,$(ARGS)),$(filter tests/engine%,$(ARGS))),,@$(PY) tests/browser.py)
+	$(PY) -m pytest $(if $(findstring tests/,$(ARGS)),,$(CORES)) $(ARGS)
 
 test-lowest: $(LOWEST)/.stamp  ## run the engine's tests, and open each page once, with the lowest versions allowed
-	$(LOWEST)/bin/python -m pytest $(shell grep -rL --include='test_*.py' 'explorer\|browser' tests) tests/explorer/views/test_pages.py $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(CORES) \
+		$(shell grep -rL --include='test_*.py' 'explorer\|browser' tests) tests/explorer/views/test_pages.py $(ARGS)
 
 lint: $(VENV)/.stamp-lint  ## check style, types and spelling
 	$(PY) -m ruff check

@@ -18,8 +18,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if config.getoption("--no-browser") and os.environ.get("CI"):
-        raise pytest.UsageError("--no-browser is not for CI, where every test counts")
+    if os.environ.get("CI") and (config.getoption("--no-browser") or config.getoption("markexpr")):
+        raise pytest.UsageError("--no-browser and -m are not for CI, where every test counts")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 
 from root import ROOT
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+
+# Each AppTest searches the metadata of every installed package for components: most of the time of a small page.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 #: The pages, and their modules in `explorer.views`.
 PAGES = {"network": "network.page", "vanish": "vanish.page"} | {
