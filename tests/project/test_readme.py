@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import tomllib
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX
 
 DOCS = ROOT / "docs"
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_the_python_example_runs_as_it_stands(capsys):
@@ -99,34 +97,3 @@ def test_every_name_that_a_page_refers_to_is_listed_by_its_face():
     )
     assert names
     assert [(face, name) for face, name in names if name not in importlib.import_module(face).__all__] == []
-
-
-def test_the_newest_version_of_the_changelog_is_that_of_the_project():
-    versions = re.findall(r"^## \[([\d.]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert versions[0] == PROJECT["version"]
-    assert versions == sorted(versions, key=lambda version: [*map(int, version.split("."))], reverse=True)
-
-
-# --- habits ---
-
-
-def test_make_lists_every_target():
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
-    assert re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE) == phony.split()
-
-
-def test_an_installed_copy_is_typed():
-    package_data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
-        "package-data"
-    ]
-    for package in ("engine", "explorer"):
-        assert (ROOT / package / "py.typed").is_file()
-        assert "py.typed" in package_data[package]
-
-
-def test_the_forge_runs_the_same_script():
-    assert "run: .ci/run\n" in (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
-    assert {"make lint", "make docs", "make test", "make test-lowest"} <= set(
-        re.findall(r"^make [a-z-]+", (ROOT / ".ci/run").read_text(encoding="utf-8"), re.MULTILINE)
-    )
