@@ -23,13 +23,13 @@ import streamlit as st
 
 import engine
 from explorer.live import live
-from explorer.picture import scene as scenes
+from explorer.picture import window
 from explorer.picture.scene import Scene, scene
 
 NODES = int(os.environ.get("LIVE_NODES", "300"))
 SIZES = {"x": 4, "h": 8, "y": 4}
 
-scenes.MAX_NODES = 100_000  # type: ignore[misc]  # the limit of the page, raised to measure the cost beyond it
+window.MAX_NODES = 100_000  # type: ignore[misc]  # the limit of the page, raised to measure the cost beyond it
 
 
 @st.cache_resource(show_spinner=False)

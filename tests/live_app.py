@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import engine
 from explorer.live import Captions, Knob, live
-from explorer.picture.scene import Scene, magnitudes, scene
+from explorer.picture.readings import magnitudes
+from explorer.picture.scene import Scene, scene
 from explorer.state import View
 
 ODD = "ħ_è = W @ ħ_è[t-1] + U @ x\nφ1 = tanh(ħ_è)\nconstructor = V @ φ1\ntoString_b = constructor * 2\nL = mse(toString_b, y)"

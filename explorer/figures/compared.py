@@ -14,7 +14,8 @@ from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.picture.grid import grid
-from explorer.picture.scene import overview, written
+from explorer.picture.readings import overview
+from explorer.picture.scene import node_symbol
 from explorer.state import View
 
 Array = NDArray[Any]
@@ -91,7 +92,7 @@ def strip(run: Run, view: View, palette: str = "light") -> go.Figure:
     with np.errstate(all="ignore"):
         exponent = np.where((found > 0) & np.isfinite(found), np.log10(found), np.nan)
     wrong = np.where(np.isfinite(found), np.nan, 0.0)
-    x, y = np.arange(1, run.T + 1), [text.symbol(written(run.cell, name)) for name in names]
+    x, y = np.arange(1, run.T + 1), [text.symbol(node_symbol(run.cell, name)) for name in names]
     rows = np.arange(len(names))
     common = {"x": x, "y": rows, "showscale": False}
     said = [[text.number(value) if value >= 0 else "none" for value in row] for row in found.tolist()]

@@ -9,8 +9,8 @@ from engine import Run
 from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
-from explorer.picture import scene
-from explorer.picture.scene import magnitudes
+from explorer.picture.readings import copies as copy_norms
+from explorer.picture.readings import magnitudes
 
 
 def copies(run: Run, name: str, palette: str = "light", step: int | None = None) -> go.Figure:
@@ -19,7 +19,7 @@ def copies(run: Run, name: str, palette: str = "light", step: int | None = None)
     Raises ValueError if there is no such parameter.
     """
     colours = theme.PALETTES[palette]
-    norms = scene.copies(run, name)
+    norms = copy_norms(run, name)
     whole = float(magnitudes(run.param_grad[name][None])[0])
     steps = np.arange(1, run.T + 1)
     sign = text.symbol(symbol(name))

@@ -14,7 +14,7 @@ from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.model import samples
-from explorer.picture.scene import magnitudes
+from explorer.picture.readings import magnitudes
 
 
 def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from explorer import theme
 from explorer.live.captions import Captions, captions, drawn, plain
 from explorer.picture.marks import Mark, marks, tint
-from explorer.picture.scene import Scene, room
+from explorer.picture.scene import Scene
+from explorer.picture.window import room
 from explorer.state import LENSES
 
 Array = NDArray[Any]

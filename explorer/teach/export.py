@@ -18,7 +18,7 @@ from engine.language import names, notation
 from engine.working import Line, Section
 from engine.working import messages as explain
 from explorer.model import Array
-from explorer.picture.scene import magnitudes
+from explorer.picture.readings import magnitudes
 from explorer.state import State, to_query
 from explorer.state.session import MAX_BYTES
 

@@ -25,7 +25,8 @@ from explorer.facts import course, earliest
 from explorer.figures.text import number
 from explorer.model import samples
 from explorer.picture.neurons import neurons
-from explorer.picture.scene import Scene, magnitudes, scene
+from explorer.picture.readings import magnitudes
+from explorer.picture.scene import Scene, scene
 from explorer.state import LENSES, State
 from explorer.teach import lesson as lessons
 from explorer.teach.answers import amount

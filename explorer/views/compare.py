@@ -28,7 +28,9 @@ from explorer.page.controls import Change, apply, entered, put, tell_notes, writ
 from explorer.page.delivery import show
 from explorer.page.frame import begin, computed, meanings, overflow, sentences
 from explorer.page.inspector import pick
-from explorer.picture.scene import LONG, Scene, overview, scene
+from explorer.picture.readings import overview
+from explorer.picture.scene import Scene, scene
+from explorer.picture.window import LONG
 from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.network.page import of_range, of_view, said, windowed
 from explorer.words.markdown import plain

@@ -25,7 +25,8 @@ from explorer.figures import text
 from explorer.live import encode, encode_strip
 from explorer.live.encode import palette
 from explorer.model import Model, samples
-from explorer.picture.scene import overview, scene
+from explorer.picture.readings import overview
+from explorer.picture.scene import scene
 from explorer.state import State, View, to_query
 from explorer.words.numbers import from_exponent, number
 

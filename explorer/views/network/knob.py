@@ -18,7 +18,8 @@ from explorer.live import Knob
 from explorer.model import Array, Model
 from explorer.page.controls import apply, put
 from explorer.page.delivery import position, show
-from explorer.picture.scene import Scene, turned
+from explorer.picture.readings import turned
+from explorer.picture.scene import Scene
 from explorer.state import State, View
 from explorer.words.markdown import plain
 

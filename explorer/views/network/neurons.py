@@ -21,6 +21,7 @@ from explorer.page.controls import Change, apply, put
 from explorer.page.delivery import show
 from explorer.page.frame import FIGURE
 from explorer.picture import neurons as layout
+from explorer.picture.table import neuron_table
 from explorer.state import State
 from explorer.words.markdown import plain
 
@@ -64,7 +65,7 @@ def magnitude(state: State, run: Run) -> NDArray[np.float64]:
 def rows(state: State, run: Run, pixels: int) -> dict[str, list[Any]]:
     """The picture as columns of a table; nothing where there is none."""
     try:
-        return layout.table(layout.neurons(run, state.view, pixels))
+        return neuron_table(layout.neurons(run, state.view, pixels))
     except ValueError:
         return {}
 

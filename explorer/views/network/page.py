@@ -24,7 +24,10 @@ from explorer.page.controls import apply, choice, entered, put, write_link
 from explorer.page.delivery import show
 from explorer.page.frame import FIGURE, begin, checked, computed, overflow
 from explorer.page.inspector import clicked, inspector, pick, walker
-from explorer.picture.scene import LONG, Scene, folded, overview, scene, table
+from explorer.picture.readings import overview
+from explorer.picture.scene import Scene, folded, scene
+from explorer.picture.table import table
+from explorer.picture.window import LONG
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
 from explorer.views.network import cell, edit, files, first, knob, neurons, rolled
 from explorer.words.markdown import plain

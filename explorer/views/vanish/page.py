@@ -27,7 +27,8 @@ from explorer.page.controls import Change, apply, choice, entered, put, write_li
 from explorer.page.delivery import show
 from explorer.page.frame import begin, computed, followed, meanings, overflow, sentences
 from explorer.page.inspector import clicked, columns, select
-from explorer.picture.scene import LONG, USUAL, Array, scene
+from explorer.picture.scene import Array, scene
+from explorer.picture.window import LONG, USUAL
 from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views.network import page as network
 from explorer.views.network.page import of_view

@@ -13,7 +13,8 @@ from explorer.experiments import knob
 from explorer.experiments.knob import Turn
 from explorer.facts import earliest
 from explorer.model import Model
-from explorer.picture.scene import scene, turned
+from explorer.picture.readings import turned
+from explorer.picture.scene import scene
 from explorer.state import State, View, from_query, to_query
 from explorer.views.network.knob import let_go, turning
 

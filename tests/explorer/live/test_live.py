@@ -198,7 +198,7 @@ def test_a_knob_that_does_not_fit_is_refused(fault):
 
 
 def test_a_large_picture_leaves_the_first_numbers_out(monkeypatch):
-    monkeypatch.setattr("explorer.picture.scene.MAX_NODES", 10_000)
+    monkeypatch.setattr("explorer.picture.window.MAX_NODES", 10_000)
     _, arrays = decoded(encode(scene(run_of(CATALOGUE["rnn"], 400), View(window=(1, 400)))))
     assert len(arrays["x"]) > NUMBERS
     assert "value" in arrays

@@ -16,7 +16,8 @@ from explorer.live import _moved, encode_strip
 from explorer.live.encode import SHADES, looks
 from explorer.model import Model
 from explorer.picture.marks import Mark, marks
-from explorer.picture.scene import measured, overview, scene
+from explorer.picture.readings import measured, overview
+from explorer.picture.scene import scene
 from explorer.state import View, from_query
 
 LONG = "task=noise&steps=1000&loss=last"

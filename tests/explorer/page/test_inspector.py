@@ -23,7 +23,8 @@ from explorer import model as models
 from explorer.model import Model
 from explorer.page import inspector
 from explorer.picture.marks import Mark
-from explorer.picture.scene import reach, scene, table
+from explorer.picture.scene import reach, scene
+from explorer.picture.table import table
 from explorer.state import View, from_query
 
 each_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)

@@ -17,7 +17,10 @@ from explorer import model as models
 from explorer.model import Model
 from explorer.picture.grid import curve, grid
 from explorer.picture.marks import Mark, marks
-from explorer.picture.scene import MAX_NODES, drawn, folded, magnitudes, scene, table
+from explorer.picture.readings import magnitudes
+from explorer.picture.scene import folded, scene
+from explorer.picture.table import table
+from explorer.picture.window import MAX_NODES, drawn
 from explorer.state import PARAMETERS, View
 
 

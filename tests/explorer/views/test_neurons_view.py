@@ -26,7 +26,8 @@ from explorer.figures.neurons import WIDTHS
 from explorer.figures.text import number
 from explorer.model import Model
 from explorer.picture.marks import Mark
-from explorer.picture.neurons import near, neurons, table, window
+from explorer.picture.neurons import near, neurons, window
+from explorer.picture.table import neuron_table as table
 from explorer.state import View, from_query
 
 
