@@ -1,1 +1,1 @@
-"""What is done to a model: a number is turned, the loss over two numbers, the slips of texts."""
+"""Changes to a network: the knob turns one number, the cliff draws the loss over two, the slips test what texts state."""

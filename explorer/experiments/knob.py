@@ -124,7 +124,7 @@ def present(model: Model, turn: Turn) -> float:
     return added if turn.kind == "added" else factor
 
 
-def settled(model: Model, turn: Turn) -> tuple[Turn, int]:
+def placed(model: Model, turn: Turn) -> tuple[Turn, int]:
     """The knob about a range that has the present value, and which of its values that is.
 
     The range is that of `turn`, unless the number was set to something else meanwhile. Raises ValueError as `present` does.
@@ -246,7 +246,7 @@ def runs(model: Model, turn: Turn) -> Iterator[Run]:
 def check_size(model: Model) -> None:
     """Raise ValueError for a model whose runs at all values would take too long."""
     steps, samples = models.task(model).x.shape[:2]
-    each = 2 * sum(models.structure(model).sizes(models.sizes(model)).values())
+    each = models.numbers_per_step(model)
     if (numbers := each * steps * samples) > MAX_NUMBERS:
         raise ValueError(
             f"a knob has {VALUES} runs, of {numbers:,} numbers each with {steps:,} steps and {samples:,}"

@@ -32,8 +32,8 @@ from explorer.model.parts import (
     factors,
     has_place,
     initial,
+    numbers_per_step,
     parameters,
-    sizes,
     structure,
     targets_fit_losses,
     task,
@@ -82,7 +82,7 @@ def _check_extent(plain: Fields, steps: int, samples: int) -> None:
     """Refuse more steps, or more numbers in all nodes, than a public page computes."""
     if steps > MAX_STEPS:
         raise ValueError(f"{steps:,} steps; at most {MAX_STEPS:,} are computed here")
-    numbers = 2 * steps * samples * sum(structure(plain).sizes(sizes(plain)).values())
+    numbers = steps * samples * numbers_per_step(plain)
     if numbers > MAX_NUMBERS:
         raise ValueError(
             f"{steps:,} steps with {samples:,} samples are about {numbers:,} numbers; at most {MAX_NUMBERS:,} are"

@@ -195,6 +195,11 @@ def sizes(model: Fields) -> dict[str, int]:
     return {"x": given["x"], "y": given["y"], **hidden}
 
 
+def numbers_per_step(model: Fields) -> int:
+    """Values and gradients of all nodes at one step of one sample: what a run computes and keeps."""
+    return 2 * sum(structure(model).sizes(sizes(model)).values())
+
+
 def factors(model: Fields) -> Array:
     """The factor of each loss: (T,)."""
     given = task(model)

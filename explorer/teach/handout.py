@@ -206,7 +206,7 @@ def _of_page(page: str, state: State, run: Run, part: bool) -> tuple[tuple[Figur
 def _of_cliff(state: State, run: Run) -> tuple[Figure, ...]:
     """The surface with the place and the two steps, and the cut through it."""
     model = state.model
-    chosen = cliff.settled(model, state.view.cliff)
+    chosen = cliff.completed(model, state.view.cliff)
     names = tuple(knob.title(model, turn) for turn in cliff.sides(chosen))
     place, side = cliff.here(model, chosen), list(cliff.CUTS)[::-1].index(chosen.cut)
     found, plane = cliff.surface(chosen, cliff.FINE if cliff.fits(model) else cliff.COARSE), cliff.span(model, chosen)

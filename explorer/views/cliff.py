@@ -47,7 +47,7 @@ def figure(state: State, run: Run, palette: str, pixels: int) -> None:
     """The surface, where one stands on it, and descent from there."""
     model = state.model
     try:
-        chosen = cliff.settled(model, state.view.cliff)
+        chosen = cliff.completed(model, state.view.cliff)
     except ValueError as error:
         st.info(plain(f"{str(error)[0].upper()}{str(error)[1:]}."))
         write_link(state)
@@ -174,7 +174,7 @@ def _end(name: str, end: int) -> Change:
     """The change of one end of a range."""
 
     def change(state: State, value: float | None) -> State:
-        chosen = cliff.settled(state.model, state.view.cliff)
+        chosen = cliff.completed(state.model, state.view.cliff)
         ends = list(cliff.ranges(chosen)[("across", "up").index(name)])
         if value is None:
             raise ValueError("a side goes from a number to a number")

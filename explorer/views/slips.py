@@ -259,7 +259,7 @@ def _failures(verdict: Verdict) -> str:
 def own(state: State, run: Run, wide: bool) -> None:
     """Type a formula and have it tested."""
     st.markdown("#### Your own formula")
-    asked = slips.settled(run, state.view.asked)
+    asked = slips.answerable(run, state.view.asked)
     question(state, run, asked)
     show(_KEY, state.view.formula)
     example = "V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])"
@@ -303,7 +303,7 @@ def question(state: State, run: Run, asked: Asked) -> None:
         ]
         label = {"parameter": "parameter", "copy": "parameter", "jacobian": "with respect to"}.get(kind, "node")
         choice(label, known, written, "formula.name", asked.name,
-               lambda state, name: _asking(state, slips.settled(run, replace(asked, name=name))))  # fmt: skip
+               lambda state, name: _asking(state, slips.answerable(run, replace(asked, name=name))))  # fmt: skip
     if asked.t is not None:
         first = 1 - run.cell.lags.get(asked.name, 0) if asked.kind != "jacobian" else 1
         show("formula.t", asked.t)
@@ -328,14 +328,14 @@ def _kind(run: Run, asked: Asked) -> str:
 
 def _of_kind(run: Run, asked: Asked, kind: str) -> Asked:
     """What is asked, as another kind of thing: of the same node or parameter, if it can be."""
-    node = asked.name if asked.name not in run.parameters else slips.settled(run, None).name
+    node = asked.name if asked.name not in run.parameters else slips.answerable(run, None).name
     parameter = asked.name if asked.name in run.parameters else next(iter(run.parameters))
     t = run.T if asked.t is None else asked.t
     if kind in ("parameter", "copy"):
-        return slips.settled(run, Asked("gradient", parameter, None if kind == "parameter" else t))
+        return slips.answerable(run, Asked("gradient", parameter, None if kind == "parameter" else t))
     if kind == "node":
-        return slips.settled(run, Asked("gradient", node, t))
-    return slips.settled(run, Asked("value" if kind == "value" else "jacobian", node, t, asked.of))
+        return slips.answerable(run, Asked("gradient", node, t))
+    return slips.answerable(run, Asked("value" if kind == "value" else "jacobian", node, t, asked.of))
 
 
 def _asking(state: State, asked: Asked) -> State:

@@ -150,9 +150,9 @@ def test_the_knob_and_the_cliff_call_a_number_alike_and_give_it_the_same_value(n
         other = next((t for t in cliff.numbers(model) if not cliff.clash(turn, t) and t.of != turn.of), None)
         if other is None:
             continue
-        chosen = cliff.settled(model, Cliff(turn, other))
+        chosen = cliff.completed(model, Cliff(turn, other))
         assert cliff.sides(chosen)[0] == turn
-        settled, at = knob.settled(model, turn)
+        settled, at = knob.placed(model, turn)
         shown = number(cliff.here(model, chosen)[0])
         assert knob.labels(model, settled)[at].removeprefix("+") == shown
         low, high = cliff.ranges(chosen)[0]
@@ -161,7 +161,7 @@ def test_the_knob_and_the_cliff_call_a_number_alike_and_give_it_the_same_value(n
 
 def test_the_value_of_a_forget_bias_is_its_value_on_the_cliff_too() -> None:
     model = models.with_override(models.changed(Model(), cell="lstm"), "b_f", Scheme("constant", value=1.0))
-    chosen = cliff.settled(model, Cliff(Turn("added", "b_f"), Turn("gain", "W_f")))
+    chosen = cliff.completed(model, Cliff(Turn("added", "b_f"), Turn("gain", "W_f")))
     assert knob.title(model, cliff.sides(chosen)[0]) == "Value of b_f"
     assert cliff.here(model, chosen)[0] == 1
     there = cliff.at(model, chosen, (3.0, 1.0))
@@ -173,7 +173,7 @@ def test_the_value_of_a_forget_bias_is_its_value_on_the_cliff_too() -> None:
 
 def test_the_factor_and_the_value_of_equal_entries_are_one_number() -> None:
     model = models.changed(Model(), cell="lstm")
-    across, up = cliff.sides(cliff.settled(model, Cliff(Turn("added", "b_f"), Turn("gain", "b_f"))))
+    across, up = cliff.sides(cliff.completed(model, Cliff(Turn("added", "b_f"), Turn("gain", "b_f"))))
     assert across == Turn("added", "b_f")
     assert up.of != "b_f"
 

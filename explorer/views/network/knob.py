@@ -37,7 +37,7 @@ def turning(state: State, picture: Scene) -> Knob | None:
     if state.view.knob is None:
         return None
     model, view = state.model, state.view
-    turn, at = knob.settled(model, state.view.knob)
+    turn, at = knob.placed(model, state.view.knob)
     same = knob.at(
         model, turn, knob.values(model, turn)[0]
     )  # wherever it stands, so that letting go computes nothing anew
@@ -54,7 +54,7 @@ def let_go(state: State, at: int) -> State:
     """The state with the value at which the knob was let go, in the range that was seen."""
     if state.view.knob is None:
         return state
-    turn, _ = knob.settled(state.model, state.view.knob)
+    turn, _ = knob.placed(state.model, state.view.knob)
     values = knob.values(state.model, turn)
     return _with(state, knob.at(state.model, turn, values[min(at, len(values) - 1)]), turn)
 
@@ -143,7 +143,7 @@ def _centred(state: State, _: None) -> State:
 
 
 def _moved(model: Model, turn: Turn) -> bool:
-    return turn.kind != "step" and knob.present(model, turn) != knob.settled(model, turn)[0].centre
+    return turn.kind != "step" and knob.present(model, turn) != knob.placed(model, turn)[0].centre
 
 
 def _with(state: State, model: Model, turn: Turn) -> State:

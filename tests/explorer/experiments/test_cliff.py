@@ -48,7 +48,7 @@ def pairs(model: Model):
     for i, one in enumerate(known):
         for other in known[i + 1 : i + 6]:
             if not clash(one, other):
-                yield cliff.settled(model, Cliff(one, other))
+                yield cliff.completed(model, Cliff(one, other))
 
 
 # --- the surface ---------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def test_the_surface_does_not_depend_on_where_one_stands() -> None:
 
 
 def test_a_surface_grows_in_portions_and_goes_on_where_it_was_ended() -> None:
-    chosen, run = cliff.settled(PRESET.model, PRESET.view.cliff), models.run(PRESET.model)
+    chosen, run = cliff.completed(PRESET.model, PRESET.view.cliff), models.run(PRESET.model)
     found, plane = cliff.surface(chosen, 11), cliff.span(PRESET.model, chosen)
     assert found.grow(run, plane, 50)
     assert found.done.sum() == 50
@@ -106,7 +106,7 @@ def test_a_surface_grows_in_portions_and_goes_on_where_it_was_ended() -> None:
 
 def test_the_cut_finds_the_wall() -> None:
     model = PRESET.model
-    chosen = cliff.settled(model, PRESET.view.cliff)
+    chosen = cliff.completed(model, PRESET.view.cliff)
     found = cliff.cut(model, chosen, models.run(model))
     assert np.all(np.diff(found.value) > 0)
     assert found.value[found.slope.argmax()] == pytest.approx(-2.61, abs=0.02)
@@ -152,13 +152,13 @@ def test_the_threshold_may_bound_the_gradient_of_all_weights() -> None:
     model = model_of()
     run = models.run(model)
     whole = np.sqrt(sum((grad**2).sum() for grad in run.param_grad.values()))
-    chosen = cliff.settled(model, Cliff(norm="all", limit=whole / 4))
+    chosen = cliff.completed(model, Cliff(norm="all", limit=whole / 4))
     assert cliff.descent(model, chosen, run).factor == pytest.approx(0.25)
     assert cliff.descent(model, replace(chosen, limit=2 * whole), run).factor == 1
 
 
 def test_on_the_wall_the_step_goes_astray_and_the_clipped_one_does_not() -> None:
-    chosen = cliff.settled(PRESET.model, PRESET.view.cliff)
+    chosen = cliff.completed(PRESET.model, PRESET.view.cliff)
     found = cliff.descent(PRESET.model, chosen, models.run(PRESET.model))
     assert found.norm > 1_000
     assert found.plain.loss > found.loss > found.clipped.loss
@@ -169,13 +169,13 @@ def test_on_the_wall_the_step_goes_astray_and_the_clipped_one_does_not() -> None
 def test_steps_without_end_are_refused() -> None:
     model = EXPLODING
     with pytest.raises(ValueError, match="not finite"):
-        cliff.descent(model, cliff.settled(model, Cliff()), models.run(model))
-    chosen = replace(cliff.settled(PRESET.model, PRESET.view.cliff), rate=1e12)
+        cliff.descent(model, cliff.completed(model, Cliff()), models.run(model))
+    chosen = replace(cliff.completed(PRESET.model, PRESET.view.cliff), rate=1e12)
     far = replace(chosen, across=Turn("gain", "W"), across_range=(0.0, 1.0))
     assert cliff.descent(PRESET.model, far, models.run(PRESET.model)).plain.length > 1e12
     huge = models.with_edits(PRESET.model, {("W", (0, 0)): 1e200})
     with pytest.raises(ValueError, match="neither beyond"):
-        cliff.settled(huge, Cliff())
+        cliff.completed(huge, Cliff())
 
 
 # --- which numbers -------------------------------------------------------------------------------------------------
@@ -195,19 +195,19 @@ def test_numbers_that_are_one_do_not_go_together() -> None:
 
 
 def test_a_surface_has_numbers_at_first_and_where_its_own_are_gone() -> None:
-    assert cliff.sides(cliff.settled(PRESET.model, Cliff())) == (W, B)
-    chosen = cliff.settled(model_of("lstm"), Cliff())
+    assert cliff.sides(cliff.completed(PRESET.model, Cliff())) == (W, B)
+    chosen = cliff.completed(model_of("lstm"), Cliff())
     assert [knob.title(model_of("lstm"), turn) for turn in cliff.sides(chosen)] == [
         "Spectral radius of W_f",
         "Value of b_f",
     ]
     gone = Cliff(Turn("gain", "zz"), Turn("entry", "W", 1.0, (50, 0)), (0.0, 1.0), (0.0, 1.0))
-    assert cliff.settled(model_of(), gone) == cliff.settled(model_of(), Cliff())
+    assert cliff.completed(model_of(), gone) == cliff.completed(model_of(), Cliff())
     one = models.with_text(model_of(), "h = tanh(W @ h[t-1])\ny_hat = softmax(h)\nL = nll(y_hat, y)")
-    across, up = cliff.sides(cliff.settled(one, Cliff()))
+    across, up = cliff.sides(cliff.completed(one, Cliff()))
     assert not clash(across, up)
     none = models.with_text(model_of(), "h = tanh(h[t-1] + alpha)\nL = nll(softmax(h), y)")
-    assert cliff.settled(none, Cliff(up=Turn("added", "alpha"))).across is not None
+    assert cliff.completed(none, Cliff(up=Turn("added", "alpha"))).across is not None
 
 
 # --- the figures ---------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_a_surface_has_numbers_at_first_and_where_its_own_are_gone() -> None:
 @pytest.mark.parametrize("picture", cliff.PICTURES)
 @pytest.mark.parametrize("palette", ["light", "dark"])
 def test_the_figure_has_the_surface_and_the_places(picture, palette) -> None:
-    chosen = cliff.settled(PRESET.model, PRESET.view.cliff)
+    chosen = cliff.completed(PRESET.model, PRESET.view.cliff)
     steps = cliff.descent(PRESET.model, chosen, models.run(PRESET.model))
     found = filled(PRESET.model, chosen)
     drawn = figures.surface(found, ("W<b>", "b"), steps.place, steps, palette, "viridis", picture)
@@ -231,7 +231,7 @@ def test_the_figure_has_the_surface_and_the_places(picture, palette) -> None:
 
 def test_what_is_not_finite_is_red_and_what_is_not_there_is_left_out() -> None:
     model = LINEAR
-    chosen = cliff.settled(model, Cliff(W, B, (-9.0, 9.0)))
+    chosen = cliff.completed(model, Cliff(W, B, (-9.0, 9.0)))
     found = cliff.surface(chosen, 11)
     found.grow(models.run(model), cliff.span(model, chosen), 100)
     assert not np.isfinite(found.loss[found.done]).all()
@@ -312,7 +312,7 @@ def test_a_surface_that_was_stopped_is_coarse_and_goes_on_when_asked() -> None:
     assert "41 × 41" in said(app)
     cache.clear()
     app = pages.app_at("cliff", **to_query(State(model)))
-    app.session_state["cliff.stopped"] = cliff.same(model, cliff.settled(model, Cliff()))
+    app.session_state["cliff.stopped"] = cliff.same(model, cliff.completed(model, Cliff()))
     fine(app.run())
     assert "11 × 11" in said(app)
     fine(app.button("cliff.finer").click().run())

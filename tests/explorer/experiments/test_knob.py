@@ -65,7 +65,7 @@ def by_hand(model: Model, turn: Turn, value: float) -> engine.Run:
 @pytest.mark.parametrize("cell", ["rnn", "lstm_peephole", "gru", "feedforward"])
 def test_the_pictures_are_those_of_fresh_runs_and_the_present_is_among_them(cell) -> None:
     for model, turn in knobs(model_of(cell)):
-        _, at = knob.settled(model, turn)
+        _, at = knob.placed(model, turn)
         picture, values = scene(models.run(model)), knob.values(model, turn)
         magnitude, curve = turned(knob.runs(model, turn), View(), picture.first, picture.last)
         assert magnitude.shape == (len(values), len(picture.name))
@@ -116,13 +116,13 @@ def test_a_range_goes_from_a_quarter_to_four_times_and_has_the_present_in_its_mi
     assert len(values) == 41
     assert values[20] == 0.3
     assert (values[0], values[40]) == pytest.approx((0.075, 1.2))
-    assert knob.settled(models.with_turn(model, "W", 7.0), turn)[0].centre == 7  # set elsewhere: the range follows
+    assert knob.placed(models.with_turn(model, "W", 7.0), turn)[0].centre == 7  # set elsewhere: the range follows
 
 
 def test_the_loss_moves_over_all_steps_or_over_41_of_them() -> None:
     model, turn = knob.chosen(model_of(steps=5, count="last"), "step")
     assert knob.labels(model, turn) == ("1", "2", "3", "4", "5")
-    assert knob.settled(model, turn)[1] == 4
+    assert knob.placed(model, turn)[1] == 4
     assert models.factors(knob.at(model, turn, 2)).tolist() == [0, 1, 0, 0, 0]
     long = model_of(steps=1000, count="last")
     for step in (1, 2, 13, 999, 1000):
@@ -134,7 +134,7 @@ def test_the_loss_moves_over_all_steps_or_over_41_of_them() -> None:
     model, turn = knob.chosen(model_of(count="every"), "step")  # several count: it goes to the last
     assert model.count == "last"
     with pytest.raises(ValueError, match="the losses of several steps count"):
-        knob.settled(model_of(count="every"), turn)
+        knob.placed(model_of(count="every"), turn)
 
 
 def test_the_bias_of_a_forget_gate_is_turned_by_its_value() -> None:

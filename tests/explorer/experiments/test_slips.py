@@ -204,10 +204,10 @@ def test_what_is_asked_is_settled_for_every_cell(name) -> None:
     wanted = [None, *(Asked(kind, node, t, of) for kind in kinds for node in nodes
                       for t in (None, -50, 2, 999) for of in ("", "y_hat"))]  # fmt: skip
     for asked in wanted:
-        found = slips.settled(run, asked)
-        assert slips.settled(run, found) == found
+        found = slips.answerable(run, asked)
+        assert slips.answerable(run, found) == found
         assert slips.left_side(run, found)
-    for asked in {slips.settled(run, asked) for asked in wanted if asked is None or asked.t == 2}:
+    for asked in {slips.answerable(run, asked) for asked in wanted if asked is None or asked.t == 2}:
         assert judge(parse("1", run.cell), run, asked).truth.size
 
 

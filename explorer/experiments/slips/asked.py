@@ -1,0 +1,47 @@
+"""What a formula can be asked of on a run: the names, the nearest thing that exists, and how it is written."""
+
+from __future__ import annotations
+
+from engine import Run
+from engine.language import at_step
+from engine.verify import Asked
+
+
+def answerable(run: Run, asked: Asked | None) -> Asked:
+    """What is asked, as far as the network has it: its first state at the last step if nothing is, the nearest step
+    there is."""
+    cell = run.cell
+    first = (*cell.states, *cell.nodes)[0]
+    if asked is None:
+        return Asked("gradient", first, run.T)
+    known = names(run, asked.kind)
+    name = asked.name if asked.name in known else first
+    if asked.kind == "gradient" and name in run.parameters:
+        return Asked("gradient", name, None if asked.t is None else min(max(asked.t, 1), run.T))
+    early = 0 if asked.kind == "jacobian" else cell.lags.get(name, 0)
+    t = min(max(run.T if asked.t is None else asked.t, 1 - early), run.T)
+    if asked.kind != "jacobian":
+        return Asked(asked.kind, name, t)
+    return Asked("jacobian", name, t, asked.of if asked.of in cell.nodes else cell.nodes[-1])
+
+
+def names(run: Run, kind: str) -> list[str]:
+    """What there is a formula of: for a gradient nodes, the input and parameters; else nodes, and values of the
+    input."""
+    nodes = list(run.cell.nodes)
+    if kind == "jacobian":
+        return nodes
+    x = ["x"] if run.cell.reads_x else []
+    return [*nodes, *x, *(run.parameters if kind == "gradient" else [])]
+
+
+def left_side(run: Run, asked: Asked) -> str:
+    """What is asked, in LaTeX, at step t."""
+    name = at_step(asked.name, run.parameters, "t")
+    if asked.kind == "value":
+        return name
+    if asked.kind == "jacobian":
+        return rf"\frac{{\partial {at_step(asked.of, (), 't')}}}{{\partial {name}}}"
+    if asked.name in run.parameters and asked.t is not None:  # the copy that step t uses
+        name = f"{at_step(asked.name, (), 't')}"
+    return rf"\nabla_{{{name}}} L"
