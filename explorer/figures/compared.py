@@ -17,6 +17,7 @@ from explorer.picture.grid import grid
 from explorer.picture.readings import overview
 from explorer.picture.scene import node_symbol
 from explorer.state import View
+from explorer.words.numbers import from_exponent, number
 
 Array = NDArray[Any]
 
@@ -69,7 +70,7 @@ def _line(
     yield go.Scatter(
         x=places, y=np.where(np.isfinite(values), values, np.nan), name=label, mode="lines+markers" if few else "lines",
         line=look, marker={"size": 5}, hoverinfo="text",
-        hovertext=[f"{label}: ‖{sign}‖ = {text.from_exponent(e)}" for e in values.tolist()],
+        hovertext=[f"{label}: ‖{sign}‖ = {from_exponent(e)}" for e in values.tolist()],
     )  # fmt: skip
     for chosen, mark, at, words, ink in (
         (np.isneginf(values), "circle-open", low, "exactly 0", look["color"]),
@@ -95,7 +96,7 @@ def strip(run: Run, view: View, palette: str = "light") -> go.Figure:
     x, y = np.arange(1, run.T + 1), [text.symbol(node_symbol(run.cell, name)) for name in names]
     rows = np.arange(len(names))
     common = {"x": x, "y": rows, "showscale": False}
-    said = [[text.number(value) if value >= 0 else "none" for value in row] for row in found.tolist()]
+    said = [[number(value) if value >= 0 else "none" for value in row] for row in found.tolist()]
     figure = go.Figure(
         [
             go.Heatmap(

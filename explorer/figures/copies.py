@@ -11,6 +11,7 @@ from explorer import theme
 from explorer.figures import sheet, text
 from explorer.picture.readings import copies as copy_norms
 from explorer.picture.readings import magnitudes
+from explorer.words.numbers import number
 
 
 def copies(run: Run, name: str, palette: str = "light", step: int | None = None) -> go.Figure:
@@ -26,14 +27,14 @@ def copies(run: Run, name: str, palette: str = "light", step: int | None = None)
     figure = go.Figure(
         go.Bar(
             x=steps, y=norms, marker={"color": np.where(steps == step, colours.series[1], colours.series[0])},
-            hovertext=[f"‖∇{text.at(sign, t)}‖ = {text.number(norm)}" for t, norm in enumerate(norms.tolist(), 1)],
+            hovertext=[f"‖∇{text.at(sign, t)}‖ = {number(norm)}" for t, norm in enumerate(norms.tolist(), 1)],
             hoverinfo="text", showlegend=False,
         )
     )  # fmt: skip
     if np.isfinite(whole):
         figure.add_hline(
             y=whole, line={"color": colours.muted, "width": 1, "dash": "dot"},
-            annotation={"text": f"their sum: ‖∇{sign}‖ = {text.number(whole)}", "font": {"color": colours.muted}},
+            annotation={"text": f"their sum: ‖∇{sign}‖ = {number(whole)}", "font": {"color": colours.muted}},
         )  # fmt: skip
     axis = {"zeroline": False, "linecolor": colours.line, "tickfont": {"color": colours.muted}, "automargin": True}
     figure.update_layout(

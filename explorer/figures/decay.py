@@ -15,6 +15,7 @@ from engine.language import symbol
 from explorer import theme
 from explorer.facts import Course, log_bound, log_norm
 from explorer.figures import sheet, text
+from explorer.words.numbers import from_exponent
 
 Array = NDArray[Any]
 
@@ -71,7 +72,7 @@ def decay(
                 x=np.arange(1, len(one.logs) + 1), y=np.where(np.isfinite(one.logs), one.logs, np.nan), mode="lines",
                 name=f"‖∇{sign}‖, loss of step {one.loss} alone", line={"color": colour, "width": 2, "dash": "dot"},
                 hoverinfo="text",
-                hovertext=[f"loss of step {one.loss} alone: {text.from_exponent(log)}" for log in one.logs.tolist()],
+                hovertext=[f"loss of step {one.loss} alone: {from_exponent(log)}" for log in one.logs.tolist()],
             )  # fmt: skip
     if bound is not None:
         rate = engine.bound(run, bounded)
@@ -79,7 +80,7 @@ def decay(
         figure.add_scatter(
             x=steps, y=np.where(np.isfinite(bound), bound, np.nan), mode="lines", name="bound",
             line={"color": colours.muted, "width": 1.5, "dash": "dash"}, hoverinfo="text",
-            hovertext=[f"at most {text.from_exponent(value)}" for value in bound.tolist()],
+            hovertext=[f"at most {from_exponent(value)}" for value in bound.tolist()],
         )  # fmt: skip
     sheet.floors(figure, colours, low, high, annotation_position="top left")
     if selected is not None and 1 <= selected[1] <= run.T:
@@ -124,7 +125,7 @@ def _curve(
         if len(places):
             figure.add_scatter(
                 x=steps[places], y=at[places], mode="markers", showlegend=False, name="points", hoverinfo="text",
-                hovertext=[f"‖∇{text.at(sign, t)}‖ = {words or text.from_exponent(log[t - 1])}" for t in steps[places].tolist()],
+                hovertext=[f"‖∇{text.at(sign, t)}‖ = {words or from_exponent(log[t - 1])}" for t in steps[places].tolist()],
                 customdata=_keys(name, steps[places].tolist()),
                 marker={"symbol": symbol_, "size": 7 if len(steps) <= 60 else 5, "color": ink,
                         "line": {"width": 0 if symbol_ == "circle" else 2}},

@@ -10,6 +10,7 @@ from engine import Run
 from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
+from explorer.words.numbers import number
 
 _SYMBOLS = ("circle", "diamond", "square", "cross")
 
@@ -33,8 +34,8 @@ def eigenvalues(run: Run, palette: str = "light") -> go.Figure:
         figure.add_scatter(
             x=matrix.eigenvalues.real, y=matrix.eigenvalues.imag, mode="markers", name=sign, hoverinfo="text",
             hovertext=[
-                f"{sign}: λ = {text.number(v.real)} {'−' if v.imag < 0 else '+'} {text.number(abs(v.imag))} i<br>"
-                f"|λ| = {text.number(abs(v))}"
+                f"{sign}: λ = {number(v.real)} {'−' if v.imag < 0 else '+'} {number(abs(v.imag))} i<br>"
+                f"|λ| = {number(abs(v))}"
                 for v in matrix.eigenvalues.tolist()
             ],
             marker={"symbol": _SYMBOLS[i // len(colours.series) % len(_SYMBOLS)], "size": 9, "opacity": 0.85,

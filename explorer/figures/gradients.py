@@ -15,6 +15,7 @@ from explorer import theme
 from explorer.figures import sheet, text
 from explorer.model import samples
 from explorer.picture.readings import magnitudes
+from explorer.words.numbers import number
 
 
 def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
@@ -78,7 +79,7 @@ def _draw(
     figure.add_scatter(
         x=places, y=exponent, name=label, mode="lines+markers" if few else "lines",
         line={"color": colour, "width": 2}, marker={"size": 6},
-        hovertext=[f"‖∇{label}‖ = {text.number(value)}" for value in norm.tolist()], hoverinfo="text+x",
+        hovertext=[f"‖∇{label}‖ = {number(value)}" for value in norm.tolist()], hoverinfo="text+x",
     )  # fmt: skip
     for chosen, symbol_, size, at, words, ink in (
         (norm == 0, "circle-open", 8, low, "exactly 0", colour),

@@ -32,6 +32,7 @@ from explorer.picture.marks import (
 )
 from explorer.picture.scene import Scene, reach, scene
 from explorer.state import EDGES, LENSES
+from explorer.words.numbers import number
 
 Array = NDArray[Any]
 
@@ -174,7 +175,7 @@ class Unrolled(Drawing):
         names = [self.named(i) for i in range(len(picture.name))]
         texts = [
             f"{names[begin]} → {names[end]}<br>{EDGES[picture.view.edges][1]} = "
-            + (WORDS[Mark.NONE] if norm < 0 else text.number(norm))
+            + (WORDS[Mark.NONE] if norm < 0 else number(norm))
             for begin, end, norm in zip(begins, ends, picture.strength.tolist(), strict=True)
         ]
         yield go.Scatter(
@@ -224,7 +225,7 @@ class Unrolled(Drawing):
         )
         for name, norm, head in readings:
             if not norm < 0:
-                lines.append(f"‖{name}‖ = {text.number(float(norm))}")
+                lines.append(f"‖{name}‖ = {number(float(norm))}")
                 if len(picture.name) <= _NUMBERS:
                     lines.append(f"{name} = {_vector(head, units)}")
         if role == "target" and picture.value[i] < 0:
@@ -233,5 +234,5 @@ class Unrolled(Drawing):
 
 
 def _vector(head: Array, units: int) -> str:
-    numbers = [text.number(value) for value in head[:units].tolist()]
+    numbers = [number(value) for value in head[:units].tolist()]
     return f"({', '.join(numbers)}{', …' if units > len(head) else ''})"

@@ -17,6 +17,7 @@ from explorer.picture import neurons as layout
 from explorer.picture.marks import SIZES
 from explorer.picture.neurons import Neurons
 from explorer.state import LENSES
+from explorer.words.numbers import number
 
 Array = NDArray[Any]
 
@@ -157,9 +158,9 @@ class _Drawing(Drawing):
         weight = "∂<i>L</i>/∂<i>a</i>" if picture.direct[e] else "<i>w</i>"
         lines = [
             f"{self.at(begin)} → {self.at(end)}",
-            f"{weight} = {text.number(float(picture.weight[e]))}",
-            f"δ of {self.at(end)} = {text.number(float(picture.delta[end]))}",
-            f"sent back: {weight} δ = {text.number(float(picture.message[e]))}",
+            f"{weight} = {number(float(picture.weight[e]))}",
+            f"δ of {self.at(end)} = {number(float(picture.delta[end]))}",
+            f"sent back: {weight} δ = {number(float(picture.message[e]))}",
         ]
         return "<br>".join(lines)
 
@@ -198,10 +199,10 @@ class _Drawing(Drawing):
         role = picture.roles[picture.name[i]] if picture.t[i] > 0 else "initial value"
         lines = [f"<b>{self.at(i)}</b>   {role}, unit {picture.unit[i] + 1}"]
         if function:
-            lines.append(f"<i>a</i> = {text.number(float(picture.a[i]))}")
+            lines.append(f"<i>a</i> = {number(float(picture.a[i]))}")
         of_a = f" = {theme.FUNCTIONS[function]}(<i>a</i>)" if function else ""
-        lines.append(f"<i>z</i>{of_a} = {text.number(float(picture.z[i]))}")
+        lines.append(f"<i>z</i>{of_a} = {number(float(picture.z[i]))}")
         if np.isfinite(picture.slope[i]):
-            lines.append(f"φ′(<i>a</i>) = {text.number(float(picture.slope[i]))}")
-        lines.append(f"δ = ∂<i>L</i>/∂<i>a</i> = {text.number(float(picture.delta[i]))}")
+            lines.append(f"φ′(<i>a</i>) = {number(float(picture.slope[i]))}")
+        lines.append(f"δ = ∂<i>L</i>/∂<i>a</i> = {number(float(picture.delta[i]))}")
         return "<br>".join(lines)

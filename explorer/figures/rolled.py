@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from engine import Cell, Run
 from explorer import theme
-from explorer.figures import text
 from explorer.figures.graph import Unrolled
 from explorer.picture.marks import SIDE
 from explorer.picture.scene import Scene, folded
 from explorer.state import LENSES, View
+from explorer.words.numbers import number
 
 Array = NDArray[Any]
 
@@ -210,5 +210,5 @@ class _Drawing(Unrolled):
         where = "" if of_parameter else f" over {picture.T} step{'s' * (picture.T != 1)}"
         for sign, norm in ((own, picture.value[i]), (f"∇{own}", picture.gradient[i])):
             if not norm < 0:
-                lines.append(f"‖{sign}‖{where} = {text.number(float(norm))}")
+                lines.append(f"‖{sign}‖{where} = {number(float(norm))}")
         return "<br>".join(lines)

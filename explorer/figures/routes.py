@@ -12,6 +12,7 @@ from engine.language import symbol
 from explorer import theme
 from explorer.facts import alone
 from explorer.figures import sheet, text
+from explorer.words.numbers import number
 
 _PATTERNS = ("", "/", ".", "x")  # beyond as many routes as there are colours
 
@@ -35,7 +36,7 @@ def routes(run: Run, name: str, palette: str = "light", sample: int = 0, step: i
             marker={"color": colours.series[i % len(colours.series)], "line": {"width": 0},
                     "pattern": {"shape": _PATTERNS[i // len(colours.series) % len(_PATTERNS)], "size": 6}},
             hovertext=[
-                f"step {t}, {titled(name, route)}: {text.number(100 * part)} %, norm {text.number(norm)}"
+                f"step {t}, {titled(name, route)}: {number(100 * part)} %, norm {number(norm)}"
                 for t, part, norm in zip(steps.tolist(), share.tolist(), route.norm[rows, 0].tolist(), strict=True)
             ],
         )  # fmt: skip

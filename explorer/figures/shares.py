@@ -15,6 +15,7 @@ from engine.language import symbol
 from explorer import theme
 from explorer.facts import alone
 from explorer.figures import sheet, text
+from explorer.words.numbers import number
 
 
 @np.errstate(all="ignore")
@@ -37,22 +38,21 @@ def shares(
     parts = [term.share * total for term in kept]
     labels = [str(term.s) for term in kept]
     said = [
-        f"loss of step {term.s}: norm {text.number(term.norm)}, along the sum {text.number(part)}, "
-        f"{text.number(100 * term.share)} %"
+        f"loss of step {term.s}: norm {number(term.norm)}, along the sum {number(part)}, {number(100 * term.share)} %"
         for term, part in zip(kept, parts, strict=True)
     ]
     norms = [term.norm for term in kept]
     if rest:
         parts.append(sum(term.share for term in rest) * total)
         labels.append(f"{rest[0].s} … {rest[-1].s}")
-        said.append(f"losses of the steps {rest[0].s} to {rest[-1].s}: along the sum {text.number(parts[-1])}")
+        said.append(f"losses of the steps {rest[0].s} to {rest[-1].s}: along the sum {number(parts[-1])}")
         norms.append(float(np.linalg.norm(np.sum([term.vector for term in rest], axis=0))))
     figure = make_subplots(rows=2, cols=1, shared_xaxes=False, vertical_spacing=0.2, row_heights=[0.58, 0.42])
     line = {"color": colours.line, "width": 1}
     figure.add_trace(
         go.Waterfall(
             x=[*labels, "sum"], y=[*parts, 0.0], measure=[*["relative"] * len(parts), "total"],
-            hovertext=[*said, f"‖∇{sign}‖ = {text.number(total)}"], hoverinfo="text", connector={"line": line},
+            hovertext=[*said, f"‖∇{sign}‖ = {number(total)}"], hoverinfo="text", connector={"line": line},
             increasing={"marker": {"color": colours.plus}}, decreasing={"marker": {"color": colours.minus}},
             totals={"marker": {"color": colours.muted}}, showlegend=False, name="along the sum",
         ),

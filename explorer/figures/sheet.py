@@ -14,6 +14,7 @@ from explorer.facts import LIMITS
 from explorer.figures import text
 from explorer.picture.marks import ALARMING, SIGNS, Mark
 from explorer.theme import Palette
+from explorer.words.numbers import power
 
 Array = NDArray[Any]
 
@@ -35,7 +36,7 @@ def powers(colours: Palette, low: float, high: float, beyond: float = 0.0, **mor
     """A vertical axis of log10 from `low` to `high`, and a little beyond, with powers of ten written at it."""
     every = next(step for n in range(9) for step in (10**n, 2 * 10**n, 5 * 10**n) if (high - low) / step <= 8)
     ticks = np.arange(np.ceil(low / every) * every, high + 1e-9, every)
-    texts = [text.power(int(exponent)) for exponent in ticks]
+    texts = [power(int(exponent)) for exponent in ticks]
     return axis(colours, range=[low - beyond, high + beyond], tickvals=ticks, ticktext=texts, **more)
 
 
@@ -85,7 +86,7 @@ def colour_bar(colours: Palette, low: int, high: int) -> dict[str, Any]:
     """A colour bar with powers of ten from 10^low to 10^high."""
     exponents = list(range(low, high + 1, every(8, high - low)))
     return {
-        "thickness": 9, "outlinewidth": 0, "tickvals": exponents, "ticktext": [text.power(e) for e in exponents],
+        "thickness": 9, "outlinewidth": 0, "tickvals": exponents, "ticktext": [power(e) for e in exponents],
         "tickfont": {"size": 12, "color": colours.muted}, "ticks": "",
     }  # fmt: skip
 
@@ -103,7 +104,7 @@ def legend_entry(mark: Mark, colours: Palette, low: int, high: int, words: str =
     sign = SIGNS[mark]
     colour = theme.ALARM if mark in ALARMING else colours.muted
     return go.Scatter(
-        x=[None], y=[None], mode="markers", name=words or sign.legend.format(low=text.power(low), high=text.power(high)),
+        x=[None], y=[None], mode="markers", name=words or sign.legend.format(low=power(low), high=power(high)),
         marker={"symbol": sign.symbol, "size": 10, "color": colour,
                 "line": {"color": colour, "width": 1 if mark == Mark.ZERO else 2}},
     )  # fmt: skip

@@ -9,6 +9,7 @@ from engine import Run
 from engine.language import FUNCTIONS, symbol
 from explorer import facts, theme
 from explorer.figures import sheet, text
+from explorer.words.numbers import number
 
 
 def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.Figure:
@@ -34,7 +35,7 @@ def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.F
         x=here + 1, y=middle[here], mode="lines+markers" if run.T <= 60 else "lines", name="median",
         line={"color": colour, "width": 2}, marker={"size": 5}, hoverinfo="text",
         hovertext=[
-            f"step {t}: {text.number(a)} … {text.number(b)} … <b>{text.number(c)}</b> … {text.number(d)} … {text.number(e)}"
+            f"step {t}: {number(a)} … {number(b)} … <b>{number(c)}</b> … {number(d)} … {number(e)}"
             f"<br>saturated {100 * found.saturated[t - 1]:.0f} %"
             for t, (a, b, c, d, e) in zip((here + 1).tolist(), found.quantiles[:, here].T.tolist(), strict=True)
         ],

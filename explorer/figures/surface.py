@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from explorer import theme
 from explorer.experiments.cliff import Cut, Descent, Pair, Surface
 from explorer.figures import sheet, text
+from explorer.words.numbers import number, power
 
 Array = NDArray[Any]
 
@@ -78,7 +79,7 @@ def cut(found: Cut, title: str, here: float, palette: str = "light") -> go.Figur
         figure.add_scatter(
             x=found.value, y=np.where(usable, values, np.nan), mode="lines", row=row, col=1, showlegend=False,
             line={"color": colour, "width": 2}, hoverinfo="text",
-            hovertext=[f"{name} = {v:.7g}<br>{sign} = {text.number(e)}"
+            hovertext=[f"{name} = {v:.7g}<br>{sign} = {number(e)}"
                        for v, e in zip(found.value.tolist(), exact.tolist(), strict=True)],
         )  # fmt: skip
         if not np.isfinite(exact).all():
@@ -86,7 +87,7 @@ def cut(found: Cut, title: str, here: float, palette: str = "light") -> go.Figur
             wrong = ~np.isfinite(exact)
             figure.add_scatter(
                 x=found.value[wrong], y=np.full(wrong.sum(), top), mode="markers", row=row, col=1, showlegend=False,
-                hovertext=[text.number(e) for e in exact[wrong].tolist()], hoverinfo="text+x",
+                hovertext=[number(e) for e in exact[wrong].tolist()], hoverinfo="text+x",
                 marker={"symbol": "x-thin-open", "size": 6, "color": theme.ALARM, "line": {"width": 2}},
             )  # fmt: skip
         figure.update_yaxes(
@@ -131,15 +132,15 @@ def _ticks(heights: Array, logarithmic: bool) -> dict[str, Any]:
     low, high = float(heights.min()), float(heights.max())
     every = next((step for step in (1, 2, 5, 10, 20, 50) if (high - low) / step <= 7), 100)
     ticks = np.arange(np.ceil(low / every) * every, high + 1e-9, every)
-    return {"tickvals": ticks, "ticktext": [text.power(int(e)) for e in ticks]}
+    return {"tickvals": ticks, "ticktext": [power(int(e)) for e in ticks]}
 
 
 def _said(found: Surface, names: tuple[str, ...]) -> list[list[str]]:
     """What is read at each point of the grid."""
     return [
         [
-            f"{names[0]} = {text.number(a)}<br>{names[1]} = {text.number(u)}<br>"
-            f"<i>L</i> = {text.number(loss)}<br>‖∇‖ = {text.number(steep)}"
+            f"{names[0]} = {number(a)}<br>{names[1]} = {number(u)}<br>"
+            f"<i>L</i> = {number(loss)}<br>‖∇‖ = {number(steep)}"
             for a, loss, steep in zip(found.across.tolist(), losses, steeps, strict=True)
         ]
         for u, losses, steeps in zip(found.up.tolist(), found.loss.tolist(), found.steep.tolist(), strict=True)
@@ -182,7 +183,7 @@ def _edge(start: Pair, to: Pair, ends: tuple[Pair, Pair]) -> Pair:
 
 def _words(title: str, place: Pair, loss: float | None) -> str:
     return f"{title}<br>({place[0]:.5g}, {place[1]:.5g})" + (
-        f"<br><i>L</i> = {text.number(loss)}" if loss is not None else ""
+        f"<br><i>L</i> = {number(loss)}" if loss is not None else ""
     )
 
 
@@ -247,7 +248,7 @@ def _arrow(figure: go.Figure, here: Pair, descent: Descent, ends: tuple[Pair, Pa
         arrowhead=2, arrowwidth=2.5, arrowcolor="#ffffff", arrowsize=1.1, standoff=0,
     )  # fmt: skip
     figure.add_annotation(
-        x=tip[0], y=tip[1], text=f"∇, ‖∇‖ = {text.number(descent.norm)}", showarrow=False, bgcolor=colours.paper,
+        x=tip[0], y=tip[1], text=f"∇, ‖∇‖ = {number(descent.norm)}", showarrow=False, bgcolor=colours.paper,
         opacity=0.85, font={"size": 13, "color": colours.ink}, xanchor="left" if descent.gradient[0] >= 0 else "right",
         yanchor="bottom" if descent.gradient[1] >= 0 else "top", borderpad=2,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Text for plotly, which reads a few tags of HTML: names in mathematical notation, powers of ten, escaped text."""
+"""Text for plotly, which reads a few tags of HTML: names in mathematical notation, escaped text."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import html
 
 from engine.language import Symbol, parts_of, written
 from explorer import theme
-from explorer.words.numbers import from_exponent, number, power
-
-__all__ = ["at", "escaped", "from_exponent", "number", "power", "symbol", "width"]
 
 
 def symbol(parts: Symbol) -> str:

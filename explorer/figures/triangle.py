@@ -16,6 +16,7 @@ from explorer import theme
 from explorer.facts import Blocks, alone, blocks, loss_norms, triangular
 from explorer.figures import sheet, text
 from explorer.picture.marks import ALARMING, COLOURED, SIGNS, Mark, marks, tint
+from explorer.words.numbers import number
 
 Array = NDArray[Any]
 
@@ -142,7 +143,7 @@ def _points(
     many = "<br>the largest of its block" * (cells.size > 1)
     said = [
         f"‖∂{text.at(signs[1] or '<i>L</i>', later)} / ∂{text.at(signs[0], earlier)}‖ = "
-        f"{'not a number' if bad else text.number(value)}{many}"
+        f"{'not a number' if bad else number(value)}{many}"
         for (later, earlier), value, bad in zip(
             pairs, cells.value[rows, columns].tolist(), cells.bad[rows, columns].tolist(), strict=True
         )

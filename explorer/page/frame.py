@@ -14,7 +14,6 @@ from engine.verify import Check, check
 from explorer import model as models
 from explorer.cache import RESULTS
 from explorer.facts import Course, course
-from explorer.figures.text import number
 from explorer.model import Model, samples
 from explorer.page import browser
 from explorer.page.chart import large
@@ -25,6 +24,7 @@ from explorer.state import State
 from explorer.words import sentences as in_words
 from explorer.words.glossary import DEFINITIONS
 from explorer.words.markdown import plain
+from explorer.words.numbers import number
 
 _BESIDE: Final = 720  # pixels from which the words of a heading have room beside the loss
 #: A presentation: type that is read from the last row, and nothing around the page. Padding is in pixels, since the type

@@ -18,7 +18,6 @@ from explorer import model as models
 from explorer import theme
 from explorer.cache import RESULTS
 from explorer.figures import copies
-from explorer.figures.text import number
 from explorer.model import Model, samples
 from explorer.page.chart import chart, clicked_data
 from explorer.page.controls import Change, apply, put
@@ -28,6 +27,7 @@ from explorer.picture.scene import path
 from explorer.state import LENSES, State, View
 from explorer.teach import export
 from explorer.words.markdown import code, plain
+from explorer.words.numbers import number
 
 Node: TypeAlias = tuple[str, int]
 

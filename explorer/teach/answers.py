@@ -26,8 +26,8 @@ from engine.support import shown
 from engine.working import messages as explain
 from explorer import facts
 from explorer.facts import Course, course
-from explorer.figures.text import from_exponent, number
 from explorer.words.glossary import DEFINITIONS
+from explorer.words.numbers import from_exponent, number
 
 Array: TypeAlias = NDArray[np.float64]
 #: What an expression may be: a number, a truth, a text or numbers.

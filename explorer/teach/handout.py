@@ -22,7 +22,6 @@ from explorer import facts, figures
 from explorer import model as models
 from explorer.experiments import cliff, knob
 from explorer.facts import course, earliest
-from explorer.figures.text import number
 from explorer.model import samples
 from explorer.picture.neurons import neurons
 from explorer.picture.readings import magnitudes
@@ -33,6 +32,7 @@ from explorer.teach.answers import amount
 from explorer.teach.mathml import shown
 from explorer.words import glossary
 from explorer.words.markdown import plain
+from explorer.words.numbers import number
 from explorer.words.sentences import sentences
 
 _WIDTH: Final = 900  # pixels of a figure, as a sheet has room for

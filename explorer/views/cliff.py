@@ -18,7 +18,6 @@ from explorer.cache import RESULTS
 from explorer.experiments import cliff, knob
 from explorer.experiments.cliff import COARSE, CUTS, FINE, NORMS, PICTURES, Cliff, Cut, Descent, Pair, Step, Surface
 from explorer.experiments.knob import KINDS, Turn
-from explorer.figures.text import number
 from explorer.model import Model
 from explorer.page.chart import chart
 from explorer.page.controls import Change, apply, choice, entered, put, started, write_link
@@ -26,6 +25,7 @@ from explorer.page.delivery import show
 from explorer.page.frame import begin, overflow
 from explorer.state import PRESETS, State
 from explorer.words.markdown import plain
+from explorer.words.numbers import number
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _PRESET: Final = "cliff"

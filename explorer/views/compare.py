@@ -21,7 +21,6 @@ from explorer.cache import RESULTS
 from explorer.compare import ASPECTS, MOST, READY, Column, Measured
 from explorer.facts import Course, FloatLimit, earliest
 from explorer.figures import curves, graph, strip
-from explorer.figures.text import from_exponent, number
 from explorer.model import Model, samples
 from explorer.page.chart import chart, large
 from explorer.page.controls import Change, apply, entered, put, tell_notes, write_link
@@ -34,6 +33,7 @@ from explorer.picture.window import LONG
 from explorer.state import EXPONENT, LENSES, State, View
 from explorer.views.network.page import of_range, of_view, said, windowed
 from explorer.words.markdown import plain
+from explorer.words.numbers import from_exponent, number
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _COLUMN: Final = 260  # pixels from which a column has room beside others

@@ -11,7 +11,6 @@ import streamlit as st
 from engine import Run
 from engine.working import SECTIONS, Section, derive
 from explorer.cache import RESULTS
-from explorer.figures.text import number
 from explorer.model import Model, samples
 from explorer.page.controls import Change, apply, choice, entered, put, write_link
 from explorer.page.delivery import show
@@ -19,6 +18,7 @@ from explorer.page.frame import begin, computed, overflow
 from explorer.state import DETAILS, LEVELS, State
 from explorer.teach import export
 from explorer.views.network.page import of_view
+from explorer.words.numbers import number
 
 _KEY: Final = "derive"
 

@@ -15,7 +15,6 @@ import streamlit as st
 
 from engine import Run
 from engine.support import shown
-from explorer.figures.text import number
 from explorer.page.controls import Change, current, put, write_link
 from explorer.page.delivery import is_changed, show
 from explorer.page.frame import Sheet, begin, computed, overflow
@@ -29,6 +28,7 @@ from explorer.views.network import neurons
 from explorer.views.network import page as network
 from explorer.views.vanish import page as vanish
 from explorer.words.markdown import plain
+from explorer.words.numbers import number
 
 _BESIDE: Final = 880  # pixels from which text and figure have room side by side
 _COLUMNS: Final = (2, 3)  # text and figure

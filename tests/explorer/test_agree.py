@@ -21,7 +21,6 @@ from explorer import theme
 from explorer.experiments import cliff, knob
 from explorer.experiments.cliff import Cliff
 from explorer.experiments.knob import Turn
-from explorer.figures import text
 from explorer.live import encode, encode_strip
 from explorer.live.encode import palette
 from explorer.model import Model, samples
@@ -75,7 +74,10 @@ def test_a_number_from_its_logarithm_is_written_as_the_number() -> None:
         assert from_exponent(float(np.log10(value))) == number(value)
     said = [from_exponent(e) for e in (-512.5, 999.0, -1e4 - 1e-9, -np.inf, np.inf, np.nan)]
     assert said == ["3.16·10⁻⁵¹³", "1.00·10⁹⁹⁹", "1.00·10⁻¹⁰⁰⁰⁰", "0", "∞", "nan"]
-    assert text.from_exponent is from_exponent
+    writers = "def (number|power|from_exponent)\\("  # no other module has its own
+    assert [path.name for path in ROOT.glob("explorer/**/*.py") if re.search(writers, path.read_text())] == [
+        "numbers.py"
+    ]
 
 
 def test_what_is_read_in_the_live_picture_is_the_number_of_the_run_to_the_bit() -> None:

@@ -14,7 +14,6 @@ from engine.language import latex, notation, written
 from engine.working import Explanation, Neuron, Term, explained, forms, neuron_of
 from explorer import figures
 from explorer.figures.neurons import WIDTHS
-from explorer.figures.text import number
 from explorer.model import samples
 from explorer.page.chart import chart, clicked_data
 from explorer.page.controls import Change, apply, put
@@ -24,6 +23,7 @@ from explorer.picture import neurons as layout
 from explorer.picture.table import neuron_table
 from explorer.state import State
 from explorer.words.markdown import plain
+from explorer.words.numbers import number
 
 _TERMS: Final = 12  # rows of a sum, each with its button; the smaller ones stand together in one more
 _WIDE: Final = 700  # pixels from which the numbers of a row stand under their heads

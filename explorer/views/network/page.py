@@ -16,7 +16,6 @@ from engine.language import latex, written
 from explorer import model as models
 from explorer import theme
 from explorer.figures import gradients, graph
-from explorer.figures.text import number
 from explorer.live import live, strip
 from explorer.model import Array, Model, samples
 from explorer.page.chart import chart, large
@@ -31,6 +30,7 @@ from explorer.picture.window import LONG
 from explorer.state import EDGES, EXPONENT, GRAPHS, LENSES, MEASURES, PARAMETERS, PICTURES, State
 from explorer.views.network import cell, edit, files, first, knob, neurons, rolled
 from explorer.words.markdown import plain
+from explorer.words.numbers import number
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side

@@ -19,7 +19,6 @@ from explorer import facts, figures
 from explorer.cache import RESULTS, lock
 from explorer.facts import earliest
 from explorer.figures.routes import drawn
-from explorer.figures.text import number
 from explorer.figures.triangle import jacobian_norms
 from explorer.model import Model, samples
 from explorer.page.chart import chart, clicked_data
@@ -33,7 +32,7 @@ from explorer.state import CLIP, CUT, EXPONENT, SPREADS, TABS, State, View
 from explorer.views.network import page as network
 from explorer.views.network.page import of_view
 from explorer.words.markdown import plain
-from explorer.words.numbers import from_exponent
+from explorer.words.numbers import from_exponent, number
 
 _CONFIG: Final = {"displayModeBar": False, "scrollZoom": False}
 _TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side

@@ -20,6 +20,7 @@ from explorer.figures.rolled import loops
 from explorer.picture.marks import Mark
 from explorer.picture.scene import folded, scene
 from explorer.state import View
+from explorer.words.numbers import number
 
 
 @pytest.mark.parametrize("cell", CATALOGUE)
@@ -112,9 +113,9 @@ def test_under_the_pointer_stand_name_step_role_units_and_norms() -> None:
     said = [line for trace in traces(figures.graph(picture), "nodes") for line in trace.hovertext]
     (h,) = [line for line in said if "<i>h</i><sup>(3)</sup>" in line]
     assert "state, 8 units" in h
-    assert text.number(float(np.linalg.norm(run.value["h"][2]))) in h
-    assert text.number(float(np.linalg.norm(run.grad["h"][2]))) in h
-    assert text.number(float(run.grad["h"][2, 0, 3])) in h
+    assert number(float(np.linalg.norm(run.value["h"][2]))) in h
+    assert number(float(np.linalg.norm(run.grad["h"][2]))) in h
+    assert number(float(run.grad["h"][2, 0, 3])) in h
     assert any("<i>h</i><sup>(0)</sup>" in line and "initial value" in line for line in said)
     assert any("class" in line for line in said)
 
@@ -158,7 +159,7 @@ def test_parameters_are_drawn_and_said(parameters) -> None:
     assert len(said) == (1 if parameters == "shared" else 3)
     assert all("parameter, 64 numbers" in line for line in said)
     grad = run.param_grad["W"] if parameters == "shared" else run.step_grad("W")[2]
-    assert text.number(float(np.linalg.norm(grad))) in "".join(said)
+    assert number(float(np.linalg.norm(grad))) in "".join(said)
     edges = [
         line for line in traces(figure, "messages")[0].hovertext if line.startswith("<i>a</i><sup>(3)</sup> → <i>W")
     ]
@@ -214,7 +215,7 @@ def test_the_rolled_graph_says_what_its_colour_is_and_a_cell_alone_has_none() ->
     bar = traces(figures.rolled(run), "nodes")[0].marker.colorbar
     assert bar.title.text == "Gradient of all steps, ‖∇L‖"
     said = [line for trace in traces(figures.rolled(run), "nodes") for line in trace.hovertext if "<b><i>h</i>" in line]
-    assert text.number(float(np.linalg.norm(run.grad["h"]))) in said[0]
+    assert number(float(np.linalg.norm(run.grad["h"]))) in said[0]
     assert "over 5 steps" in said[0]
     alone = figures.rolled(run.cell)
     assert all(trace.marker.colorbar.title.text is None for trace in traces(alone, "nodes"))
@@ -244,7 +245,7 @@ def test_every_view_of_the_rolled_graph_can_be_sent(lens, edges, cell) -> None:
      (5e-324, "4.94·10⁻³²⁴"), (float("inf"), "∞"), (float("-inf"), "−∞"), (float("nan"), "nan")],
 )  # fmt: skip
 def test_numbers_are_written_for_reading(value, written) -> None:
-    assert text.number(value) == written
+    assert number(value) == written
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from explorer.picture.marks import Mark
 from explorer.picture.scene import reach, scene
 from explorer.picture.table import table
 from explorer.state import View, from_query
+from explorer.words.numbers import number
 
 each_cell = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 
@@ -362,7 +363,7 @@ def test_a_loss_says_what_it_adds_and_samples_are_told_apart() -> None:
     fine(app.selectbox(key="sample").set_value(2).run())
     assert "those of sample 1" not in said(app)
     run = models.run(app.session_state["state"].model)
-    assert figures.text.number(float(run.value["L"][1, 1, 0])) in said(app)
+    assert number(float(run.value["L"][1, 1, 0])) in said(app)
 
 
 def test_the_table_is_made_when_it_is_opened() -> None:
@@ -402,6 +403,6 @@ def its_numbers_are_there(page) -> None:
     back = explain.backward(models.run(Model()), "h", 2)
     drawn = page.locator(".st-key-messages").inner_text().replace("−", "-")
     for message in back.messages:
-        assert figures.text.number(message.norm) in drawn
+        assert number(message.norm) in drawn
         for value in message.vector[:5]:
             assert re.search(re.escape(notation.number(value)), drawn)

@@ -16,7 +16,6 @@ from streamlit.testing.v1 import AppTest
 
 from engine.inputs import numbers
 from explorer import model as models
-from explorer.figures.text import number
 from explorer.model import Model, entries
 from explorer.picture.scene import scene
 from explorer.state import State, from_query
@@ -25,6 +24,7 @@ from explorer.views.network import edit, files
 from explorer.views.network.cell import pointed
 from explorer.views.network.page import spoken
 from explorer.words.markdown import plain
+from explorer.words.numbers import number
 
 TEXT = "h = tanh(W @ h[t-1] + U @ x)\ny_hat = softmax(V @ h)\nL = nll(y_hat, y)"
 

@@ -23,12 +23,12 @@ from engine.working.neurons import neuron_of
 from explorer import figures, theme
 from explorer import model as models
 from explorer.figures.neurons import WIDTHS
-from explorer.figures.text import number
 from explorer.model import Model
 from explorer.picture.marks import Mark
 from explorer.picture.neurons import near, neurons, window
 from explorer.picture.table import neuron_table as table
 from explorer.state import View, from_query
+from explorer.words.numbers import number
 
 
 def run_of(cell="rnn", task="noise", steps=3, units=3, **fields):
