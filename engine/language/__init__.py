@@ -1,7 +1,7 @@
 """The language of cells: names, operations, equations, the cell that they make, and the catalogue of ready ones."""
 
 from engine.language import names, notation, printer
-from engine.language.catalogue import ACTIVATIONS
+from engine.language.catalogue import ACTIVATIONS, TERMS
 from engine.language.cell import MAX_SIZE, Cell, Sizes
 from engine.language.equations import MAX_TEXT, lifted
 from engine.language.expressions import Apply, EquationError, Expression, Name, Number
@@ -19,6 +19,7 @@ __all__ = [
     "MAX_TEXT",
     "OPERATIONS",
     "SOFTMAX",
+    "TERMS",
     "Apply",
     "Array",
     "Cell",

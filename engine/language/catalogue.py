@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -14,6 +17,48 @@ from engine.support.arguments import one_of, shown, whole
 
 BOOK = "Goodfellow, Bengio & Courville, Deep Learning (2016)"
 ACTIVATIONS = tuple(FUNCTIONS)
+
+
+@dataclass(frozen=True)
+class Term:
+    """The name that the literature has for a node of a cell, the meaning of its value, and the source."""
+
+    name: str
+    meaning: str
+    source: str
+
+
+#: Begin of a cell's name -> its nodes that have a name of their own, in the order of their equations.
+TERMS: Mapping[str, Mapping[str, Term]] = MappingProxyType(
+    {
+        "lstm": MappingProxyType(
+            {
+                "f": Term("forget gate", "the share of the old state that stays", "(10.40)"),
+                "s": Term("internal state", "carried on by a product and a sum", "(10.41)"),
+                "g": Term("external input gate", "the share of the candidate that is let in", "(10.42)"),
+                "h": Term("output of the cell", r"$\tanh(s) \odot q$", "(10.43)"),
+                "q": Term("output gate", "the share of the state that is shown", "(10.44)"),
+            }
+        ),
+        "gru": MappingProxyType(
+            {
+                "z": Term(
+                    "update gate",
+                    "the share of the old state that is copied; the book's $u$",
+                    "(10.46); Cho et al. (2014)",
+                ),
+                "r": Term("reset gate", "the share of the past that the candidate sees", "(10.47)"),
+                "k": Term("candidate", "the new state where the update gate is 0", "(10.45)"),
+            }
+        ),
+    }
+)
+
+
+def terms(cell: Cell) -> Mapping[str, Term]:
+    """The nodes of a cell that have a name of their own in the literature; none for a cell of another family."""
+    return next((nodes for begin, nodes in TERMS.items() if cell.name.startswith(begin)), MappingProxyType({}))
+
 
 _HEAD = """o = c + V @ h
 y_hat = softmax(o)
@@ -67,8 +112,9 @@ _CELLS = (
         "LSTM of the book",
         f"{BOOK}, (10.40)–(10.44)",
         _LSTM
-        + "While f is near 1 the gradient at s(t−1) is nearly the one at s(t), so it lasts. Forget gate f, external input "
-        "gate g, output gate q; the candidate is squashed by σ, as the book has it.",
+        + "While f is near 1 the gradient at s(t−1) is nearly the one at s(t), so it lasts. Gates: "
+        + ", ".join(f"{TERMS['lstm'][node].name} {node}" for node in "fgq")
+        + "; the candidate is squashed by σ, as the book has it.",
     ),
     _lstm(
         "lstm_tanh",
@@ -212,21 +258,60 @@ def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss
     )
 
 
-def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str, list[list[float]]]]:
-    """A network of single neurons from a weighted directed acyclic graph, and its parameters (row A14 of the sources).
+def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str, list[Any]]]:
+    """A network of single neurons from a weighted directed acyclic graph (row A14 of the sources).
 
-    a_l = Σ_j w_lj φ_j and φ_l = σ(a_l), over the neurons j that feed l, skips included. Edges have a `weight` (a number,
-    1 if missing), nodes an `activation` of the table (tanh if missing) and may have a `bias`. Neurons that nothing feeds are
-    the input, their order the order of the graph's nodes; neurons that feed nothing are the output (n_y of them).
+    a_l = Σ_j w_lj φ_j and φ_l = σ(a_l), over the neurons j that feed l, skips included. The neurons, by the order of the
+    graph's nodes, are called phi_1, phi_2, …; each is a vector of one unit, and an edge j → l is the 1×1 parameter w_l_j.
+    Input and output are collected by constant matrices S_i (x to phi_i) and T_i.
 
-    The neurons, by the order of the graph's nodes, are called phi_1, phi_2, …; each is a vector of one unit, and an edge
-    j → l is the 1×1 parameter w_l_j. Input and output are collected by constant matrices S_i (x to phi_i) and T_i.
-    "nll" takes the softmax of the outputs; "bce" takes them as they are, so that they want the activation sigmoid (the cell's
-    `notes` say so where they have another).
-    Raises ValueError for a cycle, no edge, a self-loop, an unknown activation, or a weight that is no finite number.
+    Args:
+        graph: 2 to 60 neurons. Edges have a `weight` (a number, 1 if missing), nodes an `activation` of the table (tanh if
+            missing) and may have a `bias`. Neurons that nothing feeds are the input, in the order of the graph's nodes;
+            neurons that feed nothing are the output (n_y of them).
+        loss: "mse", "nll" or "bce". "nll" takes the softmax of the outputs; "bce" takes them as they are, so they need the
+            activation sigmoid (the cell's `notes` say so where they have another).
+
+    Returns:
+        The cell, and its parameters by name as nested lists.
+
+    Raises:
+        ValueError: for a cycle, no edge, a self-loop, an unknown activation, or a weight that is no finite number.
     """
-    import math
+    _check_graph(graph)
+    one_of("loss", loss, ("mse", "nll", "bce"))
+    number = {node: i for i, node in enumerate(graph.nodes, 1)}
+    inputs = [node for node in graph if graph.in_degree(node) == 0]
+    outputs = [node for node in graph if graph.out_degree(node) == 0]
+    lines, parameters = ["# A network of single neurons without recurrence, row A14"], dict[str, list[Any]]()
+    for node in nx.lexicographical_topological_sort(graph, key=number.__getitem__):
+        if node in inputs:
+            lines.append(f"phi_{number[node]} = S_{number[node]} @ x")
+            parameters[f"S_{number[node]}"] = [[float(other == node) for other in inputs]]
+        else:
+            neuron_lines, neuron_parameters = _neuron(graph, node, number)
+            lines += neuron_lines
+            parameters |= neuron_parameters
+    for column, node in enumerate(outputs):
+        parameters[f"T_{number[node]}"] = [[float(row == column)] for row in range(len(outputs))]
+    lines.append("o = " + " + ".join(f"T_{number[node]} @ phi_{number[node]}" for node in outputs))
+    lines += {"mse": ["L = mse(o, y)"], "nll": ["y_hat = softmax(o)", "L = nll(y_hat, y)"], "bce": ["L = bce(o, y)"]}[
+        loss
+    ]
+    cell = parse(
+        "\n".join(lines) + "\n",
+        "neurons",
+        title="Network of neurons",
+        source="a_l = Σ_j w_lj φ_j, δ_l = σ'(a_l) Σ_k δ_k w_kl",
+        about="Any acyclic graph of neurons, each a node of its own, with connections that skip as they like. The gradient at a "
+        "neuron is the sum over the neurons that it feeds.",
+        probabilities=["o"] if all(graph.nodes[node].get("activation") == "sigmoid" for node in outputs) else [],
+    )
+    return cell, parameters
 
+
+def _check_graph(graph: nx.DiGraph) -> None:
+    """Raise ValueError for a graph that is no network of neurons."""
     if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
         raise ValueError(f"graph is a {type(graph).__name__}; a networkx.DiGraph is needed")
     if not 2 <= graph.number_of_nodes() <= 60:
@@ -236,54 +321,34 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
     if not nx.is_directed_acyclic_graph(graph):
         cycle = " → ".join(str(edge[0]) for edge in nx.find_cycle(graph))
         raise ValueError(f"graph has a cycle ({cycle}); a network of neurons is acyclic")
-    one_of("loss", loss, ("mse", "nll", "bce"))
-    order = {node: i for i, node in enumerate(graph.nodes, 1)}
-    inputs = [node for node in graph if graph.in_degree(node) == 0]
-    outputs = [node for node in graph if graph.out_degree(node) == 0 and graph.in_degree(node)]
-    lines: list[str] = []
-    parameters: dict[str, list[list[float]]] = {}
+    alone = next(nx.isolates(graph), None)
+    if alone is not None:
+        raise ValueError(f"neuron {alone!r} has no edge")
 
-    def number(value: object, what: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{what} is {value!r}; a finite number is needed")
-        return float(value)
 
-    for node in nx.lexicographical_topological_sort(graph, key=order.__getitem__):
-        i = order[node]
-        if node in inputs:
-            if graph.out_degree(node) == 0:
-                raise ValueError(f"neuron {node!r} has no edge")
-            lines.append(f"phi_{i} = S_{i} @ x")
-            parameters[f"S_{i}"] = [[float(other == node) for other in inputs]]
-            continue
-        terms = []
-        for source, _, weight in graph.in_edges(node, data="weight", default=1.0):
-            name = f"w_{i}_{order[source]}"
-            terms.append(f"{name} @ phi_{order[source]}")
-            parameters[name] = [[number(weight, f"the weight of {source!r} → {node!r}")]]
-        bias = graph.nodes[node].get("bias")
-        if bias is not None:
-            terms.append(f"b_{i}")
-            parameters[f"b_{i}"] = [number(bias, f"the bias of {node!r}")]  # type: ignore[list-item]
-        activation = graph.nodes[node].get("activation", "tanh")
-        one_of("activation", activation, ACTIVATIONS)
-        lines += [f"a_{i} = {' + '.join(terms)}", f"phi_{i} = {activation}(a_{i})"]
-    for column, node in enumerate(outputs):
-        parameters[f"T_{order[node]}"] = [[float(row == column)] for row in range(len(outputs))]
-    lines.append("o = " + " + ".join(f"T_{order[node]} @ phi_{order[node]}" for node in outputs))
-    lines += {"mse": ["L = mse(o, y)"], "nll": ["y_hat = softmax(o)", "L = nll(y_hat, y)"], "bce": ["L = bce(o, y)"]}[
-        loss
-    ]
-    cell = parse(
-        "\n".join(["# A network of single neurons without recurrence, row A14", *lines]) + "\n",
-        "neurons",
-        title="Network of neurons",
-        source="a_l = Σ_j w_lj φ_j, δ_l = σ'(a_l) Σ_k δ_k w_kl",
-        about="Any acyclic graph of neurons, each a node of its own, with connections that skip as they like. The gradient at a "
-        "neuron is the sum over the neurons that it feeds.",
-        probabilities=["o"] if all(graph.nodes[node].get("activation") == "sigmoid" for node in outputs) else [],
-    )
-    return cell, parameters
+def _neuron(
+    graph: nx.DiGraph, node: Hashable, number: Mapping[Hashable, int]
+) -> tuple[list[str], dict[str, list[Any]]]:
+    """The two lines of a neuron that others feed, and its parameters."""
+    i = number[node]
+    names, parameters = list[str](), dict[str, list[Any]]()
+    for source, _, weight in graph.in_edges(node, data="weight", default=1.0):
+        name = f"w_{i}_{number[source]}"
+        names.append(f"{name} @ phi_{number[source]}")
+        parameters[name] = [[_finite(weight, f"the weight of {source!r} → {node!r}")]]
+    bias = graph.nodes[node].get("bias")
+    if bias is not None:
+        names.append(f"b_{i}")
+        parameters[f"b_{i}"] = [_finite(bias, f"the bias of {node!r}")]
+    activation = graph.nodes[node].get("activation", "tanh")
+    one_of("activation", activation, ACTIVATIONS)
+    return [f"a_{i} = {' + '.join(names)}", f"phi_{i} = {activation}(a_{i})"], parameters
+
+
+def _finite(value: object, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{what} is {value!r}; a finite number is needed")
+    return float(value)
 
 
 CATALOGUE: Mapping[str, Cell] = MappingProxyType({cell.name: cell for cell in (*_CELLS, feedforward())})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine import Cell
-from engine.language import Name, Sizes, at_step
+from engine.language import TERMS, Name, Sizes, at_step
 from explorer.facts import KEEPS
 
 #: The words for a gradient's way back, as the page explains them. Each is a row of the glossary as well.
@@ -33,6 +33,13 @@ class Letter:
 
 def _of(*rows: tuple[str, str, str]) -> tuple[Letter, ...]:
     return tuple(Letter(*row) for row in rows)
+
+
+def _terms(family: str) -> tuple[tuple[str, str, str], ...]:
+    """The rows of the nodes that have a name of their own in the literature."""
+    return tuple(
+        (f"{node}^{{(t)}}", f"{term.name}: {term.meaning}", term.source) for node, term in TERMS[family].items()
+    )
 
 
 #: Whose equation (10.8) and whose section 10.8 are, where a source names neither author nor text.
@@ -149,23 +156,13 @@ LETTERS: Final[Mapping[str, tuple[Letter, ...]]] = {
         (r"\mathbb{R}^n", "vectors of $n$ numbers", "notation of the book"),
     ),
     "LSTM": _of(
-        ("f^{(t)}", "forget gate: the share of the old state that stays", "(10.40)"),
-        ("s^{(t)}", "state of the cell, carried on by a product and a sum", "(10.41)"),
-        ("g^{(t)}", "external input gate: how much of the candidate is let in", "(10.42)"),
-        ("h^{(t)}", "output of the cell, $\\tanh(s) \\odot q$", "(10.43)"),
-        ("q^{(t)}", "output gate: how much of the state is shown", "(10.44)"),
+        *_terms("lstm"),
         ("U_f,\\ W_f,\\ b_f", "weights and bias of a gate; the book writes the gate above, $U^f$", "(10.40)–(10.44)"),
         ("p_f", "weights by which a gate sees the state (peephole)", "Gers & Schmidhuber (2000)"),
     ),
     "Gated recurrent unit": _of(
-        (
-            "z^{(t)}",
-            "update gate: the share of the old state that is copied; the book's $u$",
-            "(10.46); Cho et al. (2014)",
-        ),
-        ("r^{(t)}", "reset gate: how much of the past the candidate sees", "(10.47)"),
+        *_terms("gru"),
         ("m^{(t)}", "product of $W$ with the past, before the reset gate", "PyTorch nn.GRU"),
-        ("k^{(t)}", "candidate for the new state", "(10.45)"),
         ("d", "bias of $m$", "PyTorch nn.GRU"),
     ),
     "What becomes of a gradient": _of(

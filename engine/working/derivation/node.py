@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 
 from engine.execute import interpreter
 from engine.language import notation
+from engine.language.catalogue import terms
 from engine.language.cell import Read
 from engine.language.names import latex
 from engine.language.operations import Array
@@ -39,8 +37,9 @@ def forward_line(at: StepContext, name: str, row: str) -> Line:
     said = f"The equation of ${latex(name)}$" + ("." if operation is None else f", a call of {words(operation)}.")
     symbols = found.symbols
     loss = at.cell.loss(name)
-    if at.cell.name.startswith("lstm") and name in _GATES:
-        said = f"The {_GATES[name]} ${latex(name)}$."
+    own_term = terms(at.cell).get(name)
+    if own_term is not None:
+        said = f"The {own_term.name} ${latex(name)}$."
     if loss is not None and loss.classes and at.cell.logits(name) is not None:
         said = (
             f"The loss of a step, ${latex(name)}$: minus the log-probability that the network gives to what is right."
@@ -51,18 +50,6 @@ def forward_line(at: StepContext, name: str, row: str) -> Line:
     return at.line(
         row, said, symbols, numbers, at.computed(name), value, BY_DEFINITION, _unit_equations(at, name), floor=largest
     )  # fmt: skip
-
-
-#: What the book calls the nodes of the LSTM, 10.10.1.
-_GATES: Mapping[str, str] = MappingProxyType(
-    {
-        "f": "forget gate",
-        "g": "external input gate",
-        "s": "internal state",
-        "q": "output gate",
-        "h": "output of the cell",
-    }
-)
 
 
 def _unit_equations(at: StepContext, name: str) -> tuple[str, ...]:
