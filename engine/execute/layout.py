@@ -16,7 +16,7 @@ from engine.execute.memory import Buffer, Slot, Space
 from engine.execute.recurrence import Augmentation, Recurrence, recurrences
 from engine.execute.schedule import Cost, Elementwise, Normalise, Operand, Schedule
 from engine.language.operations import Array, is_constant
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 
 _CHUNK = 1 << 16  # numbers that the backward sweep prepares at a time: they stay in the cache
 
@@ -82,7 +82,7 @@ class Layout:
         """Where an operand's value lies, `lag` steps back."""
         return self.value[operand.name].back(operand.lag)
 
-    @once
+    @lazy_property
     def fused(self) -> frozenset[tuple[str, str]]:
         """(sum, state) where the recurrence's product sends the gradient of the sum to the state."""
         plans = [loop.augmentation for loop in self.recurrences.values() if loop.augmentation is not None]

@@ -16,7 +16,7 @@ from engine.language.cell import Cell
 from engine.language.expressions import Apply
 from engine.language.operations import Array, locked
 from engine.support.arguments import one_of, sample_of, step_of
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 
 Reduction: TypeAlias = Literal["mean", "sum"]
 Cause: TypeAlias = Literal["range", "log of a negative number", "log of zero"]
@@ -42,22 +42,22 @@ class Record:
     def __init__(self, data: Data, results: Results | Kept) -> None:
         self._data, self._results = data, results
 
-    @once
+    @lazy_property
     def value(self) -> Mapping[str, Array]:
         """Name -> (T, B, n): every node, and x."""
         return self._results["value"]
 
-    @once
+    @lazy_property
     def grad(self) -> Mapping[str, Array]:
         """Name -> ∂(total loss)/∂node, (T, B, n): for every node, and for x."""
         return self._results["grad"]
 
-    @once
+    @lazy_property
     def param_grad(self) -> Mapping[str, Array]:
         """Name -> the parameter's gradient, in its shape."""
         return self._results["param_grad"]
 
-    @once
+    @lazy_property
     def initial_grad(self) -> Mapping[str, Array]:
         """Name of the state -> (K, B, n); the last row is t = 0."""
         return self._results["initial_grad"]
@@ -129,24 +129,24 @@ class Record:
         """The number of samples."""
         return self._data.shape.B
 
-    @once
+    @lazy_property
     def losses(self) -> Array:
         """Each L(t) before its weight, (T, B): the sum of the cell's loss lines."""
         return locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
 
-    @once
+    @lazy_property
     def weighted_losses(self) -> Array:
         """What each L(t) adds to the total loss, (T, B): seed · L, and 0 where the seed is 0, whatever L is."""
         with np.errstate(all="ignore"):
             return locked(np.where(self.seed == 0, 0, self.seed * self.losses))
 
-    @once
+    @lazy_property
     def loss(self) -> float:
         """The total loss: Σ_t w(t) L(t), the mean (or sum) over the samples; a step of weight 0 does not count."""
         with np.errstate(all="ignore"):
             return float(np.sum(self.weighted_losses))
 
-    @once
+    @lazy_property
     def overflow(self) -> Overflow | None:
         """The first value that is not finite, by step and then by the order of the flow, or None."""
         found: list[tuple[int, int]] = []
@@ -238,12 +238,12 @@ class Record:
         first = len(early) + start - lag
         return np.concatenate([early[first : first + stop - start], value[: max(stop - lag, 0)]])
 
-    @once
+    @lazy_property
     def _names(self) -> Mapping[str, None]:
         """What has a value at a step: x, the nodes, the parameters and y."""
         return dict.fromkeys((*self.value, *self.parameters, "y"))
 
-    @once
+    @lazy_property
     def counted(self) -> Mapping[str, Array]:
         """Node -> (T, B), whether a loss whose weight is not 0 depends on it: where it does not, its gradient is 0."""
         return counted(schedule(self.cell), dict.fromkeys(self.cell.losses, self.seed != 0))

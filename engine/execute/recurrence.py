@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from engine.execute.schedule import Affine, Cost, Elementwise, Instruction, Normalise, Operand, Schedule, Stage, Term
 from engine.execute.schedule import operands as reads
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 
 _ELIMINATE_UP_TO = 768  # units · samples of a recurrence: below, a call costs more than its arithmetic
 _AUGMENT_UP_TO = 4096  # entries of a matrix: below, one longer product is cheaper than a product and a sum
@@ -71,12 +71,12 @@ class Recurrence:
     core: frozenset[str]
     augmentation: Augmentation | None = None
 
-    @once
+    @lazy_property
     def order(self) -> dict[str, int]:
         """Name -> its place in the flow."""
         return {name: place for place, name in enumerate(self.inside)}
 
-    @once
+    @lazy_property
     def blocks(self) -> tuple[tuple[str, ...], ...]:
         """Sums that lie side by side in memory: those of a stack, without those of an earlier one."""
         placed: set[str] = set()

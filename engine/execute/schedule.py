@@ -19,7 +19,7 @@ import numpy as np
 from engine.language.cell import Cell
 from engine.language.expressions import Apply, Expression, Name, Number
 from engine.language.operations import FUNCTIONS, LOSSES, SOFTMAX, Array, Function, Loss
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Schedule:
     lags: dict[str, int]
     size_of: dict[str, str]  # hidden value -> the node whose size it has
 
-    @once
+    @lazy_property
     def instructions(self) -> tuple[Instruction, ...]:
         """The instructions of all stages."""
         return tuple(i for stage in self.stages for i in stage.instructions)

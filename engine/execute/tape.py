@@ -29,7 +29,7 @@ from engine.execute.data import Data, Shape
 from engine.execute.program import program
 from engine.execute.schedule import counted, schedule
 from engine.language.operations import Array, locked, no_zero
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 
 _KEEP_BYTES = 1 << 30  # memory of kept tapes
 _KEEP_PER_SHAPE = 4
@@ -188,7 +188,7 @@ class Results:
             }
         )
 
-    @once
+    @lazy_property
     def _blocks(self) -> list[memoryview]:
         """The memory of the tape, read-only; whoever holds a part of it holds the lease."""
         return [np.asarray(_Block(self._lease, interface)).data for interface in self._lease.tape.interfaces]

@@ -16,7 +16,7 @@ from engine.language.printer import LATEX, write
 from engine.language.shapes import ONE, Classes, Key, infer
 from engine.language.totals import totals
 from engine.support.arguments import mapping, one_of, texts, whole
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 
 Role: TypeAlias = Literal["input", "parameter", "state", "inner", "output", "loss", "target"]
 Sizes: TypeAlias = Mapping[str, int]
@@ -62,17 +62,17 @@ class Cell:
         mapping("start", self.start, "{parameter: number}")
         _ = self.equations, self._classes, self.losses  # an error in the text belongs here, not at the first use
 
-    @once
+    @lazy_property
     def equations(self) -> Mapping[str, Equation]:
         """Name of the node -> its equation, in the order of the flow; calls inside larger expressions are nodes too."""
         return MappingProxyType({equation.name: equation for equation in equations(self.text)})
 
-    @once
+    @lazy_property
     def nodes(self) -> tuple[str, ...]:
         """The names of the nodes of a step, in the order in which they are computed."""
         return tuple(self.equations)
 
-    @once
+    @lazy_property
     def reads(self) -> Mapping[str, tuple[Read, ...]]:
         """Name of the node -> what its equation reads, from left to right."""
         return MappingProxyType(
@@ -85,7 +85,7 @@ class Cell:
             }
         )
 
-    @once
+    @lazy_property
     def lags(self) -> Mapping[str, int]:
         """Name of the node -> how many steps back it is read at most (0: only in its own step)."""
         reads = [read for reads in self.reads.values() for read in reads]
@@ -93,18 +93,18 @@ class Cell:
             {name: max((read.lag for read in reads if read.name == name), default=0) for name in self.nodes}
         )
 
-    @once
+    @lazy_property
     def states(self) -> tuple[str, ...]:
         """The nodes that a later step reads; they have an initial value."""
         return tuple(name for name in self.nodes if self.lags[name])
 
-    @once
+    @lazy_property
     def parameters(self) -> tuple[str, ...]:
         """The names that are never assigned, in the order of the text."""
         read = (read.name for reads in self.reads.values() for read in reads)
         return tuple(dict.fromkeys(name for name in read if name not in self.equations and name not in ("x", "y")))
 
-    @once
+    @lazy_property
     def losses(self) -> tuple[str, ...]:
         """The numbers that are made from losses and that no other line reads; the total loss is their sum.
 
@@ -116,7 +116,7 @@ class Cell:
         numbers = [name for name in self.nodes if self.is_number(name)]
         return totals(self.equations, numbers, ("x", "y", *self.nodes, *self.parameters))
 
-    @once
+    @lazy_property
     def notes(self) -> tuple[Note, ...]:
         """What is probably a slip: names that mean another step or x, nodes that nothing reads, logarithms of no probability.
 
@@ -124,7 +124,7 @@ class Cell:
         """
         return notes(self.text, self.equations, self.losses, self.probabilities)
 
-    @once
+    @lazy_property
     def _parts(self) -> frozenset[str]:
         """The nodes that call a loss, and the numbers that read no other nodes than such."""
         found = {name for name in self.nodes if self.loss(name) is not None}
@@ -138,24 +138,24 @@ class Cell:
         """Whether a name is a node that is a number, as a loss is, not a vector."""
         return name in self.equations and self._classes.same(("unit", name), ONE)
 
-    @once
+    @lazy_property
     def reads_x(self) -> bool:
         """Whether the cell has an input."""
         return any(read.name == "x" for reads in self.reads.values() for read in reads)
 
-    @once
+    @lazy_property
     def takes_classes(self) -> bool:
         """Whether every loss can take its target as a class: integers y (T, B) counted from 0."""
         rows = [row for row in (self.loss(name) for name in self.nodes) if row is not None]
         return all(row.classes for row in rows)
 
-    @once
+    @lazy_property
     def only_classes_fix_y(self) -> bool:
         """Whether nothing but the largest class says how many there are: no parameter and no x has the size of y."""
         axis = self.dimensions["y"][0]
         return axis == "y" and not any(axis in self.dimensions[name] for name in self.parameters)
 
-    @once
+    @lazy_property
     def _hash(self) -> int:
         return hash((self.text, self.name))
 
@@ -192,7 +192,7 @@ class Cell:
         assert isinstance(inner, Apply)
         return inner.arguments[0]
 
-    @once
+    @lazy_property
     def joint(self) -> Mapping[str, tuple[str, ...]]:
         """Softmax or sigmoid node -> the losses of it that are computed from its argument (see `logits`), if any are."""
         found: dict[str, tuple[str, ...]] = {}
@@ -224,7 +224,7 @@ class Cell:
             return "state"
         return "output" if self._classes.same(("unit", name), ("unit", "y")) else "inner"
 
-    @once
+    @lazy_property
     def hidden(self) -> tuple[tuple[str, ...], ...]:
         """The classes of nodes and vector parameters whose size neither x nor y fixes: the user gives one number for each.
 
@@ -303,11 +303,11 @@ class Cell:
         unnamed = ("unit", name) not in self._classes and any(name in members for members in self.hidden)
         return ("column" if unnamed else "unit", name)
 
-    @once
+    @lazy_property
     def _classes(self) -> Classes:
         return infer(self.equations, self.parameters)
 
-    @once
+    @lazy_property
     def dimensions(self) -> Mapping[str, tuple[str, ...]]:
         """Name of a node, of x, y or a parameter -> the class of each of its axes; equal classes have equal sizes.
 

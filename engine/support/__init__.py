@@ -1,11 +1,11 @@
-"""What every package of the engine uses: checks of arguments, bounds of memory, places to interrupt, properties made once."""
+"""Shared by every package of the engine: checks of arguments, bounds of memory, places to interrupt, lazy properties."""
 
 from engine.support.arguments import shown
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 from engine.support.pause import pausing
 
 __all__ = [
-    "once",
+    "lazy_property",
     "pausing",
     "shown",
 ]

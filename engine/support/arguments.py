@@ -1,4 +1,4 @@
-"""What a caller gives: whole numbers of any type, texts, mappings, arrays without a mask; else an error that says what came."""
+"""Checks of a caller's arguments. Each error names the argument, shows its value, and says what is allowed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import numpy as np
 
 
 def shown(value: object) -> str:
-    """What was given, short enough for one line of a message."""
+    """A value as a message shows it, on one line.
+
+    Args:
+        value: anything that has a repr.
+
+    Returns:
+        The repr, cut off after 60 characters; of a text of more than 40 characters its length.
+    """
     if isinstance(value, str) and len(value) > 40:
         return f"a text of {len(value):,} characters"
     text = repr(value)
@@ -18,7 +25,7 @@ def shown(value: object) -> str:
 
 
 def index(value: Any) -> int | None:
-    """A whole number of any type as a plain int; None for anything else, True and 2.0 among it."""
+    """A whole number of any type as a plain int; None for any other value, also for True and 2.0."""
     if isinstance(value, bool | np.bool_):  # a number to Python, but True steps are a mistake of the caller
         return None
     try:
@@ -28,9 +35,18 @@ def index(value: Any) -> int | None:
 
 
 def whole(what: str, value: Any, lower: int, upper: int | None, allowed: str) -> int:
-    """A whole number from `lower` to `upper` as a plain int: an int, an integer of numpy, or an array of one and no axes.
+    """A whole number within bounds, as a plain int.
 
-    Raises ValueError, "{what} is {value}; {allowed}", for anything else; True and 2.0 are not taken for whole numbers.
+    Args:
+        what: the name of the argument.
+        value: an int, an integer of numpy, or an array of one without axes.
+        lower: the least number that is allowed.
+        upper: the largest, None for no bound.
+        allowed: the end of the message: what is allowed.
+
+    Raises:
+        ValueError: "{what} is {value}; {allowed}", for any other value; True and 2.0 are no whole numbers.
+
     **Holds:** every_integer_type_is_taken_where_int_is.
     """
     number = index(value)
@@ -39,15 +55,15 @@ def whole(what: str, value: Any, lower: int, upper: int | None, allowed: str) ->
     return number
 
 
-def texts(**given: Any) -> None:
-    """Raises ValueError, "{name of the argument} is {value}; a text is needed", for anything but texts."""
-    for what, value in given.items():
+def texts(**arguments: Any) -> None:
+    """Raise ValueError, "{name of the argument} is {value}; a text is needed", for anything but texts."""
+    for what, value in arguments.items():
         if not isinstance(value, str):
             raise ValueError(f"{what} is {shown(value)}; a text is needed")
 
 
 def one_of(what: str, value: Any, names: Collection[str], allowed: str = "") -> None:
-    """Raises ValueError, "{what} is {value}; {allowed}", for anything but one of the names, an array of texts among it.
+    """Raise ValueError, "{what} is {value}; {allowed}", for anything but one of the names.
 
     Without `allowed` the message lists the names.
     """
@@ -56,23 +72,23 @@ def one_of(what: str, value: Any, names: Collection[str], allowed: str = "") -> 
 
 
 def mapping(what: str, value: Any, allowed: str) -> None:
-    """Raises ValueError, "{what} is a {type}; a mapping {allowed} is needed", for anything but a mapping."""
+    """Raise ValueError, "{what} is a {type}; a mapping {allowed} is needed", for anything but a mapping."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{what} is a {type(value).__name__}; a mapping {allowed} is needed")
 
 
 def sample_of(sample: Any, B: int) -> int:
-    """A sample, counted from 0; raises ValueError where there is none."""
+    """A sample, counted from 0, as a plain int; raises ValueError if it does not exist."""
     return whole("sample", sample, 0, B - 1, f"samples are counted from 0 to {B - 1}")
 
 
 def step_of(t: Any, T: int, first: int = 1, of: str = "", what: str = "t") -> int:
-    """A step from `first` to T; `of` is what has these steps. Raises ValueError where there is none."""
+    """A step from `first` to T as a plain int; raises ValueError if it does not exist. `of` names what has these steps."""
     return whole(what, t, first, T, f"{of} has steps {first} to {T}" if of else f"steps are {first} to {T}")
 
 
 def unmasked(what: str, value: Any) -> None:
-    """Raises ValueError for a masked array, or a list of such: numpy would drop the mask without a word."""
+    """Raise ValueError for a masked array, or a list of them: numpy would drop the mask silently."""
     if isinstance(value, np.ma.MaskedArray):
         _refuse_mask(what)
     if isinstance(value, list | tuple):
@@ -85,6 +101,6 @@ def unmasked(what: str, value: Any) -> None:
 
 def _refuse_mask(what: str) -> NoReturn:
     raise ValueError(
-        f"{what} is a masked array, and what is masked has no value to compute with; give plain numbers, such as"
+        f"{what} is a masked array, and its masked entries have no value to compute with; give plain numbers, such as"
         f" {what}.filled(0), and leave steps out of the loss by weights of 0 there"
     )

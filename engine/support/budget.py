@@ -1,4 +1,4 @@
-"""How much memory is taken at most: asked by everything whose size its arguments decide, before any of it is taken."""
+"""Bounds of memory, checked before anything is allocated whose size the arguments decide."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ MAX_RUN_BYTES = 4 << 30  # of the values and gradients of one run
 def fits(
     what: str, needed: Callable[[int], int], T: int, B: int = 1, remedy: str = "", most: int | None = None
 ) -> None:
-    """Raise ValueError if something of T steps needs more memory than is allowed.
+    """Check that a result of T steps stays within the memory that is allowed.
 
     Args:
-        what: the thing that needs it, for the message, which gives the largest T that would fit.
+        what: the result, for the message, which gives the largest T that would fit.
         needed: T -> bytes, growing with T.
-        T, B: steps and samples that were asked for.
+        T: the steps that were requested.
+        B: the samples that were requested.
         remedy: what else the caller can do.
         most: bytes, `MAX_BYTES` if missing.
+
+    Raises:
+        ValueError: if more bytes are needed.
     """
     most = MAX_BYTES if most is None else most
     if needed(T) <= most:

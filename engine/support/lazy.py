@@ -1,7 +1,7 @@
-"""A property that is computed when it is first read, without a lock.
+"""A property that is computed at its first read and then kept, without a lock.
 
-Python's own up to 3.11 holds one lock for all objects while it computes: others would wait for what is none of theirs, and the
-child of a fork might find it locked for ever.
+`functools.cached_property` of Python up to 3.11 holds one lock for all objects while it computes: threads would wait for objects
+of other threads, and the child of a fork could find the lock held for ever.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from typing import Any, Generic, TypeVar, overload
 T = TypeVar("T")
 
 
-class once(Generic[T]):
+class lazy_property(Generic[T]):
     """A method as a property whose value is kept. Threads that read it at the same time all get the same object.
+
+    Args:
+        compute: the method; it may run more than once if threads race.
 
     **Holds:** a_fork_finds_nothing_locked.
     """
@@ -22,11 +25,12 @@ class once(Generic[T]):
         self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
 
     @overload
-    def __get__(self, thing: None, owner: type) -> once[T]: ...
+    def __get__(self, instance: None, owner: type) -> lazy_property[T]: ...
     @overload
-    def __get__(self, thing: object, owner: type) -> T: ...
-    def __get__(self, thing: object | None, owner: type) -> once[T] | T:
-        if thing is None:
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> lazy_property[T] | T:
+        """The kept value of an instance, computed if it has none."""
+        if instance is None:
             return self
-        found: T = vars(thing).setdefault(self.name, self.compute(thing))
-        return found
+        value: T = vars(instance).setdefault(self.name, self.compute(instance))
+        return value

@@ -1,7 +1,7 @@
-"""The places at which long work can be interrupted; whoever starts the work says what happens there.
+"""Places where long work can be interrupted.
 
-The engine's long loops call `pause` between their parts. Usually it does nothing. Inside `pausing` it calls the function given,
-which may wait, tell how far the work is, or raise: the work then ends, and nothing of it is kept.
+The engine's long loops call `pause` between their parts. Usually it does nothing. Inside `pausing` it calls a function of the
+caller, which may wait, report progress, or raise: the work then ends, and nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ _hook: ContextVar[Callable[[], None] | None] = ContextVar("pause", default=None)
 
 
 def pause() -> None:
-    """A place at which the work may be interrupted. **Holds:** work_ends_where_the_function_raises."""
+    """Call the function of the surrounding `pausing`, if there is one.
+
+    **Holds:** work_ends_where_the_function_raises.
+    """
     hook = _hook.get()
     if hook is not None:
         hook()
@@ -22,7 +25,11 @@ def pause() -> None:
 
 @contextmanager
 def pausing(function: Callable[[], None]) -> Iterator[None]:
-    """Within it, every `pause` of this thread calls the function."""
+    """Have every `pause` of this thread call a function, within a `with` block.
+
+    Args:
+        function: called without arguments; an error that it raises ends the work.
+    """
     token = _hook.set(function)
     try:
         yield

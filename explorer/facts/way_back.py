@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run
-from engine.support import once
+from engine.support import lazy_property
 from explorer.cache import lock
 from explorer.facts.norms import LIMITS, together
 from explorer.model import samples
@@ -89,17 +89,17 @@ class Course:
     each: Array
     is_cut: bool = False
 
-    @once
+    @lazy_property
     def logs(self) -> Array:
         """log10 of the norm over all samples, (steps,)."""
         return lock(together(self.each))
 
-    @once
+    @lazy_property
     def finite(self) -> bool:
         """Whether no gradient is infinite or not a number."""
         return bool((self.each < np.inf).all())
 
-    @once
+    @lazy_property
     def there(self) -> NDArray[np.intp]:
         """The steps, from 0, at which the gradient is not zero."""
         return lock(np.flatnonzero(self.logs > -np.inf))
@@ -119,7 +119,7 @@ class Course:
         """How many steps lie between the two."""
         return self.last - self.first
 
-    @once
+    @lazy_property
     def back(self) -> Array:
         """log10 of the norm in units of that at `last`, from there back to `first`; −∞ where it is zero in between."""
         own = self.logs[self.first - 1 : self.last][::-1]
@@ -140,7 +140,7 @@ class Course:
         """What a step leaves on average: the geometric mean from the last gradient that is not zero to the first."""
         return float(np.float64(10) ** self.log_rate)
 
-    @once
+    @lazy_property
     def factors(self) -> Array:
         """log10 of what each step leaves, the last first; over steps of zero gradients the mean of a step."""
         places = np.flatnonzero(self.back > -np.inf)

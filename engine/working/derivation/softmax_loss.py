@@ -10,7 +10,7 @@ import numpy as np
 from engine.language.expressions import Expression, Name
 from engine.language.names import latex
 from engine.language.operations import SOFTMAX, Array, Loss
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 from engine.working.derivation.step import StepContext, jacobian_by_steps
 from engine.working.derivation.writing import entry_tex
 
@@ -34,7 +34,7 @@ class SoftmaxLoss:
     def n(self) -> int:
         return self.at.run.sizes[self.p]
 
-    @once
+    @lazy_property
     def y(self) -> Array:
         return self.at.target(self.row, self.n)
 
@@ -43,11 +43,11 @@ class SoftmaxLoss:
         """y as the loss takes it, for n rows."""
         return np.repeat(self.at.run.y[self.at.t - 1, self.at.sample][None], self.n, axis=0)
 
-    @once
+    @lazy_property
     def logits(self) -> Array:
         return np.asarray(self.at.run.argument(self.p, slice(self.at.t - 1, self.at.t))[0, self.at.sample], np.float64)
 
-    @once
+    @lazy_property
     def exact(self) -> Array:
         """∂L(t)/∂o(t) by imaginary steps from the logits."""
         assert self.row.definition_joint is not None

@@ -13,7 +13,7 @@ from engine.execute.run import Run
 from engine.language import notation
 from engine.language.cell import Cell
 from engine.language.operations import Array, Loss, one_hot
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 from engine.verify.measured import Measured, measured_together
 from engine.verify.tolerance import IMAGINARY_STEP, OF_A_LINE, OF_A_LINE_BY_QUOTIENT, rounding_floor
 from engine.working.derivation.line import Line
@@ -60,11 +60,11 @@ class StepContext:
         """∂(total loss)/∂L(t) as far as the total loss itself goes."""
         return float(self.run.weights[self.t - 1, self.sample]) / (self.run.B if self.run.reduction == "mean" else 1)
 
-    @once
+    @lazy_property
     def tolerance(self) -> float:
         return OF_A_LINE[self.run.dtype.name]
 
-    @once
+    @lazy_property
     def floor(self) -> float:
         """What rounding may leave of the largest gradient of this and all later steps, over the tolerance."""
         largest = max(float(np.abs(grad[max(self.t - 1, 0) :]).max()) for grad in self.run.grad.values())

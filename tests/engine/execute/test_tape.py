@@ -17,7 +17,7 @@ from root import ROOT
 
 import engine
 from engine.execute import memory, tape
-from engine.support.lazy import once
+from engine.support.lazy import lazy_property
 
 
 def inputs(cell, T=6, B=1, seed=0):
@@ -208,7 +208,7 @@ def test_a_fork_finds_nothing_locked():
     """The parent is in the middle of a property when it forks; the child reads the same of another object."""
 
     class Slow:
-        @once
+        @lazy_property
         def value(self):
             inside.set()
             assert go_on.wait(60)
