@@ -135,7 +135,8 @@ class Cell:
         return frozenset(found)
 
     def is_number(self, name: str) -> bool:
-        """Whether a name is a node that is a number, as a loss is, not a vector."""
+        """Whether a name is a node that is a number, as a loss is, not a vector; False for any other name."""
+        texts(name=name)
         return name in self.equations and self._classes.same(("unit", name), ONE)
 
     @lazy_property
