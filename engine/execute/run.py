@@ -121,7 +121,7 @@ class Run(Record):
         operation = self.cell.operation(name)
         if operation not in FUNCTIONS and operation != SOFTMAX.name:
             raise ValueError(f"{name!r} is no function of an argument")
-        joint = self._joint(name)
+        joint = self.cell.joint.get(name, ())
         with np.errstate(all="ignore"):
             grad = self._sent(name, steps) if joint else self.grad[name][steps]
             own = (
@@ -149,11 +149,6 @@ class Run(Record):
         """What a loss sends to the argument of its softmax or sigmoid, (T, B, n); 0 where its own gradient is 0."""
         grad = self.grad[loss][steps]
         return np.where(grad == 0, 0, self.joint_slope(loss, steps) * grad)
-
-    def _joint(self, name: str) -> list[str]:
-        """The losses that are computed from the argument of this node."""
-        cell = self.cell
-        return [loss for loss in cell.nodes if cell.logits(loss) is not None and cell.reads[loss][0].name == name]
 
     def _sent(self, name: str, steps: slice) -> Array:
         """What reaches a node by the edges of the graph alone, not by a loss that is computed from its argument."""
@@ -199,7 +194,7 @@ class Run(Record):
 
         with np.errstate(all="ignore"):
             grad = self.grad[target][steps]
-            joint = self._joint(target)
+            joint = self.cell.joint.get(target, ())
             if not joint:
                 return interpreter.pull(cell, target, grad, look, names=names)
             found = interpreter.pull(cell, target, self._sent(target, steps), look, names=names)

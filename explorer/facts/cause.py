@@ -67,8 +67,7 @@ def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
 def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Cause]:
     """What of a reader passes nothing on."""
     operation = run.cell.operation(reader)
-    joint = (loss for loss in run.cell.nodes if run.cell.logits(loss) is not None)
-    if run.cell.loss(reader) is not None or reader in {run.cell.reads[loss][0].name for loss in joint}:
+    if run.cell.loss(reader) is not None or reader in run.cell.joint:
         yield Cause("right", node=reader, step=t)
         return
     if operation == SOFTMAX.name:

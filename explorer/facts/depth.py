@@ -20,8 +20,7 @@ from explorer.facts.way_back import Course, verdict
 
 def in_depth(run: Run, scope: Scope) -> Facts:
     """What happens along the layers: nodes that are functions of a sum, on a way to the loss."""
-    ends = {run.cell.reads[loss][0].name for loss in run.cell.nodes if _has_logits(run, loss)}
-    above = to_loss(run.cell) - ends
+    above = to_loss(run.cell) - run.cell.joint.keys()  # what a loss is computed jointly with is no layer
     layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above]
     logs = np.array([_whole(engine.log_grad_norm(run, name)) for name in layers])
     if len(layers) < 2:
@@ -79,12 +78,6 @@ def _shares(run: Run, layers: list[str], logs: Array) -> Claim | None:
         return None
     parts = tuple(Part(function, float(10**own), float(np.mean(shut[function]))) for function, own in lost.items())
     return say.Shares(float(10 ** ((logs[0] - logs[-1]) / steps - sum(lost.values()))), parts, ())
-
-
-def _has_logits(run: Run, loss: str) -> bool:
-    """Whether a loss is computed from the argument of its softmax or sigmoid, which is then no layer."""
-    row = run.cell.loss(loss)
-    return row is not None and row.joint is not None and run.cell.logits(loss) is not None
 
 
 def _leads(read_by: dict[str, set[str]], below: str, above: str) -> bool:

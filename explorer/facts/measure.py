@@ -164,8 +164,7 @@ def _path(found: Course) -> list[tuple[str, int]]:
     heads = set()
     for loss in filter(run.cell.loss, run.cell.nodes):
         p = run.cell.reads[loss][0].name
-        joint = run.cell.logits(loss) is not None and p in run.cell.reads and run.cell.reads[p]
-        heads.add(run.cell.reads[p][0].name if joint else p)
+        heads.add(run.cell.reads[p][0].name if loss in run.cell.joint.get(p, ()) and run.cell.reads[p] else p)
     path = [(found.name, found.last)]
     while path[-1][0] not in heads and len(path) <= len(run.cell.nodes):
         node, t = path[-1]

@@ -41,7 +41,7 @@ def layer_lines(at: StepContext, _: int) -> Iterator[Line]:
         delta = rf"\Delta_{{{latex(a)}}}"
         through = [m.target[0] for m in back.messages]
         gradient, by, near = at.by_disturbance(a, at.t)
-        if len(through) == 1 and cell.operation(through[0]) in FUNCTIONS and not at.run._joint(through[0]):
+        if len(through) == 1 and cell.operation(through[0]) in FUNCTIONS and through[0] not in cell.joint:
             h = through[0]
             above = explain.backward(at.run, h, at.t, at.sample)
             inner = re.sub(r"\\nabla_\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\} L", lambda m: rf"\Delta_{{{m[1]}}}",

@@ -89,7 +89,7 @@ def _unit_gradients(at: StepContext, name: str, t: int) -> tuple[str, ...]:
     back = explain.backward(at.run, name, t, at.sample)
     if not back.messages:
         return ()
-    n, cancelled = len(back.gradient), {at.cell.reads[loss][0].name for loss in at.cell.nodes if at.cell.logits(loss)}
+    n, cancelled = len(back.gradient), at.cell.joint
     parts = []
     for message in back.messages:
         target, step = message.target

@@ -128,8 +128,7 @@ class StepContext:
         x = None if run.x is None else run.x[self.t - 1 : self.t, index].astype(complex)
         y = run.y[self.t - 1 : self.t, index]
         # A loss that is computed from the logits knows nothing of ŷ: if that is disturbed, the loss is computed from it.
-        cell = self.cell
-        joint = not any(cell.reads[loss][0].name in nodes for loss in cell.nodes if cell.logits(loss) is not None)
+        joint = self.cell.joint.keys().isdisjoint(nodes)
         values = interpreter.evaluate(self.cell, run.sizes, weights, x, y, initial, follow, joint)
         return {name: value[0].imag / IMAGINARY_STEP for name, value in values.items()}
 
