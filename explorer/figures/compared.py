@@ -14,6 +14,7 @@ from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.picture.grid import grid
+from explorer.picture.marks import SIGNS, WORDS, Mark
 from explorer.picture.readings import overview
 from explorer.picture.scene import node_symbol
 from explorer.state import View
@@ -35,8 +36,7 @@ def curves(runs: Sequence[tuple[str, Mapping[str, Array]]], palette: str = "ligh
     colours = theme.PALETTES[palette]
     lengths = {len(values) for _, lines in runs for values in lines.values()}
     from_end = len(lengths) > 1
-    usable = np.concatenate([values[np.isfinite(values)] for _, lines in runs for values in lines.values()])
-    low, high = (np.floor(usable.min() - 0.3), np.ceil(usable.max() + 0.3)) if len(usable) else (-1.0, 0.0)
+    low, high = sheet.limits(np.concatenate([values for _, lines in runs for values in lines.values()]))
     figure = go.Figure()
     for i, (title, lines) in enumerate(runs):
         for k, (name, values) in enumerate(lines.items()):
@@ -64,43 +64,40 @@ def _line(
     title: str, name: str, several: bool, places: Array, values: Array, look: dict[str, Any], low: float, high: float
 ) -> Iterator[go.Scatter]:
     """The line of a state, and signs for what has no place on it."""
-    sign = f"∇{text.symbol(symbol(name))}" if name else "∇"
-    label = ": ".join([*[text.escaped(title)] * several, sign])
+    gradient = f"∇{text.symbol(symbol(name))}" if name else "∇"
+    label = ": ".join([*[text.escaped(title)] * several, gradient])
     few = len(places) <= 60
     yield go.Scatter(
         x=places, y=np.where(np.isfinite(values), values, np.nan), name=label, mode="lines+markers" if few else "lines",
         line=look, marker={"size": 5}, hoverinfo="text",
-        hovertext=[f"{label}: ‖{sign}‖ = {from_exponent(e)}" for e in values.tolist()],
+        hovertext=[f"{label}: ‖{gradient}‖ = {from_exponent(e)}" for e in values.tolist()],
     )  # fmt: skip
-    for chosen, mark, at, words, ink in (
-        (np.isneginf(values), "circle-open", low, "exactly 0", look["color"]),
-        (np.isposinf(values), "asterisk-open", high, "infinite", theme.ALARM),
-        (np.isnan(values), "x-thin-open", high, "not a number", theme.ALARM),
-    ):
+    for chosen, mark, colour in sheet.off_scale(values, look["color"]):
         if chosen.any():
+            sign, at = SIGNS[mark], low if mark is Mark.ZERO else high
             yield go.Scatter(
                 x=places[chosen], y=np.full(chosen.sum(), at), mode="markers", showlegend=False, hoverinfo="text",
-                hovertext=f"{label}: {words}", name=words,
-                marker={"symbol": mark, "size": 7, "color": ink, "line": {"width": 2}},
+                hovertext=f"{label}: {sign.words}", name=sign.words,
+                marker={"symbol": sign.symbol, "size": 7, "color": colour, "line": {"width": 2}},
             )  # fmt: skip
 
 
 def strip(run: Run, view: View, palette: str = "light") -> go.Figure:
     """What the colour shows of each name at every step, on the scale of the picture; red is what is not finite."""
     colours = theme.PALETTES[palette]
-    found = overview(run, view)
-    names = grid(run.cell).names[: len(found)]
+    magnitude = overview(run, view)
+    names = grid(run.cell).names[: len(magnitude)]
     with np.errstate(all="ignore"):
-        exponent = np.where((found > 0) & np.isfinite(found), np.log10(found), np.nan)
-    wrong = np.where(np.isfinite(found), np.nan, 0.0)
+        exponent = np.where((magnitude > 0) & np.isfinite(magnitude), np.log10(magnitude), np.nan)
+    wrong = np.where(np.isfinite(magnitude), np.nan, 0.0)
     x, y = np.arange(1, run.T + 1), [text.symbol(node_symbol(run.cell, name)) for name in names]
     rows = np.arange(len(names))
     common = {"x": x, "y": rows, "showscale": False}
-    said = [[number(value) if value >= 0 else "none" for value in row] for row in found.tolist()]
+    texts = [[number(value) if value >= 0 else WORDS[Mark.NONE] for value in row] for row in magnitude.tolist()]
     figure = go.Figure(
         [
             go.Heatmap(
-                z=exponent, zmin=view.low, zmax=view.high, colorscale=theme.colorscale(view.scale), text=said,
+                z=exponent, zmin=view.low, zmax=view.high, colorscale=theme.colorscale(view.scale), text=texts,
                 hovertemplate="step %{x}: %{text}<extra></extra>", hoverongaps=False, **common,
             ),
             go.Heatmap(z=wrong, colorscale=[[0, theme.ALARM], [1, theme.ALARM]], hoverinfo="skip", **common),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from engine.language import symbol
 from explorer import theme
 from explorer.facts import Course, log_bound, log_norm
 from explorer.figures import sheet, text
+from explorer.picture.marks import SIGNS, Mark
 from explorer.words.numbers import from_exponent
 
 Array = NDArray[Any]
@@ -35,67 +35,39 @@ def decay(
 ) -> go.Figure:
     """log₁₀ ‖∇h(t)‖ of all losses against t, a line for each state, with the bound where it holds and the floors of the floats.
 
-    sample    counted from 1; 0 is all of them together
-    spread    "lines": every sample by itself, of the first 40; "band": from the smallest to the largest of them, and the
-              median; "none": the chosen one, or all together
-    selected  a node; its step is marked
-    state     the state whose bound is drawn; "" is the first
-    alone     the course of a gradient that is drawn as well, dotted, where more losses count than that one
-
     A gradient of exactly 0 stands as a ring at the lower edge, one that is not finite in red at the upper.
+
+    Args:
+        run: whose gradients they are
+        palette: "light" or "dark"
+        sample: counted from 1; 0 is all of them together
+        spread: "lines": every sample by itself, of the first 40; "band": from the smallest to the largest of them, and the
+            median; "none": the chosen one, or all together
+        selected: a node, whose step is marked
+        state: the state whose bound is drawn; "" is the first
+        alone: the course of one loss's gradient, drawn dotted where other losses count as well
     """
-    colours = theme.PALETTES[palette]
-    names = run.cell.states
+    colours, names = theme.PALETTES[palette], run.cell.states
     logs = {name: log_norm(run, name, sample) for name in names}
     each = {name: engine.log_grad_norm(run, name) for name in names} if spread != "none" and run.B > 1 else {}
     one = alone if alone is not None and alone.loss is not None and len(alone.counting) > 1 else None
-    others = [*each.values(), *([one.logs] if one else [])]
-    usable = sheet.finite(np.concatenate([array.ravel() for array in [*logs.values(), *others]] or [np.zeros(1)]))
-    low, high = (usable.min(), usable.max()) if len(usable) else (-1.0, 0.0)
     bounded = (state if state in names else names[0]) if names else ""
     bound = log_bound(run, bounded, sample) if bounded else None
-    if bound is not None and len(found := sheet.finite(bound)):
-        high = max(high, min(found.max(), high + max(_ROOM * (high - low), 1)))
-    low, high = np.floor(low - 0.3), np.ceil(high + 0.3)
-    margin = 0.04 * (high - low)
+    low, high = _limits([*logs.values(), *each.values(), *([one.logs] if one else [])], bound)
     figure = go.Figure()
-    steps = np.arange(1, run.T + 1)
     for i, name in enumerate(names):
         colour, sign = colours.series[i % len(colours.series)], text.symbol(symbol(name))
-        if name in each and spread == "lines":
-            _lines(figure, each[name][:, :_LINES], colour)
-        elif name in each:
-            _band(figure, each[name], colour)
-        _curve(figure, name, sign, steps, logs[name], colour, low, high, ", all losses" * (one is not None))
+        if name in each:
+            (_lines if spread == "lines" else _band)(figure, each[name], colour)
+        _curve(figure, f"‖∇{sign}‖" + ", all losses" * (one is not None), logs[name], colour)
+        _points(figure, name, sign, logs[name], colour, (low, high))
         if one and one.name == name:
-            figure.add_scatter(
-                x=np.arange(1, len(one.logs) + 1), y=np.where(np.isfinite(one.logs), one.logs, np.nan), mode="lines",
-                name=f"‖∇{sign}‖, loss of step {one.loss} alone", line={"color": colour, "width": 2, "dash": "dot"},
-                hoverinfo="text",
-                hovertext=[f"loss of step {one.loss} alone: {from_exponent(log)}" for log in one.logs.tolist()],
-            )  # fmt: skip
+            _course(figure, one, sign, colour)
     if bound is not None:
-        rate = engine.bound(run, bounded)
-        assert rate is not None
-        figure.add_scatter(
-            x=steps, y=np.where(np.isfinite(bound), bound, np.nan), mode="lines", name="bound",
-            line={"color": colours.muted, "width": 1.5, "dash": "dash"}, hoverinfo="text",
-            hovertext=[f"at most {from_exponent(value)}" for value in bound.tolist()],
-        )  # fmt: skip
+        _bound(figure, bound, colours.muted)
     sheet.floors(figure, colours, low, high, annotation_position="top left")
-    if selected is not None and 1 <= selected[1] <= run.T:
-        figure.add_vline(x=selected[1], line={"color": colours.ink, "width": 1, "dash": "dot"})
-        if selected[0] in logs and np.isfinite(at := logs[selected[0]][selected[1] - 1]):
-            ring = {"symbol": "circle-open", "size": 14, "color": colours.ink, "line": {"width": 2}}
-            figure.add_scatter(
-                x=[selected[1]],
-                y=[at],
-                mode="markers",
-                marker=ring,
-                hoverinfo="skip",
-                showlegend=False,
-                name="selected",
-            )
+    _selected(figure, selected, logs, run.T, colours.ink)
+    margin = 0.04 * (high - low)
     sheet.lay_out(
         figure, colours, 340, showlegend=len(names) > 1 or bound is not None or one is not None,
         xaxis=sheet.time(colours, run.T, range=[0.5, run.T + 0.5] if run.T <= 20 else [1 - 0.02 * run.T, 1.02 * run.T]),
@@ -104,40 +76,75 @@ def decay(
     return sheet.clickable(figure)
 
 
-def _curve(
-    figure: go.Figure, name: str, sign: str, steps: Array, log: Array, colour: str, low: float, high: float, of: str
-) -> None:
-    """A line; its points, or of many some, to be read and clicked; the signs of what it cannot show."""
-    finite = np.isfinite(log)
+def _limits(logs: list[Array], bound: Array | None) -> tuple[float, float]:
+    """Exponents at the ends of the axis: all finite values are within, and of a bound as much as leaves them visible."""
+    usable = sheet.finite(np.concatenate([array.ravel() for array in logs] or [np.zeros(1)]))
+    low, high = (usable.min(), usable.max()) if len(usable) else (-1.0, 0.0)
+    if bound is not None and len(held := sheet.finite(bound)):
+        high = max(high, min(held.max(), high + max(_ROOM * (high - low), 1)))
+    return np.floor(low - 0.3), np.ceil(high + 0.3)
+
+
+def _curve(figure: go.Figure, title: str, log: Array, colour: str) -> None:
     figure.add_scatter(
-        x=steps, y=np.where(finite, log, np.nan), mode="lines", name=f"‖∇{sign}‖{of}", hoverinfo="skip",
-        line={"color": colour, "width": 2},
+        x=np.arange(1, len(log) + 1), y=np.where(np.isfinite(log), log, np.nan), mode="lines", name=title,
+        hoverinfo="skip", line={"color": colour, "width": 2},
     )  # fmt: skip
-    every = -(-len(steps) // sheet.MANY)
-    for chosen, at, symbol_, words, ink in (
-        (finite, log, "circle", "", colour),
-        (np.isneginf(log), np.full(len(log), low), "circle-open", "exactly 0", colour),
-        (np.isposinf(log), np.full(len(log), high), "asterisk-open", "infinite", theme.ALARM),
-        (np.isnan(log), np.full(len(log), high), "x-thin-open", "not a number", theme.ALARM),
-    ):
-        places = np.flatnonzero(chosen)
-        places = places[::every] if every > 1 else places
-        if len(places):
+
+
+def _points(figure: go.Figure, name: str, sign: str, log: Array, colour: str, ends: tuple[float, float]) -> None:
+    """The points of a line, or of many every so many, to be read and clicked; and signs for values off the axis."""
+    every = -(-len(log) // sheet.MANY)
+    size = 7 if len(log) <= 60 else 5
+
+    def add(chosen: Array, at: Array, symbol: str, words: str, colour: str, width: int) -> None:
+        steps = (np.flatnonzero(chosen)[::every] + 1).tolist()
+        if steps:
             figure.add_scatter(
-                x=steps[places], y=at[places], mode="markers", showlegend=False, name="points", hoverinfo="text",
-                hovertext=[f"‖∇{text.at(sign, t)}‖ = {words or from_exponent(log[t - 1])}" for t in steps[places].tolist()],
-                customdata=_keys(name, steps[places].tolist()),
-                marker={"symbol": symbol_, "size": 7 if len(steps) <= 60 else 5, "color": ink,
-                        "line": {"width": 0 if symbol_ == "circle" else 2}},
+                x=steps, y=at[np.array(steps) - 1], mode="markers", showlegend=False, name="points", hoverinfo="text",
+                hovertext=[f"‖∇{text.at(sign, t)}‖ = {words or from_exponent(log[t - 1])}" for t in steps],
+                customdata=[[name, t] for t in steps],
+                marker={"symbol": symbol, "size": size, "color": colour, "line": {"width": width}},
             )  # fmt: skip
 
+    add(np.isfinite(log), log, "circle", "", colour, 0)
+    for chosen, mark, ink in sheet.off_scale(log, colour):
+        at = np.full(len(log), ends[mark is not Mark.ZERO])
+        add(chosen, at, SIGNS[mark].symbol, SIGNS[mark].words, ink, 2)
 
-def _keys(name: str, steps: Sequence[int]) -> list[list[Any]]:
-    return [[name, t] for t in steps]
+
+def _course(figure: go.Figure, one: Course, sign: str, colour: str) -> None:
+    """The gradient of one loss by itself, as a dotted line."""
+    figure.add_scatter(
+        x=np.arange(1, len(one.logs) + 1), y=np.where(np.isfinite(one.logs), one.logs, np.nan), mode="lines",
+        name=f"‖∇{sign}‖, loss of step {one.loss} alone", line={"color": colour, "width": 2, "dash": "dot"},
+        hoverinfo="text", hovertext=[f"loss of step {one.loss} alone: {from_exponent(log)}" for log in one.logs.tolist()],
+    )  # fmt: skip
+
+
+def _bound(figure: go.Figure, bound: Array, colour: str) -> None:
+    figure.add_scatter(
+        x=np.arange(1, len(bound) + 1), y=np.where(np.isfinite(bound), bound, np.nan), mode="lines", name="bound",
+        line={"color": colour, "width": 1.5, "dash": "dash"}, hoverinfo="text",
+        hovertext=[f"at most {from_exponent(value)}" for value in bound.tolist()],
+    )  # fmt: skip
+
+
+def _selected(figure: go.Figure, node: tuple[str, int] | None, logs: dict[str, Array], T: int, colour: str) -> None:
+    """A line at the step of the selected node, and a ring around its point."""
+    if node is None or not 1 <= node[1] <= T:
+        return
+    figure.add_vline(x=node[1], line={"color": colour, "width": 1, "dash": "dot"})
+    if node[0] in logs and np.isfinite(at := logs[node[0]][node[1] - 1]):
+        figure.add_scatter(
+            x=[node[1]], y=[at], mode="markers", hoverinfo="skip", showlegend=False, name="selected",
+            marker={"symbol": "circle-open", "size": 14, "color": colour, "line": {"width": 2}},
+        )  # fmt: skip
 
 
 def _lines(figure: go.Figure, logs: Array, colour: str) -> None:
-    """A thin line for each sample, all of them one trace."""
+    """A thin line for each of the first samples, all of them one trace."""
+    logs = logs[:, :_LINES]
     T, B = logs.shape
     x = np.tile(np.append(np.arange(1.0, T + 1), np.nan), B)
     y = np.concatenate([np.where(np.isfinite(logs), logs, np.nan), np.full((1, B), np.nan)]).T.ravel()

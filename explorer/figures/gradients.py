@@ -14,6 +14,7 @@ from engine.language import symbol
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.model import samples
+from explorer.picture.marks import SIGNS, Mark
 from explorer.picture.readings import magnitudes
 from explorer.words.numbers import number
 
@@ -27,10 +28,9 @@ def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
     colours = theme.PALETTES[palette]
     chosen = samples.span(run, sample)
     lines = list(_over_time(run, chosen) if run.cell.states else _over_nodes(run, chosen))
-    norms = np.concatenate([norm for *_, norm in lines])
-    usable = norms[np.isfinite(norms) & (norms > 0)]
-    exponents = np.log10(usable) if len(usable) else np.array([-1.0, 0.0])
-    low, high = np.floor(exponents.min() - 0.3), np.ceil(exponents.max() + 0.3)
+    with np.errstate(divide="ignore"):
+        logs = np.log10(np.concatenate([norm for *_, norm in lines]))
+    low, high = sheet.limits(logs if np.isfinite(logs).any() else np.array([-1.0, 0.0]))
     figure = go.Figure()
     for i, (label, places, norm) in enumerate(lines):
         _draw(figure, label, places, norm, colours.series[i % len(colours.series)], low, high)
@@ -72,22 +72,18 @@ def _flow(run: Run) -> list[str]:
 def _draw(
     figure: go.Figure, label: str, places: NDArray[Any], norm: NDArray[Any], colour: str, low: float, high: float
 ) -> None:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        exponent = np.where(norm > 0, np.log10(norm), np.nan)
-    exponent[~np.isfinite(norm)] = np.nan
+    with np.errstate(divide="ignore"):
+        exponent = np.log10(norm)
     few = len(places) <= 60
     figure.add_scatter(
-        x=places, y=exponent, name=label, mode="lines+markers" if few else "lines",
+        x=places, y=np.where(np.isfinite(exponent), exponent, np.nan), name=label, mode="lines+markers" if few else "lines",
         line={"color": colour, "width": 2}, marker={"size": 6},
         hovertext=[f"‖∇{label}‖ = {number(value)}" for value in norm.tolist()], hoverinfo="text+x",
     )  # fmt: skip
-    for chosen, symbol_, size, at, words, ink in (
-        (norm == 0, "circle-open", 8, low, "exactly 0", colour),
-        (np.isinf(norm), "asterisk-open", 10, high, "infinite", theme.ALARM),
-        (np.isnan(norm), "x-thin-open", 10, high, "not a number", theme.ALARM),
-    ):
+    for chosen, mark, ink in sheet.off_scale(exponent, colour):
         if chosen.any():
+            sign, (at, size) = SIGNS[mark], (low, 8) if mark is Mark.ZERO else (high, 10)
             figure.add_scatter(
                 x=places[chosen], y=np.full(chosen.sum(), at), mode="markers", showlegend=False, hoverinfo="text+x",
-                hovertext=words, marker={"symbol": symbol_, "size": size, "color": ink, "line": {"width": 2}},
+                hovertext=sign.words, marker={"symbol": sign.symbol, "size": size, "color": ink, "line": {"width": 2}},
             )  # fmt: skip

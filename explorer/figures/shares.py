@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,77 +18,100 @@ from explorer.figures import sheet, text
 from explorer.words.numbers import number
 
 
+class _Bar(NamedTuple):
+    """A loss, or several: its label, its part along the sum, its norm, and what can be read of it."""
+
+    label: str
+    part: float
+    norm: float
+    text: str
+
+
 @np.errstate(all="ignore")
 def shares(
     run: Run, name: str, t: int, palette: str = "light", sample: int = 0, expansion: Expansion | None = None
 ) -> go.Figure:
     """Above, the part of each loss along the direction of the sum, each on top of those before, and the sum; below, its norm.
 
-    sample      counted from 1; 0 is the first
-    expansion   as `engine.expand` gives it, if it is known already
+    Of many losses the first `sheet.MANY` − 1 stand by themselves, and the others as one bar, so that the bars still add up.
 
-    Of many losses the first `sheet.MANY` − 1 stand by themselves, and the rest as one bar, so that the bars still add up.
+    Args:
+        run: whose gradient it is
+        name: of the node
+        t: its step
+        palette: "light" or "dark"
+        sample: counted from 1; 0 is the first
+        expansion: as `engine.expand` gives it, if it is known already
     """
     colours = theme.PALETTES[palette]
-    found = expansion or engine.expand(alone(run, sample), name, t)
-    total = float(np.linalg.norm(found.gradient))
+    terms = expansion or engine.expand(alone(run, sample), name, t)
+    total = float(np.linalg.norm(terms.gradient))
     sign = text.at(text.symbol(symbol(name)), t)
-    kept = found.terms if len(found.terms) <= sheet.MANY else found.terms[: sheet.MANY - 1]
-    rest = found.terms[len(kept) :]
-    parts = [term.share * total for term in kept]
-    labels = [str(term.s) for term in kept]
-    said = [
-        f"loss of step {term.s}: norm {number(term.norm)}, along the sum {number(part)}, {number(100 * term.share)} %"
-        for term, part in zip(kept, parts, strict=True)
-    ]
-    norms = [term.norm for term in kept]
-    if rest:
-        parts.append(sum(term.share for term in rest) * total)
-        labels.append(f"{rest[0].s} … {rest[-1].s}")
-        said.append(f"losses of the steps {rest[0].s} to {rest[-1].s}: along the sum {number(parts[-1])}")
-        norms.append(float(np.linalg.norm(np.sum([term.vector for term in rest], axis=0))))
+    bars = _bars(terms, total)
+    labels = [bar.label for bar in bars]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=False, vertical_spacing=0.2, row_heights=[0.58, 0.42])
-    line = {"color": colours.line, "width": 1}
-    figure.add_trace(
-        go.Waterfall(
-            x=[*labels, "sum"], y=[*parts, 0.0], measure=[*["relative"] * len(parts), "total"],
-            hovertext=[*said, f"‖∇{sign}‖ = {number(total)}"], hoverinfo="text", connector={"line": line},
-            increasing={"marker": {"color": colours.plus}}, decreasing={"marker": {"color": colours.minus}},
-            totals={"marker": {"color": colours.muted}}, showlegend=False, name="along the sum",
-        ),
-        1, 1,
-    )  # fmt: skip
-    sizes = np.array(norms)
-    usable = (sizes > 0) & np.isfinite(sizes)
-    logs = np.log10(np.where(usable, sizes, 1))
-    low = np.floor(logs[usable].min() - 0.3) if usable.any() else -1.0
-    high = np.ceil(logs[usable].max() + 0.1) if usable.any() else 0.0
-    figure.add_trace(
-        go.Bar(
-            x=[label for label, ok in zip(labels, usable, strict=True) if ok], y=logs[usable] - low, base=low,
-            marker={"color": colours.series[0]}, hovertext=[text_ for text_, ok in zip(said, usable, strict=True) if ok],
-            hoverinfo="text", showlegend=False, name="norm",
-        ),
-        2, 1,
-    )  # fmt: skip
-    if not usable.all():
-        figure.add_trace(
-            go.Scatter(
-                x=[label for label, ok in zip(labels, usable, strict=True) if not ok], y=np.full((~usable).sum(), low),
-                mode="markers", hoverinfo="text", showlegend=False, name="exactly 0",
-                hovertext=["0" if size == 0 else "not finite" for size in sizes[~usable].tolist()],
-                marker={"symbol": "circle-open", "size": 7, "line": {"width": 1.5},
-                        "color": [colours.muted if size == 0 else theme.ALARM for size in sizes[~usable].tolist()]},
-            ),
-            2, 1,
-        )  # fmt: skip
+    figure.add_trace(_waterfall(bars, f"‖∇{sign}‖ = {number(total)}", colours), 1, 1)
+    low, high, traces = _norms(bars, colours)
+    for trace in traces:
+        figure.add_trace(trace, 2, 1)
     category: dict[str, Any] = {"type": "category", "showgrid": False, "tickangle": 0, "nticks": 24}
-    titles = (f"along ∇{sign}, added up", "norm of each")
     sheet.lay_out(figure, colours, 440, bargap=0.25, margin={"l": 12, "r": 12, "t": 28, "b": 44})
     figure.update_layout(
         xaxis=sheet.axis(colours, "", categoryarray=[*labels, "sum"], **category),
         xaxis2=sheet.axis(colours, "step of the loss <i>s</i>", categoryarray=labels, **category),
-        yaxis=sheet.axis(colours, titles[0], exponentformat="power"),
-        yaxis2=sheet.powers(colours, low, high, title=titles[1]),
+        yaxis=sheet.axis(colours, f"along ∇{sign}, added up", exponentformat="power"),
+        yaxis2=sheet.powers(colours, low, high, title="norm of each"),
     )
     return figure
+
+
+def _bars(expansion: Expansion, total: float) -> list[_Bar]:
+    terms = expansion.terms if len(expansion.terms) <= sheet.MANY else expansion.terms[: sheet.MANY - 1]
+    bars: list[_Bar] = []
+    for term in terms:
+        part = term.share * total
+        words = f"norm {number(term.norm)}, along the sum {number(part)}, {number(100 * term.share)} %"
+        bars.append(_Bar(str(term.s), part, term.norm, f"loss of step {term.s}: {words}"))
+    if others := expansion.terms[len(terms) :]:
+        first, last, part = others[0].s, others[-1].s, sum(term.share for term in others) * total
+        norm = float(np.linalg.norm(np.sum([term.vector for term in others], axis=0)))
+        words = f"losses of the steps {first} to {last}: along the sum {number(part)}"
+        bars.append(_Bar(f"{first} … {last}", part, norm, words))
+    return bars
+
+
+def _waterfall(bars: list[_Bar], total: str, colours: theme.Palette) -> go.Waterfall:
+    """The parts, each on top of those before, and their sum."""
+    return go.Waterfall(
+        x=[*(bar.label for bar in bars), "sum"], y=[*(bar.part for bar in bars), 0.0],
+        measure=[*["relative"] * len(bars), "total"],
+        hovertext=[*(bar.text for bar in bars), total], hoverinfo="text", connector={"line": {"color": colours.line, "width": 1}},
+        increasing={"marker": {"color": colours.plus}}, decreasing={"marker": {"color": colours.minus}},
+        totals={"marker": {"color": colours.muted}}, showlegend=False, name="along the sum",
+    )  # fmt: skip
+
+
+def _norms(bars: list[_Bar], colours: theme.Palette) -> tuple[float, float, list[go.Bar | go.Scatter]]:
+    """The ends of the logarithmic axis, the norms as bars, and rings for those that have no place on the axis."""
+    labels, _, norms, texts = map(np.array, zip(*bars, strict=True))
+    usable = (norms > 0) & np.isfinite(norms)
+    logs = np.log10(np.where(usable, norms, 1))
+    low = np.floor(logs[usable].min() - 0.3) if usable.any() else -1.0
+    high = np.ceil(logs[usable].max() + 0.1) if usable.any() else 0.0
+    traces: list[go.Bar | go.Scatter] = [
+        go.Bar(
+            x=labels[usable].tolist(), y=logs[usable] - low, base=low, marker={"color": colours.series[0]},
+            hovertext=texts[usable].tolist(), hoverinfo="text", showlegend=False, name="norm",
+        )
+    ]  # fmt: skip
+    if not usable.all():
+        zero = (norms[~usable] == 0).tolist()
+        ink = [colours.muted if no else theme.ALARM for no in zero]
+        traces.append(
+            go.Scatter(
+                x=labels[~usable].tolist(), y=np.full((~usable).sum(), low), mode="markers", hoverinfo="text",
+                showlegend=False, name="exactly 0", hovertext=["0" if no else "not finite" for no in zero],
+                marker={"symbol": "circle-open", "size": 7, "line": {"width": 1.5}, "color": ink},
+            )
+        )  # fmt: skip
+    return low, high, traces

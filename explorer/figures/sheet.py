@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,24 @@ def lay_out(figure: go.Figure, colours: Palette, height: int, **more: Any) -> go
 def every(pixels: float, needed: float) -> int:
     """The smallest n of 1, 2, 5, 10 … such that n places of `pixels` each have room for a text of `needed` pixels."""
     return next((n for n in (1, 2, 5, 10, 20, 50, 100, 200) if n * pixels >= needed), 500)
+
+
+def limits(logs: Array) -> tuple[float, float]:
+    """Exponents, whole numbers, a little below and above the finite ones of `logs`; −1 and 0 without any."""
+    usable = finite(logs)
+    return (np.floor(usable.min() - 0.3), np.ceil(usable.max() + 0.3)) if len(usable) else (-1.0, 0.0)
+
+
+def off_scale(logs: Array, colour: str) -> Iterator[tuple[Array, Mark, str]]:
+    """The values that have no place on a logarithmic axis: where they are, their mark, and its colour.
+
+    Args:
+        logs: log₁₀ of the values, −∞ for an exact 0
+        colour: of the line that they belong to; a value that is not finite is red
+    """
+    yield np.isneginf(logs), Mark.ZERO, colour
+    yield np.isposinf(logs), Mark.INFINITE, theme.ALARM
+    yield np.isnan(logs), Mark.NAN, theme.ALARM
 
 
 def colour_bar(colours: Palette, low: int, high: int) -> dict[str, Any]:
