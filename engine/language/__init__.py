@@ -5,8 +5,7 @@ from engine.language.catalogue import ACTIVATIONS, TERMS
 from engine.language.cell import MAX_SIZE, Cell, Sizes
 from engine.language.equations import MAX_TEXT, lifted
 from engine.language.expressions import Apply, EquationError, Expression, Name, Number
-from engine.language.names import Symbol, latex, parts_of, symbol, written
-from engine.language.notation import at_step, matrix, number
+from engine.language.names import Symbol, index_text, latex, symbol_of, written
 from engine.language.operations import ARITHMETIC, CALLS, FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
 
 __all__ = [
@@ -29,15 +28,12 @@ __all__ = [
     "Number",
     "Sizes",
     "Symbol",
-    "at_step",
+    "index_text",
     "latex",
     "lifted",
-    "matrix",
     "names",
     "notation",
-    "number",
-    "parts_of",
     "printer",
-    "symbol",
+    "symbol_of",
     "written",
 ]

@@ -65,7 +65,7 @@ class Symbol:
     index: str | None = None
 
 
-def symbol(name: str) -> Symbol:
+def symbol_of(name: str) -> Symbol:
     """The parts of a name: letter, accent ("hat", "tilde", "bar") and index, as `y_hat`, `W_f`, `h1`, `phi_2` have them."""
     head, *rest = name.strip("_").split("_") if name.strip("_") else [name]
     accent = next((part for part in rest if part in _ACCENTS), None)
@@ -77,7 +77,7 @@ def symbol(name: str) -> Symbol:
     return Symbol(head, accent, "_".join(rest) or None)
 
 
-def parts_of(index: str, write: Callable[[str], str]) -> str:
+def index_text(index: str, write: Callable[[str], str]) -> str:
     """An index as text: each of its parts as `write` has it, between them what is between them."""
     return "".join(part if part in ("_", ",") else write(part) for part in re.split("([_,])", index))
 
@@ -95,23 +95,23 @@ def latex(name: str) -> str:
 
     Only letters, digits, commas and the commands of this module come out, whatever the name is.
     """
-    parts = symbol(name)
+    parts = symbol_of(name)
     text = _latex_word(parts.letter.replace("_", r"\_"))
     if parts.accent:
         text = rf"\{parts.accent}{{{text}}}"
     if parts.index:
-        text = f"{text}_{{{parts_of(parts.index, _latex_word).replace('_', ',')}}}"
+        text = f"{text}_{{{index_text(parts.index, _latex_word).replace('_', ',')}}}"
     return text
 
 
 def written(name: str) -> str:
     """A name as plain text: ŷ, φ₂, W_f, gate_in_1."""
-    parts = symbol(name)
+    parts = symbol_of(name)
     text = _LETTERS.get(parts.letter, parts.letter)
     if parts.accent:
         text = unicodedata.normalize("NFC", text + _ACCENTS[parts.accent])
     if parts.index:
-        index = parts_of(parts.index, lambda word: (_LETTERS | _FUNCTION_LETTERS).get(word, word))
+        index = index_text(parts.index, lambda word: (_LETTERS | _FUNCTION_LETTERS).get(word, word))
         text += index.translate(_SUBSCRIPT_DIGITS) if index.isdigit() else f"_{index}"
     return text
 

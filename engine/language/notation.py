@@ -29,7 +29,7 @@ def indexed(name: str, *indices: str) -> str:
     text, index = names.latex(name), ",".join(filter(None, indices))
     if not index:
         return text
-    return f"{text[:-1]},{index}}}" if names.symbol(name).index else f"{text}_{{{index}}}"
+    return f"{text[:-1]},{index}}}" if names.symbol_of(name).index else f"{text}_{{{index}}}"
 
 
 def nabla(name: str, at: str | None = None) -> str:

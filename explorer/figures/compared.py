@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from engine import Run
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.picture.grid import grid
@@ -64,7 +64,7 @@ def _line(
     title: str, name: str, several: bool, places: Array, values: Array, look: dict[str, Any], low: float, high: float
 ) -> Iterator[go.Scatter]:
     """The line of a state, and signs for what has no place on it."""
-    gradient = f"∇{text.symbol(symbol(name))}" if name else "∇"
+    gradient = f"∇{text.symbol(symbol_of(name))}" if name else "∇"
     label = ": ".join([*[text.escaped(title)] * several, gradient])
     few = len(places) <= 60
     yield go.Scatter(

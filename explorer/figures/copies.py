@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine import Run
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.picture.readings import copies as copy_norms
@@ -23,7 +23,7 @@ def copies(run: Run, name: str, palette: str = "light", step: int | None = None)
     norms = copy_norms(run, name)
     whole = float(magnitudes(run.param_grad[name][None])[0])
     steps = np.arange(1, run.T + 1)
-    sign = text.symbol(symbol(name))
+    sign = text.symbol(symbol_of(name))
     figure = go.Figure(
         go.Bar(
             x=steps, y=norms, marker={"color": np.where(steps == step, colours.series[1], colours.series[0])},

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.facts import Course, log_bound, log_norm
 from explorer.figures import sheet, text
@@ -56,7 +56,7 @@ def decay(
     low, high = _limits([*logs.values(), *each.values(), *([one.logs] if one else [])], bound)
     figure = go.Figure()
     for i, name in enumerate(names):
-        colour, sign = colours.series[i % len(colours.series)], text.symbol(symbol(name))
+        colour, sign = colours.series[i % len(colours.series)], text.symbol(symbol_of(name))
         if name in each:
             (_lines if spread == "lines" else _band)(figure, each[name], colour)
         _curve(figure, f"‖∇{sign}‖" + ", all losses" * (one is not None), logs[name], colour)

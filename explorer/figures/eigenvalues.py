@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 import engine
 from engine import Run
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.words.numbers import number
@@ -30,7 +30,7 @@ def eigenvalues(run: Run, palette: str = "light") -> go.Figure:
     for i, matrix in enumerate(engine.recurrent_matrices(run)):
         if not len(matrix.eigenvalues):
             continue
-        sign = text.symbol(symbol(matrix.name))
+        sign = text.symbol(symbol_of(matrix.name))
         figure.add_scatter(
             x=matrix.eigenvalues.real, y=matrix.eigenvalues.imag, mode="markers", name=sign, hoverinfo="text",
             hovertext=[

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from engine import Run
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.figures import sheet, text
 from explorer.model import samples
@@ -46,7 +46,7 @@ def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
         xaxis=sheet.time(colours, len(places))
         if run.cell.states
         else sheet.axis(
-            colours, showgrid=False, tickvals=list(places), ticktext=[text.symbol(symbol(n)) for n in _flow(run)]
+            colours, showgrid=False, tickvals=list(places), ticktext=[text.symbol(symbol_of(n)) for n in _flow(run)]
         ),
         yaxis=sheet.powers(colours, low, high, beyond=0.25),
     )  # fmt: skip
@@ -57,7 +57,7 @@ def _over_time(run: Run, sample: slice) -> Iterator[tuple[str, NDArray[Any], NDA
     """Each state with its initial values: label, steps, norms."""
     for name in run.cell.states:
         joined = np.concatenate([run.initial_grad[name][:, sample], run.grad[name][:, sample]])
-        yield text.symbol(symbol(name)), np.arange(1 - run.cell.lags[name], run.T + 1), magnitudes(joined)
+        yield text.symbol(symbol_of(name)), np.arange(1 - run.cell.lags[name], run.T + 1), magnitudes(joined)
 
 
 def _over_nodes(run: Run, sample: slice) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:

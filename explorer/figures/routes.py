@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import engine
 from engine import Run
 from engine.flow import Route
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.facts import alone
 from explorer.figures import sheet, text
@@ -60,6 +60,6 @@ def titled(name: str, route: Route) -> str:
     """A route by where it comes from: the losses of the step itself, or a later node, and what that reads."""
     if route.target is None or route.read is None:
         return "loss of the step"
-    target, read, own = (text.symbol(symbol(n)) for n in (route.target, route.read.name, name))
+    target, read, own = (text.symbol(symbol_of(n)) for n in (route.target, route.read.name, name))
     later = f"<sup>(t+{route.read.lag})</sup>"
     return f"{target}{later} → {own}" if route.read.name == name else f"{target}{later} → {read} → {own}"

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 import engine
 from engine import Run
 from engine.flow import Expansion
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.facts import alone
 from explorer.figures import sheet, text
@@ -46,7 +46,7 @@ def shares(
     colours = theme.PALETTES[palette]
     terms = expansion or engine.expand(alone(run, sample), name, t)
     total = float(np.linalg.norm(terms.gradient))
-    sign = text.at(text.symbol(symbol(name)), t)
+    sign = text.at(text.symbol(symbol_of(name)), t)
     bars = _bars(terms, total)
     labels = [bar.label for bar in bars]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=False, vertical_spacing=0.2, row_heights=[0.58, 0.42])

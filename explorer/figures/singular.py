@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from engine import Run
 from engine.flow import stretches
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.facts import alone
 from explorer.figures import sheet, text
@@ -52,7 +52,7 @@ def singular(run: Run, of: str, wrt: str, t: int, s: int, palette: str = "light"
                 showlegend=False, marker={"symbol": sign, "size": 9, "color": ink, "line": {"width": 2}},
             )  # fmt: skip
     figure.add_hline(y=0, line={"color": colours.muted, "width": 1, "dash": "dot"})
-    sign = f"∂{text.at(text.symbol(symbol(of)), t)} / ∂{text.at(text.symbol(symbol(wrt)), s)}"
+    sign = f"∂{text.at(text.symbol(symbol_of(of)), t)} / ∂{text.at(text.symbol(symbol_of(wrt)), s)}"
     return sheet.lay_out(
         figure, colours, 260, bargap=0.3,
         xaxis=sheet.axis(colours, f"singular values of {sign}", showgrid=False, dtick=1 if len(logs) <= 20 else None),

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from engine import Run
-from engine.language import FUNCTIONS, symbol
+from engine.language import FUNCTIONS, symbol_of
 from explorer import facts, theme
 from explorer.figures import sheet, text
 from explorer.words.numbers import number
@@ -47,5 +47,5 @@ def slopes(run: Run, name: str, palette: str = "light", sample: int = 0) -> go.F
     return sheet.lay_out(
         figure, colours, 220, showlegend=False, margin={"l": 12, "r": 12, "t": 12, "b": 44},
         xaxis=sheet.time(colours, run.T, range=[0.5, run.T + 0.5]),
-        yaxis=sheet.axis(colours, f"φ′ of {text.symbol(symbol(name))}", range=[bottom - 0.04 * top, 1.04 * top]),
+        yaxis=sheet.axis(colours, f"φ′ of {text.symbol(symbol_of(name))}", range=[bottom - 0.04 * top, 1.04 * top]),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from engine.language import Symbol, parts_of, written
+from engine.language import Symbol, index_text, written
 from explorer import theme
 
 
@@ -15,7 +15,7 @@ def symbol(parts: Symbol) -> str:
         letter = f"<i>{escaped(written(f'{parts.letter}_{parts.accent}' if parts.accent else parts.letter))}</i>"
     if parts.index is None:
         return letter
-    index = parts_of(parts.index, lambda word: theme.FUNCTIONS.get(word) or written(word))
+    index = index_text(parts.index, lambda word: theme.FUNCTIONS.get(word) or written(word))
     return f"{letter}<sub>{escaped(index)}</sub>"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import engine
 from engine import Run
-from engine.language import symbol
+from engine.language import symbol_of
 from explorer import theme
 from explorer.facts import Blocks, alone, blocks, loss_norms, triangular
 from explorer.figures import sheet, text
@@ -56,7 +56,7 @@ def triangle(
     centres = (cells.edges[:-1] + cells.edges[1:] - 1) / 2
     figure = go.Figure(_maps(cells, kind, pitch, colours, span, scale))
     _signs(figure, kind, centres, pitch, colours, span, scale)
-    _points(figure, cells, kind, centres, pitch, (text.symbol(symbol(name)), of and text.symbol(symbol(of))))
+    _points(figure, cells, kind, centres, pitch, (text.symbol(symbol_of(name)), of and text.symbol(symbol_of(of))))
     later, earlier = ("later step <i>t</i>", "earlier step <i>s</i>") if of else _TITLES
     ends = [0.5, run.T + 0.5]
     marked = bool(np.isin(kind, list(SIGNS)).any())

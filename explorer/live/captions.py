@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from engine.language import Cell, Expression, Name, Symbol, lifted, parts_of, printer, written
+from engine.language import Cell, Expression, Name, Symbol, index_text, lifted, printer, written
 from explorer import theme
 from explorer.picture.scene import Scene
 
@@ -78,7 +78,7 @@ def drawn(parts: Symbol) -> tuple[str, bool, str]:
     return (
         letter,
         function is None,
-        parts_of(parts.index or "", lambda word: theme.FUNCTIONS.get(word) or written(word)),
+        index_text(parts.index or "", lambda word: theme.FUNCTIONS.get(word) or written(word)),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Cell, Run
-from engine.language import Symbol, symbol
+from engine.language import Symbol, symbol_of
 from engine.working import Message
 from engine.working import messages as explain
 from explorer.model import samples
@@ -248,7 +248,7 @@ def reach(picture: Scene, index: int) -> Array:
 def node_symbol(cell: Cell, name: str) -> Symbol:
     """How a node is written: a call inside a larger expression as its function."""
     lifted = name in cell.equations and cell.equations[name].within is not None
-    return Symbol(cell.operation(name) or name) if lifted else symbol(name)
+    return Symbol(cell.operation(name) or name) if lifted else symbol_of(name)
 
 
 # --- nodes and edges ---------------------------------------------------------------------------------------------

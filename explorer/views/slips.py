@@ -13,7 +13,7 @@ import streamlit as st
 from engine import EquationError, Run
 from engine import formula as formulas
 from engine.formula import MAX_FORMULA, Formula
-from engine.language import Array, matrix, number, written
+from engine.language import Array, notation, written
 from engine.verify import OF_A_FORMULA, Asked, Kind, Verdict, judge
 from explorer.cache import RESULTS
 from explorer.experiments import slips
@@ -175,7 +175,7 @@ def arrays(given: dict[str, Array | None]) -> None:
     for place, (title, array) in zip(places, found.items(), strict=True):
         with place:
             st.caption(title)
-            st.latex(matrix(array), width="stretch")
+            st.latex(notation.matrix(array), width="stretch")
 
 
 def unmeasured(run: Run, asked: Asked, verdict: Verdict) -> None:
@@ -199,18 +199,18 @@ def _outcome(verdict: Verdict) -> str:
     entry = f", at entry {', '.join(str(i + 1) for i in verdict.where)}" if verdict.where else ""
     if kind == "not finite":
         return f"It gives no finite number{entry}."
-    difference = number(verdict.difference)
+    difference = notation.number(verdict.difference)
     if kind == "wrong":
         given = np.asarray(verdict.value).reshape(verdict.truth.shape)[verdict.where]
         right = verdict.truth[verdict.where]
-        numbers = f"${number(float(given), 4)}$ where it should be ${number(float(right), 4)}$"
+        numbers = f"${notation.number(float(given), 4)}$ where it should be ${notation.number(float(right), 4)}$"
         return f"It is off by up to ${difference}${entry}: {numbers}."
     tried = len(verdict.others)
     numbers_of = "weights and numbers of steps" if verdict.one_sample else "weights, numbers of steps and of samples"
     same = f"of the same cell, with other sizes, {numbers_of}"
     if kind == "cannot be told":
-        rounding = number(verdict.allowed) if np.isfinite(verdict.allowed) else r"\infty"
-        right = number(float(verdict.truth[verdict.where]), 4)
+        rounding = notation.number(verdict.allowed) if np.isfinite(verdict.allowed) else r"\infty"
+        right = notation.number(float(verdict.truth[verdict.where]), 4)
         text = (
             f"The numbers cannot tell: rounding within the formula may amount to ${rounding}${entry}, where ${right}$ is"
             " right."
@@ -243,7 +243,7 @@ def _failures(verdict: Verdict) -> str:
     failed = [row for row in verdict.others if not row.agrees]
     worst = max(failed, key=lambda row: np.nan_to_num(row.difference, nan=np.inf))
     sizes = ", ".join(f"{plain(written(name))} {size}" for name, size in worst.sizes.items())
-    off = {np.inf: "the shapes do not fit"}.get(worst.difference, f"it is off by ${number(worst.difference)}$")
+    off = {np.inf: "the shapes do not fit"}.get(worst.difference, f"it is off by ${notation.number(worst.difference)}$")
     if np.isnan(worst.difference):
         off = "it gives no finite number"
     samples = f"{worst.B} samples and " if worst.B > 1 else ""

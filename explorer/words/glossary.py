@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine import Cell
-from engine.language import TERMS, Name, Sizes, at_step
+from engine.language import TERMS, Name, Sizes, notation
 from explorer.facts import KEEPS
 
 #: The words for a gradient's way back, as the page explains them. Each is a row of the glossary as well.
@@ -205,6 +205,12 @@ def of_cell(cell: Cell, sizes: Sizes) -> tuple[Row, ...]:
             whole = cell.equations[name]
             equation = f"{cell.latex_of(Name(name, 0, whole.place))} = {cell.latex_of(whole.expression, inline=True)}"
         rows.append(
-            Row(name, at_step(name, cell.parameters, "t"), cell.role(name), " × ".join(map(str, shape)), equation)
+            Row(
+                name,
+                notation.at_step(name, cell.parameters, "t"),
+                cell.role(name),
+                " × ".join(map(str, shape)),
+                equation,
+            )
         )
     return tuple(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import Run
-from engine.language import at_step
+from engine.language import notation
 from engine.verify import Asked
 
 
@@ -37,11 +37,11 @@ def names(run: Run, kind: str) -> list[str]:
 
 def left_side(run: Run, asked: Asked) -> str:
     """What is asked, in LaTeX, at step t."""
-    name = at_step(asked.name, run.parameters, "t")
+    name = notation.at_step(asked.name, run.parameters, "t")
     if asked.kind == "value":
         return name
     if asked.kind == "jacobian":
-        return rf"\frac{{\partial {at_step(asked.of, (), 't')}}}{{\partial {name}}}"
+        return rf"\frac{{\partial {notation.at_step(asked.of, (), 't')}}}{{\partial {name}}}"
     if asked.name in run.parameters and asked.t is not None:  # the copy that step t uses
-        name = f"{at_step(asked.name, (), 't')}"
+        name = f"{notation.at_step(asked.name, (), 't')}"
     return rf"\nabla_{{{name}}} L"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine import Run
-from engine.language import number
+from engine.language import notation
 from engine.verify import Asked, Verdict
 
 
@@ -54,7 +54,7 @@ def never_one(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
 def _of_log(log: float) -> str:
     """A number by its natural logarithm, in LaTeX, however small it is."""
     power = log / np.log(10)
-    return number(float(np.exp(log))) if power > -300 else rf"10^{{{power:.0f}}}"
+    return notation.number(float(np.exp(log))) if power > -300 else rf"10^{{{power:.0f}}}"
 
 
 def by_chance(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
@@ -75,7 +75,7 @@ def escaped(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
 def of_the_class(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
     assert asked.t is not None
     k = int(run.y[asked.t - 1, sample])
-    p = number(float(run.value["y_hat"][asked.t - 1, sample, k]))
+    p = notation.number(float(run.value["y_hat"][asked.t - 1, sample, k]))
     return rf"Here $y^{{(t)}}$ is {k + 1}, counted from 1, and the entry with this index is $\hat y_{{{k + 1}}} = {p}$."
 
 
@@ -84,7 +84,9 @@ def of_symmetry(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
     apart = float(np.linalg.norm(W - W.T) / np.linalg.norm(W))
     if apart < 1e-12:
         return "$W$ is symmetric here, so this is $W$ itself."
-    return rf"$W$ itself is not symmetric here: $\Vert W - W^\top \Vert$ is ${number(apart)}$ of $\Vert W \Vert$."
+    return (
+        rf"$W$ itself is not symmetric here: $\Vert W - W^\top \Vert$ is ${notation.number(apart)}$ of $\Vert W \Vert$."
+    )
 
 
 def bias(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:

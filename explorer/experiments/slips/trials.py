@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from engine import Run
-from engine.language import Array, at_step
+from engine.language import Array, notation
 from engine.verify import Asked, Verdict, truth
 from explorer.experiments.slips.claim import Trial
 
@@ -19,7 +19,7 @@ def cut_short(run: Run, asked: Asked, sample: int) -> tuple[str, Verdict]:
     """The output from a vector that is one entry short of h: tried as it stands."""
     assert asked.t is not None
     V, h = run.parameters["V"], run.value["h"][asked.t - 1, sample]
-    a, phi, n = at_step("a", (), "t"), r"\varphi", len(h) - 1
+    a, phi, n = notation.at_step("a", (), "t"), r"\varphi", len(h) - 1
     entries = [rf"{phi}({a}_{{{i + 1}}})" for i in range(n)] if n < 3 else [
         rf"{phi}({a}_1)", r"\cdots", rf"{phi}({a}_{{{n}}})"]  # fmt: skip
     latex = rf"c + V \begin{{pmatrix}} {' & '.join(entries)} \end{{pmatrix}}^\top"

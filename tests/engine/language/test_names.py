@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import CATALOGUE, EquationError, parse
-from engine.language.names import latex, symbol, written
+from engine.language.names import latex, symbol_of, written
 
 NAMES = {
     "h": ("h", "h"),
@@ -49,9 +49,9 @@ def test_names_print_as_a_reader_expects(name, shown) -> None:
 
 
 def test_a_symbol_is_letter_accent_and_index() -> None:
-    made = symbol("y_hat_2")
+    made = symbol_of("y_hat_2")
     assert (made.letter, made.accent, made.index) == ("y", "hat", "2")
-    made = symbol("W")
+    made = symbol_of("W")
     assert (made.letter, made.accent, made.index) == ("W", None, None)
 
 

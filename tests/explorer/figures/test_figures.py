@@ -12,7 +12,7 @@ from plots import task_run as run_of
 
 from engine import CATALOGUE
 from engine.inputs import Scheme
-from engine.language.names import symbol
+from engine.language.names import symbol_of
 from explorer import figures, theme
 from explorer.figures import text
 from explorer.figures.rolled import _Drawing as Rolled
@@ -254,7 +254,7 @@ def test_numbers_are_written_for_reading(value, written) -> None:
      ("s_sigmoid", "<i>s</i><sub>σ</sub>"), ("h1", "<i>h</i><sub>1</sub>"), ("tanh", "tanh")],
 )  # fmt: skip
 def test_names_are_written_as_mathematics(name, written) -> None:
-    assert text.symbol(symbol(name)) == written
+    assert text.symbol(symbol_of(name)) == written
 
 
 def test_text_on_a_colour_can_be_read() -> None:
