@@ -88,6 +88,11 @@ class Backward:
     gradient: Array
     error: float
 
+    @property
+    def total(self) -> Array:
+        """Σ messages + seed, (n,)."""
+        return _total([message.vector for message in self.messages], self.seed, self.gradient)
+
 
 def forward(run: Run, name: str, t: int, sample: int = 0) -> Forward:
     """Write the equation of a node with its numbers.
@@ -146,11 +151,14 @@ def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
     if name in run.cell.losses and t > 0:
         seed = float(run.seed[t - 1, sample])
         factor = r"\tfrac{w^{(t)}}{B}" if run.reduction == "mean" else "w^{(t)}"
-    total = np.sum([message.vector for message in messages], axis=0) if messages else np.zeros_like(gradient)
-    error = float(np.max(np.abs(total + (seed or 0.0) - gradient)))
+    error = float(np.max(np.abs(_total([message.vector for message in messages], seed, gradient) - gradient)))
     terms = [factor] * bool(factor) + [message.symbols for message in messages]
     symbols = f"{notation.nabla(name, 't')} = {' + '.join(terms) or '0'}"
     return Backward(symbols, tuple(messages), seed, factor, gradient, error)
+
+
+def _total(vectors: list[Array], seed: float | None, gradient: Array) -> Array:
+    return np.asarray((np.sum(vectors, axis=0) if vectors else np.zeros_like(gradient)) + (seed or 0.0))
 
 
 def strongest_path(run: Run, name: str, t: int, sample: int = 0, loss: int | None = None) -> tuple[Message, ...]:

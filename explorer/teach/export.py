@@ -209,7 +209,7 @@ def derived_latex(sections: Iterable[Section], detail: str, title: str) -> str:
     for section in sections:
         lines += [rf"\subsection*{{{section.title}}}", f"{section.source}.", ""]
         for line in section.lines:
-            lines += [rf"\noindent\textbf{{{line.row}}} {line.said}"]
+            lines += [rf"\noindent\textbf{{{line.row}}} {line.explanation}"]
             lines += [f"\\[\n{formula}\n\\]" for formula in formulas(line, detail)]
             lines += [rf"{mark(line)}", ""]
     return "\n".join([*lines, r"\end{document}", ""]).replace("✓", r"\checkmark").replace("✗", r"$\times$")
@@ -221,7 +221,7 @@ def derived_markdown(sections: Iterable[Section], detail: str, title: str) -> st
     for section in sections:
         lines += [f"## {section.title}", "", f"{section.source}.", ""]
         for line in section.lines:
-            lines += [f"**{line.row}** {line.said}", ""]
+            lines += [f"**{line.row}** {line.explanation}", ""]
             for formula in formulas(line, detail):
                 lines += ["$$", formula, "$$", ""]
             lines += [mark(line), ""]

@@ -118,7 +118,7 @@ def _section(state: State, run: Run, key: str, t: int, sample: int) -> None:
         )  # fmt: skip
         st.caption(f"{found.source} · step {t}" + (f", sample {sample}" if run.B > 1 else "") + f" · {checked}")
         for line in found.lines:
-            st.markdown(f":gray-badge[{line.row}] {line.said}")
+            st.markdown(f":gray-badge[{line.row}] {line.explanation}")
             for formula in export.formulas(line, state.view.detail):
                 st.latex(formula)
             (st.caption if line.passed else st.error)(export.mark(line))

@@ -12,14 +12,16 @@ from engine.verify.tolerance import rounding_floor
 from engine.working.derivation.line import Line
 from engine.working.derivation.parameter import copy_line
 from engine.working.derivation.step import StepContext
-from engine.working.derivation.writing import SUMMANDS, matrix_tex, number_tex
+from engine.working.derivation.writing import first_and_last, matrix_tex, number_tex
 
 
 def needs_parameters(run: Run) -> str:
+    """Why the section does not apply to a run, or ""."""
     return "" if run.parameters else "This network has no parameter."
 
 
 def copies_lines(at: StepContext, _: int) -> Iterator[Line]:
+    """For each parameter the gradient at the copy that the step uses, and the sum over all copies."""
     at.disturb(at.cell.parameters, None)
     for name in at.cell.parameters:
         yield copy_line(at, name, "A12")
@@ -27,21 +29,18 @@ def copies_lines(at: StepContext, _: int) -> Iterator[Line]:
 
 
 def _sum_of_copies(at: StepContext, name: str) -> Line:
-    run = at.run
+    run, symbol = at.run, latex(name)
     norms, total, largest = list[str](), np.zeros(run.parameters[name].shape), 0.0
     for steps in run.portions():
         copies = run.step_grad(name, steps).astype(np.float64)
         norms += [number_tex(float(np.linalg.norm(copy))) for copy in copies]
         total += copies.sum(axis=0)
         largest = max(largest, float(np.abs(copies).max()))
-    gradient, by, near = at.by_disturbance(name, None)
-    own = rf"\nabla_{{{latex(name)}}} L"
-    shown = norms if len(norms) <= SUMMANDS else [*norms[: SUMMANDS - 2], r"\cdots", norms[-1]]
-    over = "" if run.B == 1 else f" of all {run.B} samples"
-    scale = max(rounding_floor(run, largest, at.tolerance), at.floor)
-    return at.line(
-        "A12", f"All steps use the same ${latex(name)}$, so its gradient is the sum over the copies{over}. The copies'"
-        rf" norms are, from step 1, ${', '.join(shown)}$.",
-        rf"{own} = \sum_{{t=1}}^{{\tau}} \nabla_{{{latex(name)}^{{(t)}}}} L", f"{own} = {matrix_tex(total)}", total, gradient, by,
-        floor=scale, tolerance=near,
+    left = rf"\nabla_{{{symbol}}} L"
+    samples = "" if run.B == 1 else f" of all {run.B} samples"
+    return at.line_by_disturbance(
+        "A12", f"All steps use the same ${symbol}$, so its gradient is the sum over the copies{samples}. The copies'"
+        rf" norms are, from step 1, ${', '.join(first_and_last(norms))}$.",
+        rf"{left} = \sum_{{t=1}}^{{\tau}} \nabla_{{{symbol}^{{(t)}}}} L", f"{left} = {matrix_tex(total)}", total, name, None,
+        floor=max(rounding_floor(run, largest, at.tolerance), at.floor),
     )  # fmt: skip

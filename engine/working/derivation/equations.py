@@ -10,5 +10,6 @@ from engine.working.derivation.step import StepContext
 
 
 def equation_lines(at: StepContext, _: int) -> Iterator[Line]:
+    """The equation of each node, in the order of the flow."""
     for name in at.cell.nodes:
         yield forward_line(at, name, "A2" if at.cell.loss(name) is not None else "A1, A9")

@@ -4,63 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from engine.execute.run import Run
 from engine.flow.expansion import expand
 from engine.language import notation
-from engine.language.cell import Cell
 from engine.language.operations import Array
 from engine.working.derivation.line import Line
 from engine.working.derivation.node import backward_line
 from engine.working.derivation.recursion import factor_tex, needs_states, only_state, own_symbols
 from engine.working.derivation.step import BY_SIDES, StepContext
-from engine.working.derivation.writing import aligned, matrix_tex, plus, shifted, with_result, with_step_number
+from engine.working.derivation.writing import (
+    aligned,
+    matrix_tex,
+    partial_tex,
+    plus,
+    shifted,
+    with_result,
+    with_step_number,
+)
 
-MAX_UNITS = 256  # of what is carried from step to step, to be taken apart
-
-
-@dataclass(frozen=True)
-class NestedSum:
-    """own[k] + factors[k]ᵀ (own[k+1] + factors[k+1]ᵀ (… last)); left, owns, heads, end are the same in LaTeX.
-
-    names   what the sum is called after each bracket, from the outermost; the last is `end`
-    """
-
-    own: list[Array]
-    factors: list[Array]
-    last: Array | None
-    owns: list[str]
-    heads: list[str]
-    names: list[str]
-
-    @property
-    def nested(self) -> list[Array]:
-        """The value of each bracket, from the outermost to the innermost."""
-        inner = self.last
-        found = [] if inner is None else [inner]
-        for k in range(len(self.own) - 1, -1, -1):
-            inner = self.own[k] if inner is None else self.own[k] + self.factors[k].T @ inner
-            found.append(inner)
-        return found[::-1]
-
-    @property
-    def terms(self) -> list[tuple[str, Array]]:
-        """Multiplied out: a term for each own, and one for the last."""
-        found, product, heads = list[tuple[str, Array]](), np.eye(len(self.own[0])), list[str]()
-        ends = [
-            *zip(self.own, self.owns, strict=True),
-            *([(self.last, self.names[-1])] if self.last is not None else []),
-        ]
-        for k, (vector, text) in enumerate(ends):
-            found.append((r"\,".join([*heads, text]), product @ vector))
-            if k < len(self.factors):
-                product, heads = product @ self.factors[k].T, [*heads, self.heads[k]]
-        return found
+MAX_UNITS: Final = 256  # units carried from step to step that are taken apart
 
 
 def needs_few_units(run: Run) -> str:
+    """Why the section does not apply to a run, or ""."""
     if reason := needs_states(run):
         return reason
     units = sum(lag * run.sizes[name] for name, lag in run.cell.lags.items())
@@ -68,138 +38,225 @@ def needs_few_units(run: Run) -> str:
 
 
 def expansion_lines(at: StepContext, levels: int) -> Iterator[Line]:
-    run, name = at.run, only_state(at.cell)
+    """The recursion put into itself up to `levels` times, nested and multiplied out."""
+    run, state = at.run, only_state(at.cell)
     if at.t == run.T:
-        state = name or at.cell.states[0]
-        yield backward_line(at, state, "A8", "At the last step there is nothing to put in: choose an earlier one.")
+        explanation = "At the last step there is nothing to put in: choose an earlier one."
+        yield backward_line(at, state or at.cell.states[0], "A8", explanation)
         return
-    m = min(levels, run.T - at.t)
-    if name:
-        yield from _book_expansion(at, name, m)
+    depth = min(levels, run.T - at.t)
+    if state:
+        yield from _of_one_state(at, state, depth)
     else:
-        yield from _joint_expansion(at, m)
+        yield from _of_all_carried(at, depth)
 
 
-def _book_expansion(at: StepContext, name: str, m: int) -> Iterator[Line]:
-    ends = at.t + m == at.run.T
-    own = [at.moved(k).own(name) for k in range(m + ends)]
-    symbols = own_symbols(at.cell, name)
-    recursion = NestedSum(
-        own, [at.moved(k).step_jacobian(name, name) for k in range(1, m + 1)],
-        None if ends else at.grad(name, at.t + m), [shifted(symbols, k) for k in range(m + ends)],
-        [factor_tex(name, k) for k in range(1, m + 1)], [notation.nabla(name, notation.step(k)) for k in range(m + 1)],
+# --- a sum whose last factor is a sum ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NestedSum:
+    """own[0] + factors[0]ᵀ (own[1] + factors[1]ᵀ (… + last)), in numbers and in LaTeX.
+
+    Attributes:
+        own: The first summand of each bracket.
+        factors: The transposed factors in front of the brackets.
+        last: The innermost summand; None if the last bracket holds only its own.
+        own_symbols: `own` in LaTeX.
+        factor_symbols: `factors` in LaTeX, transposed.
+        names: The name of the sum from each bracket on, in LaTeX; the last is that of `last`.
+    """
+
+    own: list[Array]
+    factors: list[Array]
+    last: Array | None
+    own_symbols: list[str]
+    factor_symbols: list[str]
+    names: list[str]
+
+    @property
+    def brackets(self) -> list[Array]:
+        """The value of each bracket, from the outermost to the innermost."""
+        inner = self.last
+        values = [] if inner is None else [inner]
+        for k in range(len(self.own) - 1, -1, -1):
+            inner = self.own[k] if inner is None else self.own[k] + self.factors[k].T @ inner
+            values.append(inner)
+        return values[::-1]
+
+    @property
+    def terms(self) -> list[tuple[str, Array]]:
+        """The terms of the sum multiplied out, in LaTeX and in numbers."""
+        terms, product, factors = list[tuple[str, Array]](), np.eye(len(self.own[0])), list[str]()
+        summands = [*zip(self.own, self.own_symbols, strict=True)]
+        if self.last is not None:
+            summands.append((self.last, self.names[-1]))
+        for k, (vector, symbols) in enumerate(summands):
+            terms.append((r"\,".join([*factors, symbols]), product @ vector))
+            if k < len(self.factors):
+                product, factors = product @ self.factors[k].T, [*factors, self.factor_symbols[k]]
+        return terms
+
+    def nested_symbols(self) -> str:
+        """The sum in LaTeX, with a line for each bracket."""
+        depth, opening, rows = len(self.factor_symbols), "", list[str]()
+        for k, own in enumerate(self.own_symbols):
+            indent = r"&\quad" + r"\quad" * (k - 1)
+            rows.append(f"{indent} {opening} {own}" if k else f"{self.names[0]} &= {own}")
+            opening = rf"+ {self.factor_symbols[k]} \Bigl[" if k < depth else ""
+        if self.last is not None:
+            rows.append(r"&\quad" + r"\quad" * (depth - 1) + f" {opening} {self.names[-1]}")
+        rows[-1] += r"\Bigr]" * depth
+        return aligned(rows)
+
+    def nested_numbers(self, t: int) -> str:
+        """The values of the brackets in LaTeX, from the innermost to the outermost."""
+        values, rows = self.brackets, list[str]()
+        last = min(len(self.names), len(values)) - 1
+        for k in range(last + 1):
+            left, value = f"{with_step_number(self.names[k], t)} &= ", matrix_tex(values[k])
+            if k < last:
+                product = f"{matrix_tex(self.factors[k].T)} {matrix_tex(values[k + 1])}"
+                value = f"{matrix_tex(self.own[k])} + {product} = {value}"
+            rows.append(left + value)
+        return aligned(rows[::-1])
+
+
+def _nested_explanation(depth: int) -> str:
+    times = f"{depth} time{'s' * (depth > 1)}"
+    return f"The recursion put into itself {times}, as the text nests it. In numbers, from the innermost bracket out."
+
+
+def _multiplied_out(at: StepContext, nested: NestedSum, summands: str) -> Line:
+    terms, left = nested.terms, nested.names[0]
+    total = np.sum([vector for _, vector in terms], axis=0)
+    numbers = plus([matrix_tex(vector) for _, vector in terms])
+    return at.line(
+        "A8", f"Multiplied out: a sum over {summands}, with a factor more for each step further on.",
+        aligned([f"{left} &= {terms[0][0]}", *(rf"&\quad + {symbols}" for symbols, _ in terms[1:])]),
+        with_result(with_step_number(left, at.t), numbers, total), total, nested.brackets[0], BY_SIDES,
+        tuple(f"{with_step_number(symbols, at.t)} = {matrix_tex(vector)}" for symbols, vector in terms),
     )  # fmt: skip
-    gradient, by, near = at.by_disturbance(name, at.t)
-    yield from _both_forms(at, recursion, gradient, by, near, "the outputs")
-    parts = expand(at.run, name, at.t, at.sample).terms
-    own_terms = [vector for _, vector in recursion.terms[: len(own)]]
-    yield at.line(
+
+
+# --- a cell that carries one vector --------------------------------------------------------------------------------
+
+
+def _of_one_state(at: StepContext, name: str, depth: int) -> Iterator[Line]:
+    reaches_end = at.t + depth == at.run.T
+    own = [at.moved(k).own_grad(name) for k in range(depth + reaches_end)]
+    symbols = own_symbols(at.cell, name)
+    nested = NestedSum(
+        own, [at.moved(k).step_jacobian(name, name) for k in range(1, depth + 1)],
+        None if reaches_end else at.grad(name, at.t + depth), [shifted(symbols, k) for k in range(len(own))],
+        [factor_tex(name, k) for k in range(1, depth + 1)], [notation.nabla(name, notation.step(k)) for k in range(depth + 1)],
+    )  # fmt: skip
+    yield at.line_by_disturbance(
+        "A8", _nested_explanation(depth), nested.nested_symbols(), nested.nested_numbers(at.t), nested.brackets[0], name, at.t,
+    )  # fmt: skip
+    yield _multiplied_out(at, nested, "the outputs")
+    yield _by_loss(at, name, [vector for _, vector in nested.terms[: len(own)]])
+
+
+def _by_loss(at: StepContext, name: str, terms: list[Array]) -> Line:
+    by_loss = expand(at.run, name, at.t, at.sample).terms[: len(terms)]
+    return at.line(
         "A8", "Each term is what the loss of one step gives, by way of the states between: the same as the gradient of that"
         " loss alone.",
         rf"{notation.nabla(name, 't')} = \sum_{{s=t}}^{{\tau}} \nabla_{{{notation.at_step(name, (), 't')}}} L^{{(s)}}",
-        aligned([
-            rf"\nabla_{{{at.now(name)}}} L^{{({part.s})}} &= {matrix_tex(part.vector)}"
-            for part in parts[: len(own)]
-        ]),
-        np.array(own_terms), np.array([part.vector for part in parts[: len(own)]]),
+        aligned([rf"\nabla_{{{at.now(name)}}} L^{{({term.s})}} &= {matrix_tex(term.vector)}" for term in by_loss]),
+        np.array(terms), np.array([term.vector for term in by_loss]),
         "the gradient of each step's loss, carried back by itself",
     )  # fmt: skip
 
 
-def _both_forms(
-    at: StepContext, recursion: NestedSum, gradient: Array, by: str, near: float, said: str, left: str = ""
-) -> Iterator[Line]:
-    nested, terms = recursion.nested, recursion.terms
-    left = left or recursion.names[0]
-    depth = len(recursion.heads)
-    rows, open_ = list[str](), ""
-    for k, own in enumerate(recursion.owns):
-        text = f"{left} &= {own}" if not k else r"&\quad" + r"\quad" * (k - 1) + f" {open_} {own}"
-        rows.append(text)
-        open_ = rf"+ {recursion.heads[k]} \Bigl[" if k < depth else ""
-    if recursion.last is not None:
-        rows.append(r"&\quad" + r"\quad" * (depth - 1) + f" {open_} {recursion.names[-1]}")
-    rows[-1] += r"\Bigr]" * depth
-    values = list(zip(recursion.names, nested, strict=False))
-    steps = [
-        f"{with_step_number(text, at.t)} &= {matrix_tex(value)}" if k == len(values) - 1 else
-        f"{with_step_number(text, at.t)} &= {matrix_tex(recursion.own[k])}"
-        f" + {matrix_tex(recursion.factors[k].T)} {matrix_tex(nested[k + 1])} = {matrix_tex(value)}"
-        for k, (text, value) in enumerate(values)
-    ]  # fmt: skip
-    yield at.line(
-        "A8", f"The recursion put into itself {depth} time{'s' * (depth > 1)}, as the text nests it. In numbers, from the"
-        " innermost bracket out.", aligned(rows), aligned(steps[::-1]), nested[0], gradient, by, tolerance=near,
+# --- a cell that carries several vectors, or one for several steps -------------------------------------------------
+
+
+def _z(k: int) -> str:
+    """The symbol of all that is carried out of step t + k, as one vector."""
+    return rf"z^{{({notation.step(k)})}}"
+
+
+def _c(k: int) -> str:
+    """The symbol of the gradient that comes back to it from later steps."""
+    return rf"c^{{({notation.step(k)})}}"
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """All that a cell carries from step to step, as one vector z: each state, and its earlier values up to its lag."""
+
+    run: Run
+
+    @property
+    def parts(self) -> list[tuple[str, int]]:
+        """Each state with how many steps back its value is."""
+        return [(name, j) for name in self.run.cell.states for j in range(self.run.cell.lags[name])]
+
+    def stacked(self, arrays: Mapping[str, Array]) -> Array:
+        """State -> (K, n), the last row being this step's, as one vector."""
+        return np.concatenate([arrays[name][-1 - j] for name, j in self.parts])
+
+    def directions(self) -> dict[str, Array]:
+        """A unit vector for each entry of z, by state: (K, size of z, n)."""
+        sizes, lags = self.run.sizes, self.run.cell.lags
+        size = sum(sizes[name] for name, _ in self.parts)
+        directions = {name: np.zeros((lags[name], size, sizes[name])) for name in self.run.cell.states}
+        row = 0
+        for name, j in self.parts:
+            directions[name][-1 - j, row : row + sizes[name]] = np.eye(sizes[name])
+            row += sizes[name]
+        return directions
+
+    def by_state(self, at: StepContext, name: str) -> Array:
+        """(dz(t)/dh(t))ᵀ for a state h; its earlier values do not change."""
+        n = self.run.sizes[name]
+        changes = at.disturbed(n, {name: np.eye(n)})
+        return np.concatenate(
+            [changes[state] if not j else np.zeros((n, self.run.sizes[state])) for state, j in self.parts], axis=1
+        )
+
+    def step(self, at: StepContext) -> tuple[Array, Array]:
+        """∇_z(t−1) of this step's losses, and ∂z(t)/∂z(t−1)."""
+        directions = self.directions()
+        size = sum(self.run.sizes[name] for name, _ in self.parts)
+        changes = at.disturbed(size, before=directions)
+        jacobian = [changes[name] if not j else directions[name][-j] for name, j in self.parts]
+        return at.losses(changes), np.concatenate(jacobian, axis=1).T
+
+
+def _of_all_carried(at: StepContext, depth: int) -> Iterator[Line]:
+    carried = _Carried(at.run)
+    yield _by_carried(at, carried, at.cell.states[0])
+    reaches_end = at.t + depth == at.run.T
+    steps = [carried.step(at.moved(k)) for k in range(1, depth + 1)]
+    factors = depth - reaches_end
+    nested = NestedSum(
+        [own for own, _ in steps], [jacobian for _, jacobian in steps[:factors]],
+        None if reaches_end else carried.stacked(at.moved(depth).carried_back()),
+        [rf"\nabla_{{{_z(k - 1)}}} L^{{({notation.step(k)})}}" for k in range(1, depth + 1)],
+        [rf"\left({partial_tex(_z(k), _z(k - 1))}\right)^\top" for k in range(1, factors + 1)],
+        [_c(k) for k in range(factors + 1)],
     )  # fmt: skip
-    total = np.sum([vector for _, vector in terms], axis=0)
     yield at.line(
-        "A8", f"Multiplied out: a sum over {said}, with a factor more for each step further on.",
-        aligned([f"{left} &= {terms[0][0]}", *(rf"&\quad + {text}" for text, _ in terms[1:])]),
-        with_result(with_step_number(left, at.t), plus([matrix_tex(vector) for _, vector in terms]), total),
-        total, nested[0], BY_SIDES, tuple(f"{with_step_number(text, at.t)} = {matrix_tex(vector)}" for text, vector in terms),
+        "A8", _nested_explanation(factors), nested.nested_symbols(), nested.nested_numbers(at.t), nested.brackets[0],
+        carried.stacked(at.carried_back()), "what the run's edges carry back",
     )  # fmt: skip
+    yield _multiplied_out(at, nested, "the losses of later steps")
 
 
-def _joint_expansion(at: StepContext, m: int) -> Iterator[Line]:
-    """For cells that carry several states, or one for several steps: z holds all that is carried, c what comes back to it."""
-    cell, run = at.cell, at.run
-    states = [(name, j) for name in cell.states for j in range(cell.lags[name])]
-    first = cell.states[0]
-
-    def stacked(carried: Mapping[str, Array]) -> Array:
-        return np.concatenate([carried[name][-1 - j] for name, j in states])
-
-    def z(k: int) -> str:
-        return rf"z^{{({notation.step(k)})}}"
-
-    def c(k: int) -> str:
-        return rf"c^{{({notation.step(k)})}}"
-
-    parts = [notation.at_step(name, (), notation.step(-j)) for name, j in states]
-    n, size = run.sizes[first], sum(run.sizes[name] for name, _ in states)
-    into = _transposed(at.disturbed(n, {first: np.eye(n)}), cell, at, n, first)
-    carried = stacked(at.carried())
-    gradient, by, near = at.by_disturbance(first, at.t)
-    own = at.own(first)
-    z_by = rf"\left(\frac{{d {z(0)}}}{{d {notation.at_step(first, (), 't')}}}\right)^\top"
-    yield at.line(
+def _by_carried(at: StepContext, carried: _Carried, name: str) -> Line:
+    """The gradient at a state from that of its step's own loss and from what comes back to z."""
+    own, jacobian, back = at.own_grad(name), carried.by_state(at, name), carried.stacked(at.carried_back())
+    total, state = own + jacobian @ back, notation.at_step(name, (), "t")
+    parts = ", ".join(notation.at_step(part, (), notation.step(-j)) for part, j in carried.parts)
+    z_by = rf"\left(\frac{{d {_z(0)}}}{{d {state}}}\right)^\top"
+    return at.line_by_disturbance(
         "A8", "This cell carries more than one vector on. Take them as one, $z$, and call what comes back to it from all later"
         " steps $c$.",
-        rf"\begin{{aligned}} {z(0)} &= \left({', '.join(parts)}\right) \\ {notation.nabla(first, 't')} &="
-        rf" \nabla_{{{notation.at_step(first, (), 't')}}} L^{{(t)}} + {z_by} {c(0)} \end{{aligned}}",
-        with_result(notation.nabla(first, str(at.t)), f"{matrix_tex(own)} + {matrix_tex(into)} {matrix_tex(carried)}",
-        own + into @ carried),
-        own + into @ carried, gradient, by, tolerance=near,
+        rf"\begin{{aligned}} {_z(0)} &= \left({parts}\right) \\ {notation.nabla(name, 't')} &="
+        rf" \nabla_{{{state}}} L^{{(t)}} + {z_by} {_c(0)} \end{{aligned}}",
+        with_result(notation.nabla(name, str(at.t)), f"{matrix_tex(own)} + {matrix_tex(jacobian)} {matrix_tex(back)}", total),
+        total, name, at.t,
     )  # fmt: skip
-    ends = at.t + m == run.T
-    owns, factors = [], []
-    for k in range(1, m + 1):
-        after = at.moved(k)
-        directions, row = {}, 0
-        for name in cell.states:
-            direction = np.zeros((cell.lags[name], size, run.sizes[name]))
-            for j in range(cell.lags[name]):
-                direction[-1 - j, row : row + run.sizes[name]] = np.eye(run.sizes[name])
-                row += run.sizes[name]
-            directions[name] = direction
-        changes = after.disturbed(size, before=directions)
-        owns.append(after.losses(changes))
-        factors.append(
-            np.concatenate([changes[name] if not j else directions[name][-j] for name, j in states], axis=1).T
-        )
-    recursion = NestedSum(
-        owns, factors[: m - ends], None if ends else stacked(at.moved(m).carried()),
-        [rf"\nabla_{{{z(k - 1)}}} L^{{({notation.step(k)})}}" for k in range(1, m + 1)],
-        [rf"\left(\frac{{\partial {z(k)}}}{{\partial {z(k - 1)}}}\right)^\top" for k in range(1, m + 1 - ends)],
-        [c(k) for k in range(m + 1 - ends)],
-    )  # fmt: skip
-    yield from _both_forms(
-        at, recursion, carried, "what the run's edges carry back", at.tolerance, "the losses of later steps"
-    )
-
-
-def _transposed(changes: Mapping[str, Array], cell: Cell, at: StepContext, n: int, first: str) -> Array:
-    """(dz(t)/dh(t))ᵀ from the changes of a step's nodes: what was carried longer does not change."""
-    return np.concatenate([
-        changes[name] if not j else np.zeros((n, at.run.sizes[name])) for name in cell.states for j in range(cell.lags[name])
-    ], axis=1)  # fmt: skip

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 class Line:
     """One line of a derivation.
 
-    row         the rows of the sources that it belongs to: "A4", "A1, A9"
-    said        what is done, in words; mathematics stands between dollar signs
-    symbols     LaTeX, at the step t
-    numbers     the same with this run's numbers, LaTeX
-    elements    the same entry by entry, LaTeX; of many entries some are left out
-    error       the largest difference of the two sides, relative to their largest entry; inf where a number is not finite
-    tolerance   what it may be
-    checked_by  the other route by which it was computed
+    Attributes:
+        row: The rows of the sources that it belongs to: "A4", or "A1, A9".
+        explanation: What is done, in words, with mathematics between dollar signs.
+        symbols: The line in LaTeX, at the step t.
+        numbers: The same with this run's numbers, in LaTeX.
+        elements: The same entry by entry, in LaTeX; of many entries some are left out.
+        error: The largest difference of the two sides, relative to their largest entry; inf if a number is not finite.
+        tolerance: The largest error allowed.
+        checked_by: The other route by which the result was computed.
     """
 
     row: str
-    said: str
+    explanation: str
     symbols: str
     numbers: str
     elements: tuple[str, ...]
@@ -36,10 +37,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the derivation.
+    """A section of the derivation, for one run.
 
-    key, title, source   of the table `SECTIONS`
-    applies              "", or why it does not apply to this run; then there are no lines
+    Attributes:
+        key: Its key in the table `SECTIONS`.
+        title: Its title.
+        source: The equations of the book and the rows of the sources that it follows.
+        applies: Why it does not apply to this run, in a sentence; empty if it applies.
+        lines: Its lines; none if it does not apply.
     """
 
     key: str

@@ -1,8 +1,9 @@
-"""Section: the long way round, through the probabilities, A11."""
+"""Section: the long way round from the loss to h, through the probabilities ŷ = softmax(o) with o = … + V h, A11."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,19 +11,21 @@ from engine.execute.run import Run
 from engine.language import notation
 from engine.language.cell import Cell
 from engine.language.names import latex
-from engine.language.operations import SOFTMAX
+from engine.language.operations import SOFTMAX, Array
+from engine.support.lazy import lazy_property
 from engine.working.derivation.line import Line
-from engine.working.derivation.softmax_loss import SoftmaxLoss, joint_gradient_tex, softmax_losses
+from engine.working.derivation.softmax_loss import SoftmaxLoss, softmax_losses
 from engine.working.derivation.step import StepContext, jacobian_by_steps
 from engine.working.derivation.structure import matrix_products
 from engine.working.derivation.writing import (
     entry_tex,
     matrix_tex,
     number_tex,
+    partial_tex,
+    per_entry,
     per_unit,
-    plus,
-    shown_units,
     signed_tex,
+    sum_over_units,
     sum_tex,
 )
 
@@ -30,99 +33,155 @@ from engine.working.derivation.writing import (
 def _matrix_into(cell: Cell, out: SoftmaxLoss) -> tuple[str, str] | None:
     """The V and the h of o = … + V h + …, where h is a node of the step that o reads in no other place."""
     expression = cell.equations[out.o].expression if out.o is not None else out.expression
-    found = [pair for pair in matrix_products(expression) if pair[1] in cell.equations]
+    pairs = [pair for pair in matrix_products(expression) if pair[1] in cell.equations]
     reads = [read.name for read in cell.reads[out.o or out.p] if not read.lag]
-    return next((pair for pair in reversed(found) if reads.count(pair[1]) == 1), None)
+    return next((pair for pair in reversed(pairs) if reads.count(pair[1]) == 1), None)
 
 
 def needs_matrix_into_softmax(run: Run) -> str:
-    at = StepContext(run, 1, 0)
-    if any(_matrix_into(run.cell, out) for out in softmax_losses(at)):
+    """Why the section does not apply to a run, or ""."""
+    if any(_matrix_into(run.cell, out) for out in softmax_losses(StepContext(run, 1, 0))):
         return ""
     return "It needs the nll of a softmax of o = … + V h, a matrix times a node of the step."
 
 
 def long_way_lines(at: StepContext, _: int) -> Iterator[Line]:
+    """∂L(t)/∂h by way of ∂ŷ/∂h, and the terms that cancel."""
     for out in softmax_losses(at):
         pair = _matrix_into(at.cell, out)
         if pair is not None:
-            yield from _by_probabilities(at, out, *pair)
+            way = _Way(at, out, *pair)
+            yield _probability_by_h(way)
+            yield _as_matrix(way)
+            yield _loss_by_h(way)
+            yield _short_form(way)
 
 
-def _by_probabilities(at: StepContext, out: SoftmaxLoss, V: str, h: str) -> Iterator[Line]:
-    """∂L(t)/∂h by way of ∂ŷ/∂h, with the cancellation."""
-    t = str(at.t)
-    matrix, value, p, y = np.asarray(at.run.parameters[V], np.float64), at.value(h), at.value(out.p), out.y
-    n, m, own, total = out.n, len(value), latex(out.loss), float(out.y.sum())
-    rest = out.logits - matrix @ value
+@dataclass(frozen=True)
+class _Way:
+    """The way from a loss over its softmax to h."""
 
-    def v(i: str, j: str) -> str:
-        return notation.indexed(V, i, j)
+    at: StepContext
+    out: SoftmaxLoss
+    V: str
+    h: str
 
-    def h_(j: str, at: str = "t") -> str:
-        return entry_tex(h, j, at)
+    @lazy_property
+    def matrix(self) -> Array:
+        """The value of V, (n, m)."""
+        return np.asarray(self.at.run.parameters[self.V], np.float64)
 
-    exact = jacobian_by_steps(lambda h: SOFTMAX.definition(rest + h @ matrix.T), value)
-    jacobian = p[:, None] * (matrix - p @ matrix)
-    head = rf"\frac{{\partial {out.p_('i')}}}{{\partial {h_('j')}}}"
-    e = rf"e^{{{out.o_('i')}}}"
-    both = rf"\sum_k {v('k', 'j')}\, e^{{{out.o_('k')}}}"
+    @lazy_property
+    def value(self) -> Array:
+        """The value of h, (m,)."""
+        return self.at.value(self.h)
 
-    def slopes(i: int) -> list[str]:
-        return list(per_unit(m, lambda j: (
-            rf"\frac{{\partial {out.p_(str(i + 1), t)}}}{{\partial {h_(str(j + 1), t)}}} = -{number_tex(p[i])} \left["
-            + plus([
-                rf"{signed_tex(matrix[k, j])} "
-                + (rf"\left({number_tex(p[k])} - 1\right)" if k == i else rf"\cdot {number_tex(p[k])}")
-                for k in shown_units(n)
-            ]) + (r" + \cdots" if n > notation.WIDE else "") + rf"\right] = {number_tex(jacobian[i, j])}"
-        )))  # fmt: skip
+    def logits(self, rows: Array) -> Array:
+        """The value of o for several values of h."""
+        return np.asarray(self.out.logits - self.matrix @ self.value + rows @ self.matrix.T)
 
-    yield at.line(
-        "A11", rf"How a probability changes with ${latex(h)}$, by the quotient rule, with $\Sigma = \sum_k e^{{{out.o_('k')}}}$."
-        " The index of $v$ is that of the summand, $k$.",
-        rf"\begin{{aligned}} {head} &= \frac{{{v('i', 'j')}\, {e}\, \Sigma - {e} {both}}}{{\Sigma^2}} \\"
-        rf" &= {out.p_('i')} \left({v('i', 'j')} - \sum_k {v('k', 'j')}\, {out.p_('k')}\right) \end{{aligned}}",
-        rf"\frac{{\partial {out.p_(at=t)}}}{{\partial {h_('', t)}}} = {matrix_tex(jacobian)}", jacobian, exact, floor=0.0,
-        elements=per_unit(n, slopes),
+    @lazy_property
+    def exact_jacobian(self) -> Array:
+        """∂ŷ/∂h, (n, m), by imaginary steps."""
+        return jacobian_by_steps(lambda rows: SOFTMAX.definition(self.logits(rows)), self.value)
+
+    @lazy_property
+    def exact(self) -> Array:
+        """∂L(t)/∂h, (m,), by imaginary steps."""
+        return self.out.slope(self.logits, self.value)
+
+    @lazy_property
+    def jacobian(self) -> Array:
+        """∂ŷ_i/∂h_j = ŷ_i (v_ij − Σ_k v_kj ŷ_k), (n, m)."""
+        p = self.out.probabilities
+        return np.asarray(p[:, None] * (self.matrix - p @ self.matrix))
+
+    def v_(self, i: str, j: str) -> str:
+        """The symbol of an entry of V."""
+        return notation.indexed(self.V, i, j)
+
+    def h_(self, j: str = "", step: str = "t") -> str:
+        """The symbol of h, or of an entry of it."""
+        return entry_tex(self.h, j, step)
+
+    def loss_by_h_(self, j: int) -> str:
+        """The symbol of ∂L/∂h_j at the step."""
+        t = str(self.at.t)
+        return partial_tex(self.out.l_(t), self.h_(str(j + 1), t))
+
+
+def _probability_by_h(way: _Way) -> Line:
+    at, out, V, p, t = way.at, way.out, way.matrix, way.out.probabilities, str(way.at.t)
+    (n, m), e, v_ij, v_kj = V.shape, rf"e^{{{out.o_('i')}}}", way.v_("i", "j"), way.v_("k", "j")
+
+    def element(i: int, j: int) -> str:
+        def term(k: int) -> str:
+            factor = rf"\left({number_tex(p[k])} - 1\right)" if k == i else rf"\cdot {number_tex(p[k])}"
+            return f"{signed_tex(V[k, j])} {factor}"
+
+        return (
+            rf"{partial_tex(out.p_(str(i + 1), t), way.h_(str(j + 1), t))} = -{number_tex(p[i])} \left["
+            + sum_over_units(n, term) + rf"\right] = {number_tex(way.jacobian[i, j])}"
+        )  # fmt: skip
+
+    return at.line(
+        "A11", rf"How a probability changes with ${latex(way.h)}$, by the quotient rule, with"
+        rf" $\Sigma = \sum_k e^{{{out.o_('k')}}}$. The index of $v$ is that of the summand, $k$.",
+        rf"\begin{{aligned}} {partial_tex(out.p_('i'), way.h_('j'))}"
+        rf" &= \frac{{{v_ij}\, {e}\, \Sigma - {e} \sum_k {v_kj}\, e^{{{out.o_('k')}}}}}{{\Sigma^2}} \\"
+        rf" &= {out.p_('i')} \left({v_ij} - \sum_k {v_kj}\, {out.p_('k')}\right) \end{{aligned}}",
+        f"{partial_tex(out.p_(step=t), way.h_(step=t))} = {matrix_tex(way.jacobian)}",
+        way.jacobian, way.exact_jacobian, floor=0.0, elements=per_entry(n, m, element),
     )  # fmt: skip
-    product = (np.diag(p) - np.outer(p, p)) @ matrix
-    yield at.line(
-        "A11", f"As a matrix, {n} by {m}: the Jacobian of the softmax times ${latex(V)}$.",
-        rf"\frac{{\partial {out.p_()}}}{{\partial {h_('')}}} = {SOFTMAX.latex_jacobian.format(h=out.p_())}\, {latex(V)}",
-        rf"{matrix_tex(np.diag(p) - np.outer(p, p))} {matrix_tex(matrix)} = {matrix_tex(product)}", product, exact, floor=0.0,
+
+
+def _as_matrix(way: _Way) -> Line:
+    out, V = way.out, latex(way.V)
+    softmax = SOFTMAX.jacobian(out.probabilities)
+    n, m = way.matrix.shape
+    product = softmax @ way.matrix
+    return way.at.line(
+        "A11", f"As a matrix, {n} by {m}: the Jacobian of the softmax times ${V}$.",
+        rf"{partial_tex(out.p_(), way.h_())} = {SOFTMAX.latex_jacobian.format(h=out.p_())}\, {V}",
+        f"{matrix_tex(softmax)} {matrix_tex(way.matrix)} = {matrix_tex(product)}",
+        product, way.exact_jacobian, floor=0.0,
     )  # fmt: skip
-    pull = -np.divide(y, p, out=np.zeros(n), where=y != 0)
-    joint = out.row.definition_joint
-    assert joint is not None
-    by_step = jacobian_by_steps(lambda h: joint(rest + h @ matrix.T, np.repeat(out.raw[:1], m, 0)), value)[0]
-    left = rf"\frac{{\partial {own}^{{(t)}}}}{{\partial {h_('j')}}}"
-    largest = float(np.abs(matrix).max())
-    yield at.line(
-        "A11", rf"Then the loss, by the chain rule over all the probabilities, with one minus sign: each ${out.p_('i')}$"
+
+
+def _loss_by_h(way: _Way) -> Line:
+    out, V, y, p, slope = way.out, way.matrix, way.out.y, way.out.probabilities, way.out.slope_at_probabilities
+    n, m = V.shape
+    y_i, p_i, v_ij, v_kj = out.y_("i"), out.p_("i"), way.v_("i", "j"), way.v_("k", "j")
+    result = way.jacobian.T @ slope
+
+    def element(j: int) -> str:
+        mean = signed_tex(float(p @ V[:, j]))
+        terms = sum_over_units(n, lambda i: (
+            rf"\frac{{{number_tex(y[i])}}}{{\cancel{{{number_tex(p[i])}}}}} \cdot \cancel{{{number_tex(p[i])}}}"
+            rf" \left({number_tex(V[i, j])} - {mean}\right)"
+        ))  # fmt: skip
+        return rf"{way.loss_by_h_(j)} = -\left[{terms}\right] = {number_tex(float(way.exact[j]))}"
+
+    return way.at.line(
+        "A11", rf"Then the loss, by the chain rule over all the probabilities, with one minus sign: each ${p_i}$"
         " that seemed to be left over cancels.",
-        rf"\begin{{aligned}} {left} &= \sum_i \frac{{\partial {own}^{{(t)}}}}{{\partial {out.p_('i')}}} {head}"
-        rf" = -\sum_i \frac{{{out.y_('i')}}}{{\cancel{{{out.p_('i')}}}}}\, \cancel{{{out.p_('i')}}}"
-        rf" \left({v('i', 'j')} - \sum_k {v('k', 'j')}\, {out.p_('k')}\right) \\"
-        rf" &= -\sum_i {out.y_('i')}\, {v('i', 'j')} + \left(\sum_i {out.y_('i')}\right) \sum_k {v('k', 'j')}\, {out.p_('k')}"
-        r" \end{aligned}",
-        rf"{matrix_tex(jacobian.T)} {matrix_tex(pull)} = {matrix_tex(jacobian.T @ pull)}", jacobian.T @ pull, by_step,
-        floor=largest,
-        elements=per_unit(m, lambda j: (
-            rf"\frac{{\partial {own}^{{({t})}}}}{{\partial {h_(str(j + 1), t)}}} = -\left["
-            + plus([
-                rf"\frac{{{number_tex(y[i])}}}{{\cancel{{{number_tex(p[i])}}}}} \cdot \cancel{{{number_tex(p[i])}}}"
-                rf" \left({number_tex(matrix[i, j])} - {signed_tex(float(p @ matrix[:, j]))}\right)" for i in shown_units(n)
-            ]) + (r" + \cdots" if n > notation.WIDE else "") + rf"\right] = {number_tex(float(by_step[j]))}"
-        )),
+        rf"\begin{{aligned}} {partial_tex(out.l_(), way.h_('j'))}"
+        rf" &= \sum_i {partial_tex(out.l_(), p_i)} {partial_tex(p_i, way.h_('j'))}"
+        rf" = -\sum_i \frac{{{y_i}}}{{\cancel{{{p_i}}}}}\, \cancel{{{p_i}}}"
+        rf" \left({v_ij} - \sum_k {v_kj}\, {out.p_('k')}\right) \\"
+        rf" &= -\sum_i {y_i}\, {v_ij} + \left(\sum_i {y_i}\right) \sum_k {v_kj}\, {out.p_('k')} \end{{aligned}}",
+        f"{matrix_tex(way.jacobian.T)} {matrix_tex(slope)} = {matrix_tex(result)}", result, way.exact,
+        floor=float(np.abs(V).max()), elements=per_unit(m, element),
     )  # fmt: skip
-    at_o = p * total - y
-    yield at.line(
+
+
+def _short_form(way: _Way) -> Line:
+    out, V, at_o = way.out, way.matrix, way.out.slope_at_o
+    return way.at.line(
         "A11", "What is left is the short way's: the transposed matrix times the gradient at $o$.",
-        rf"\nabla_{{{h_('')}}} {own}^{{(t)}} = {latex(V)}^\top \left({joint_gradient_tex(out)}\right)",
-        rf"{matrix_tex(matrix.T)} {matrix_tex(at_o)} = {matrix_tex(matrix.T @ at_o)}", matrix.T @ at_o, by_step, floor=largest,
-        elements=per_unit(m, lambda j: (
-            rf"\frac{{\partial {own}^{{({t})}}}}{{\partial {h_(str(j + 1), t)}}} = "
-            + sum_tex([float(matrix[i, j] * at_o[i]) for i in range(n)]) + f" = {number_tex(float(by_step[j]))}"
+        rf"\nabla_{{{way.h_()}}} {out.l_()} = {latex(way.V)}^\top \left({out.slope_tex()}\right)",
+        f"{matrix_tex(V.T)} {matrix_tex(at_o)} = {matrix_tex(V.T @ at_o)}", V.T @ at_o, way.exact,
+        floor=float(np.abs(V).max()), elements=per_unit(V.shape[1], lambda j: (
+            f"{way.loss_by_h_(j)} = {sum_tex(V[:, j] * at_o)} = {number_tex(float(way.exact[j]))}"
         )),
     )  # fmt: skip

@@ -9,28 +9,22 @@ import numpy as np
 from engine.execute.run import Run
 from engine.language import notation
 from engine.language.cell import Cell
-from engine.language.expressions import Apply, Name
+from engine.language.expressions import Name
 from engine.language.names import latex
-from engine.working import messages as explain
+from engine.working import messages
 from engine.working.derivation.line import Line
-from engine.working.derivation.node import backward_line, edge_jacobian, forward_line
+from engine.working.derivation.node import backward_line, forward_line
 from engine.working.derivation.parameter import copy_line
 from engine.working.derivation.step import StepContext
-from engine.working.derivation.structure import readers
-from engine.working.derivation.writing import matrix_tex, plus, shifted
+from engine.working.derivation.structure import readers, readings, summands
+from engine.working.derivation.writing import matrix_tex, partial_tex, plus, shifted
 
 
 def _carousel(cell: Cell) -> tuple[str, str] | None:
     """The state s and the gate f of s = f ∘ s(t−1) + …, where f is a sigmoid that reads another state; else None."""
     for s in cell.states:
-        summands = [cell.equations[s].expression]
-        while summands:
-            part = summands.pop()
-            if not isinstance(part, Apply):
-                continue
-            if part.operation == "+":
-                summands += part.arguments
-            elif part.operation == "*":
+        for part in summands(cell.equations[s].expression):
+            if part.operation == "*":
                 for gate, kept in (part.arguments, part.arguments[::-1]):
                     if (
                         isinstance(gate, Name) and isinstance(kept, Name) and (kept.name, kept.lag) == (s, 1)
@@ -42,69 +36,73 @@ def _carousel(cell: Cell) -> tuple[str, str] | None:
 
 
 def needs_carousel(run: Run) -> str:
-    return (
-        ""
-        if _carousel(run.cell)
-        else "It needs a state $s = f \\odot s^{(t-1)} + \\ldots$ with a gate $f$, as the LSTM has."
-    )
+    """Why the section does not apply to a run, or ""."""
+    if _carousel(run.cell):
+        return ""
+    return r"It needs a state $s = f \odot s^{(t-1)} + \ldots$ with a gate $f$, as the LSTM has."
 
 
 def lstm_lines(at: StepContext, _: int) -> Iterator[Line]:
-    found = _carousel(at.cell)
-    assert found is not None
-    (s, f), cell, run = found, at.cell, at.run
-    steps = [name for name in cell.nodes if cell.loss(name) is None and cell.role(name) != "output"]
-    for name in steps:
+    """The equations of the cell, the two routes back to its state, and the gradients at its nodes and parameters."""
+    carousel = _carousel(at.cell)
+    assert carousel is not None
+    (s, f), cell = carousel, at.cell
+    nodes = [name for name in cell.nodes if cell.loss(name) is None and cell.role(name) != "output"]
+    for name in nodes:
         yield forward_line(at, name, "A13")
-    own, gate = latex(s), at.value(f)
-    direct = np.diag(gate)
-    kept = next(read for read in cell.reads[s] if read.name == s and read.lag == 1)
-    by_step = edge_jacobian(at, s, kept)
-    before = rf"{own}^{{(t-1)}}"
-    yield at.line(
-        "A13", f"The straight route from ${own}^{{(t-1)}}$ to ${own}^{{(t)}}$: no matrix and no squashing, the gate alone."
-        " While it is near 1 the gradient lasts.",
-        rf"\left.\frac{{\partial {own}^{{(t)}}}}{{\partial {before}}}\right|_{{\text{{straight}}}} ="
-        rf" \operatorname{{diag}}\left({notation.at_step(f, (), 't')}\right)",
-        rf"\operatorname{{diag}} {matrix_tex(gate)} = {matrix_tex(direct)}", direct, by_step, floor=0.0,
-    )  # fmt: skip
+    yield _straight_route(at, s, f)
     yield _both_routes(at, s, f)
-    at.disturb(steps, at.t)
-    for name in reversed(steps):
-        if name == s and at.t < run.T:
-            said = (
-                f"Into ${own}$ from the same step by way of {readers(cell, s, now=True)}, from the next by way of"
-                f" {readers(cell, s, now=False)}: the term of ${own}$ itself is the straight one."
-            )
-        elif name == s:
-            said = f"At the last step into ${own}$ from the same step alone, by way of {readers(cell, s, now=True)}."
-        elif cell.operation(name) == "sigmoid":
-            said = f"Back to the gate ${latex(name)}$."
-        else:
-            said = f"The gradient at ${latex(name)}$."
-        yield backward_line(at, name, "A13", said)
+    at.disturb(nodes, at.t)
+    for name in reversed(nodes):
+        yield backward_line(at, name, "A13", _about_gradient(at, name, s))
     for name in cell.parameters:
-        if any(read.name == name for node in steps for read in cell.reads[node]):
+        if any(target in nodes for target, _ in readings(cell, name)):
             yield copy_line(at, name, "A13", f"The gradient at the copy of ${latex(name)}$ that step $t$ uses.")
 
 
-def _both_routes(at: StepContext, s: str, f: str) -> Line:
-    """What reaches s(t−1): straight, and by way of everything else that step t reads of it and of the step before."""
-    run, before = at.run, at.t - 1
-    straight = at.value(f) * at.grad(s)
-    whole = at.grad(s, before)
-    back = explain.backward(run, s, before, at.sample)
-    others = [message for message in back.messages if not (message.target == (s, at.t) and message.read.lag == 1)]
-    rest = np.sum([message.vector for message in others], axis=0) if others else np.zeros_like(whole)
-    gradient, by, near = at.by_disturbance(s, before)
-    direct = next(message for message in back.messages if message.target == (s, at.t) and message.read.lag == 1)
-    symbols = [direct.symbols, *(message.symbols for message in others)]
+def _straight_route(at: StepContext, s: str, f: str) -> Line:
+    now, before, gate = notation.at_step(s, (), "t"), notation.at_step(s, (), "t-1"), at.value(f)
+    read = next(read for read in at.cell.reads[s] if read.name == s and read.lag == 1)
     return at.line(
-        "A13", rf"The routes into ${latex(s)}^{{(t-1)}}$: the first goes straight on, the other by way of what the step before"
-        " puts out and this step's gates read."
-        + ("" if before else " At $t = 0$ there is no output" + ("." if others else ", so the first alone.")),
-        f"{notation.nabla(s, 't-1')} = {shifted(plus(symbols), -1)}",
-        f"{notation.nabla(s, str(before))} = {matrix_tex(straight)} + {matrix_tex(rest)} = {matrix_tex(whole)}",
-        straight + rest, gradient, by,
-        tolerance=near,
+        "A13", f"The straight route from ${before}$ to ${now}$: no matrix and no squashing, the gate alone."
+        " While it is near 1 the gradient lasts.",
+        rf"\left.{partial_tex(now, before)}\right|_{{\text{{straight}}}} ="
+        rf" \operatorname{{diag}}\left({notation.at_step(f, (), 't')}\right)",
+        rf"\operatorname{{diag}} {matrix_tex(gate)} = {matrix_tex(np.diag(gate))}",
+        np.diag(gate), at.edge_jacobian(s, read), floor=0.0,
     )  # fmt: skip
+
+
+def _both_routes(at: StepContext, s: str, f: str) -> Line:
+    """The gradient at s(t−1): along the straight route, and along all other edges that leave it."""
+    before = at.t - 1
+    back = messages.backward(at.run, s, before, at.sample)
+    straight, others = list[messages.Message](), list[messages.Message]()
+    for message in back.messages:
+        is_straight = message.target == (s, at.t) and message.read.lag == 1
+        (straight if is_straight else others).append(message)
+    along_gate, grad = at.value(f) * at.grad(s), at.grad(s, before)
+    along_others = np.sum([message.vector for message in others], axis=0) if others else np.zeros_like(grad)
+    symbols = plus([straight[0].symbols, *(message.symbols for message in others)])
+    at_start = "" if before else " At $t = 0$ there is no output" + ("." if others else ", so the first alone.")
+    return at.line_by_disturbance(
+        "A13", rf"The routes into ${latex(s)}^{{(t-1)}}$: the first goes straight on, the other by way of what the step before"
+        f" puts out and this step's gates read.{at_start}",
+        f"{notation.nabla(s, 't-1')} = {shifted(symbols, -1)}",
+        f"{notation.nabla(s, str(before))} = {matrix_tex(along_gate)} + {matrix_tex(along_others)} = {matrix_tex(grad)}",
+        along_gate + along_others, s, before,
+    )  # fmt: skip
+
+
+def _about_gradient(at: StepContext, name: str, s: str) -> str:
+    symbol, now = f"${latex(name)}$", readers(at.cell, name, same_step=True)
+    if name == s and at.t < at.run.T:
+        return (
+            f"Into {symbol} from the same step by way of {now}, from the next by way of"
+            f" {readers(at.cell, name, same_step=False)}: the term of {symbol} itself is the straight one."
+        )
+    if name == s:
+        return f"At the last step into {symbol} from the same step alone, by way of {now}."
+    if at.cell.operation(name) == "sigmoid":
+        return f"Back to the gate {symbol}."
+    return f"The gradient at {symbol}."

@@ -1,8 +1,8 @@
-r"""From the loss to every gradient, line by line: in symbols, in a run's numbers, entry by entry, and checked.
+"""From the loss to every gradient, line by line: in symbols, in a run's numbers, entry by entry, and checked.
 
-A section is a function of a run, a step, a sample and a number of levels. Its symbols come from the cell's equations and the
-operations' own rows, so that a cell of anyone's own is derived like those of the catalogue; its checks are routes of their
-own, imaginary steps through the equations or the same thing by another formula, and are computed with the line.
+A section is a function of a run, a step, a sample and a number of levels, and has a module of its own. Its symbols come from
+the cell's equations and the table of operations, so that a user's own cell is derived like those of the catalogue. Each line
+is checked as it is computed, by imaginary steps through the equations or by another formula for the same.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
 from engine.execute.run import Run
-from engine.support.arguments import sample_of, step_of, whole
+from engine.support.arguments import whole
 from engine.support.pause import pause
 from engine.working.derivation.book import has_likelihood, is_the_lstm, is_the_rnn, never
 from engine.working.derivation.copies import copies_lines, needs_parameters
@@ -32,16 +33,20 @@ from engine.working.derivation.samples import needs_samples, sample_lines
 from engine.working.derivation.softmax import needs_softmax, softmax_lines
 from engine.working.derivation.step import StepContext
 
-MAX_LEVELS = 50  # of the recursion that are written out: a formula with more is too long for a page
+MAX_LEVELS: Final = 50  # levels of the recursion that are written out; a formula with more is too long for a page
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table of sections: title, where the book or the texts have it, to which runs it applies, its lines.
+    """A row of the table of sections.
 
-    book      equations of the book, and `of`: whether they are those of a cell
-    rows      rows of the sources, or what else it follows from
-    applies   gives "", or the reason why not
+    Attributes:
+        title: The title of the section.
+        book: Its equations in the book.
+        of: Whether these equations are those of a run's network.
+        rows: Its rows of the sources, or what it follows from otherwise.
+        applies: Why it does not apply to a run, or "".
+        lines: Its lines at a step, with a number of levels.
     """
 
     title: str
@@ -53,6 +58,7 @@ class Row:
 
 
 def always(_: Run) -> str:
+    """No reason against any run."""
     return ""
 
 
@@ -74,14 +80,26 @@ SECTIONS: Mapping[str, Row] = MappingProxyType({
 
 
 def derive(run: Run, key: str, t: int, sample: int = 0, levels: int = 3) -> Section:
-    """A section for a run, at step t (from 1) of one sample; `levels` is how often the recursion is put into itself.
+    """Derive a section for a run, with its numbers.
+
+    Args:
+        run: The run.
+        key: The section, a key of `SECTIONS`.
+        t: The step, from 1.
+        sample: The sample, from 0.
+        levels: How often the recursion is put into itself, from 1 to MAX_LEVELS.
+
+    Returns:
+        The section; without lines if it does not apply to the run.
+
+    Raises:
+        ValueError: If there is no such section, step or sample, or if the number of levels is out of its range.
 
     **Holds:** every_line_is_right_for_every_cell, a_wrong_gradient_is_seen.
-    Raises ValueError for a section, step, sample or number of levels that there is not.
     """
     if key not in SECTIONS:
         raise ValueError(f"{key!r} is no section; there are {', '.join(SECTIONS)}")
-    t, sample = step_of(t, run.T), sample_of(sample, run.B)
+    sample, t = run.check_place(sample, t)
     levels = whole("levels", levels, 1, MAX_LEVELS, f"1 to {MAX_LEVELS} can be written out")
     row = SECTIONS[key]
     reason = row.applies(run)

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from engine.language.cell import Cell
+from collections.abc import Iterator
+
+from engine.language.cell import Cell, Read
 from engine.language.expressions import Apply, Expression, Name
 from engine.language.names import latex
 
 
 def same_equations(cell: Cell, other: Cell) -> bool:
-    """Whether two cells have the same equations under the same names."""
+    """Whether two cells have the same equations with the same names."""
     return list(cell.nodes) == list(other.nodes) and all(
         cell.latex_of(cell.equations[name].expression) == other.latex_of(other.equations[name].expression)
         for name in cell.nodes
     )
 
 
-def readers(cell: Cell, name: str, now: bool) -> str:
-    """The nodes that read a node in its own step, or in later ones, in words."""
-    found = [
-        f"${latex(target)}$" for target in cell.nodes
-        if any(read.name == name and (not read.lag) == now for read in cell.reads[target])
-    ]  # fmt: skip
-    return f"{', '.join(found[:-1])} and {found[-1]}" if len(found) > 1 else "".join(found) or "none"
+def readings(cell: Cell, name: str) -> list[tuple[str, Read]]:
+    """The readings of a name, each with the node whose equation reads it, in the order of the flow."""
+    return [(target, read) for target in cell.nodes for read in cell.reads[target] if read.name == name]
+
+
+def readers(cell: Cell, name: str, *, same_step: bool) -> str:
+    """The nodes that read a node in its own step, or in later steps, in words."""
+    targets = dict.fromkeys(target for target, read in readings(cell, name) if (not read.lag) == same_step)
+    symbols = [f"${latex(target)}$" for target in targets]
+    return f"{', '.join(symbols[:-1])} and {symbols[-1]}" if len(symbols) > 1 else "".join(symbols) or "none"
+
+
+def summands(expression: Expression) -> Iterator[Apply]:
+    """The operations that an expression is a sum of, from the last to the first."""
+    left = [expression]
+    while left:
+        part = left.pop()
+        if isinstance(part, Apply):
+            if part.operation == "+":
+                left += part.arguments
+            else:
+                yield part
 
 
 def matrix_products(expression: Expression) -> list[tuple[str, str]]:
-    """(matrix W, vector v) of each W v among the summands, from the last; v is of the same step."""
-    found, summands = [], [expression]
-    while summands:
-        part = summands.pop()
-        if isinstance(part, Apply) and part.operation == "+":
-            summands += part.arguments
-        elif isinstance(part, Apply) and part.operation == "@":
+    """Matrix and vector of each W v among the summands, from the last to the first, where v is of the same step."""
+    products = []
+    for part in summands(expression):
+        if part.operation == "@":
             matrix, vector = part.arguments
             if isinstance(matrix, Name) and isinstance(vector, Name) and not vector.lag:
-                found.append((matrix.name, vector.name))
-    return found
+                products.append((matrix.name, vector.name))
+    return products

@@ -45,7 +45,7 @@ def written(section: Section) -> list[str]:
 
 def right(section: Section) -> None:
     assert section.lines or section.applies
-    assert [(line.said, line.error, line.checked_by) for line in section.lines if not line.passed] == []
+    assert [(line.explanation, line.error, line.checked_by) for line in section.lines if not line.passed] == []
     for text in written(section):
         assert text.count("{") == text.count("}")
         assert text.count(r"\left") == text.count(r"\right")
@@ -97,7 +97,7 @@ def test_every_row_of_the_sources_has_its_lines() -> None:
 @pytest.mark.parametrize("name", list(engine.CATALOGUE))
 def test_a_step_s_jacobian_is_a_sum_of_products_between_two_steps(name: str) -> None:
     run = made(name)
-    lines = [line for line in derive(run, "recursion", 2).lines if "does to itself one step later" in line.said]
+    lines = [line for line in derive(run, "recursion", 2).lines if "does to itself one step later" in line.explanation]
     assert lines or name not in ("rnn", "gru")
     for line in lines:
         paths = line.symbols.partition(" = ")[2]
@@ -109,14 +109,16 @@ def test_a_step_s_jacobian_is_a_sum_of_products_between_two_steps(name: str) -> 
 @pytest.mark.parametrize("T", [1, 2, 7, 8, 9, 30])
 def test_of_a_long_sum_the_first_and_the_last_are_shown(T: int) -> None:
     run = made("rnn", T=T)
-    (line,) = (line for line in derive(run, "loss", 1).lines if line.said.startswith("The total loss is the sum"))
+    (line,) = (
+        line for line in derive(run, "loss", 1).lines if line.explanation.startswith("The total loss is the sum")
+    )
     shown = line.numbers.removeprefix("L = ").partition(" = ")[0].split(" + ")
     expected = [*range(T)] if T <= 8 else [*range(6), T - 1]
     norms = np.linalg.norm(run.step_grad("W"), axis=(1, 2))
     (copies,) = (
-        re.search(r"from step 1, \$(.*)\$", line.said)
+        re.search(r"from step 1, \$(.*)\$", line.explanation)
         for line in derive(run, "copies", 1).lines
-        if "$W$, so" in line.said
+        if "$W$, so" in line.explanation
     )
     for terms, values in ((shown, run.losses[:, 0]), (copies[1].split(", "), norms)):
         found = [_read(text) for text in terms if text != r"\cdots"]
@@ -155,7 +157,7 @@ def test_a_wrong_rule_of_an_operation_is_seen(monkeypatch: pytest.MonkeyPatch) -
     run = made("rnn")
     pull = interpreter.pull
     monkeypatch.setattr(interpreter, "pull", lambda *a, **k: [(r, 1.01 * m) for r, m in pull(*a, **k)])
-    assert not any(line.passed for line in derive(run, "copies", 2).lines if "copy of" in line.said)
+    assert not any(line.passed for line in derive(run, "copies", 2).lines if "copy of" in line.explanation)
 
 
 def test_numbers_that_are_not_finite_pass_no_line() -> None:
@@ -198,12 +200,14 @@ BOOK = engine.CATALOGUE["rnn"].text
 @pytest.mark.parametrize("name", [*engine.CATALOGUE, *FEATURES])
 def test_the_words_of_the_recursion_name_the_nodes_that_read_a_state(name: str) -> None:
     run = made(name if name in engine.CATALOGUE else engine.parse(FEATURES[name]))
-    lines = [line for line in derive(run, "recursion", 2).lines if line.said.startswith(("At the last", "At step"))]
+    lines = [
+        line for line in derive(run, "recursion", 2).lines if line.explanation.startswith(("At the last", "At step"))
+    ]
     at = [(state, t) for state in run.cell.states for t in (run.T, 2)]
     assert len(lines) == len(at)
     for line, (state, t) in zip(lines, at, strict=True):
         messages = explain.backward(run, state, t, 0).messages
-        said = re.findall(r"\$([^$]*)\$", line.said.partition("step" if t < run.T else "all there is")[2])
+        said = re.findall(r"\$([^$]*)\$", line.explanation.partition("step" if t < run.T else "all there is")[2])
         named = [word for word in said if word != latex(state)] if t < run.T else said
         assert {latex(message.target[0]) for message in messages} - {latex(state)} == set(named) - {latex(state)}
 
@@ -216,10 +220,10 @@ def test_the_words_of_the_recursion_name_the_nodes_that_read_a_state(name: str) 
 def test_the_book_is_cited_for_its_own_network_alone(text: str) -> None:
     run = made(engine.parse(text))
     sections = {key: derive(run, key, 2) for key in ("equations", "recursion", "copies")}
-    cited = {place for place in BACK for line in sections["recursion"].lines if place in line.said}
+    cited = {place for place in BACK for line in sections["recursion"].lines if place in line.explanation}
     assert cited == (set(BACK) if text == BOOK else set())
     assert {"(10." in section.source for section in sections.values()} == {text == BOOK}
-    assert any("of the book" in line.said for line in sections["copies"].lines) == (text == BOOK)
+    assert any("of the book" in line.explanation for line in sections["copies"].lines) == (text == BOOK)
     if text == BOOK:  # (10.21), with this run's numbers
         h, grad, W, V = run.value["h"][2, 0], run.grad["h"][:, 0], run.parameters["W"], run.parameters["V"]
         np.testing.assert_allclose(grad[1], W.T @ ((1 - h**2) * grad[2]) + V.T @ run.grad["o"][1, 0], rtol=1e-10)
@@ -228,7 +232,7 @@ def test_the_book_is_cited_for_its_own_network_alone(text: str) -> None:
 def test_the_likelihood_is_cited_for_classes_alone() -> None:
     classes, shares = made("rnn"), made(engine.parse("h = tanh(W @ h[t-1] + U @ x)\nL = mse(V @ h, y)"))
     assert "(10.14)" in derive(classes, "loss", 2).source
-    assert not any("(10.1" in text for line in derive(shares, "loss", 2).lines for text in (line.said,))
+    assert not any("(10.1" in text for line in derive(shares, "loss", 2).lines for text in (line.explanation,))
     assert "(10.1" not in derive(shares, "loss", 2).source
     assert "(10.18)" in derive(classes, "softmax", 2).source
     distribution = engine.run(classes.cell, classes.parameters, classes.x, np.full((4, 1, 3), 1 / 3))
@@ -282,7 +286,7 @@ def test_the_long_way_has_the_numbers_of_the_source(worked: Run) -> None:
 
 
 def test_the_three_questions_are_answered(worked: Run) -> None:
-    said = [line.said for line in derive(worked, "softmax", 2).lines]
+    said = [line.explanation for line in derive(worked, "softmax", 2).lines]
     for question in (1, 2, 3):
         assert any(text.startswith(f"Question {question}") for text in said)
     symbols = " ".join(line.symbols for line in derive(worked, "softmax", 2).lines)
@@ -296,8 +300,8 @@ def test_nested_and_multiplied_out_are_equal_at_every_depth(name: str) -> None:
     for levels in range(1, 6):
         section = derive(run, "expanded", 1, 0, levels)
         right(section)
-        nested = next(line for line in section.lines if "put into itself" in line.said)
-        flat = next(line for line in section.lines if line.said.startswith("Multiplied out"))
+        nested = next(line for line in section.lines if "put into itself" in line.explanation)
+        flat = next(line for line in section.lines if line.explanation.startswith("Multiplied out"))
         assert nested.symbols.count(r"\Bigl[") == flat.symbols.count(r"\quad +") >= levels - 1
 
 
@@ -313,12 +317,12 @@ def test_the_recursion_ends_in_the_outputs(worked: Run) -> None:
 def test_the_lstm_has_every_gate_both_routes_and_every_parameter() -> None:
     run = made("lstm")
     section = derive(run, "lstm", 2)
-    said = " ".join(line.said for line in section.lines)
+    said = " ".join(line.explanation for line in section.lines)
     for gate in "fgq":
         assert f"Back to the gate ${gate}$" in said
         for parameter in (f"b_{{{gate}}}", f"U_{{{gate}}}", f"W_{{{gate}}}"):
             assert f"copy of ${parameter}$" in said
-    (routes,) = [line for line in section.lines if line.said.startswith("The routes into")]
+    (routes,) = [line for line in section.lines if line.explanation.startswith("The routes into")]
     assert r"\operatorname{diag}\left(f^{(t)}\right) \nabla_{s^{(t)}} L" in routes.symbols
     assert routes.symbols.endswith(r"\nabla_{h^{(t-1)}} L") or r"^{(t-1)}} L" in routes.symbols
 

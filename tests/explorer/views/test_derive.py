@@ -217,7 +217,7 @@ def test_katex_reads_every_line_of_every_section(new_page) -> None:
     (script,) = (Path(st.__file__).parent / "static" / "static" / "js").glob("katex.*.js")
     sections = [section for name in MODELS for section in whole(name)]
     lines = [line for section in sections for line in section.lines]
-    shown = [text for line in lines for text in (*formulas_of(line), *re.findall(r"\$([^$]*)\$", line.said))]
+    shown = [text for line in lines for text in (*formulas_of(line), *re.findall(r"\$([^$]*)\$", line.explanation))]
     page = new_page("", viewport={"width": 800, "height": 600})
     page.set_default_timeout(120_000)
     wrong = page.evaluate(
