@@ -262,11 +262,12 @@ class Drawing:
         """A ring around each selected node."""
         chosen = self.selected()
         if len(chosen):
+            first = chosen[0]  # whose shape and size are those of all
             yield go.Scatter(
                 x=self.picture.x[chosen], y=self.picture.y[chosen], mode="markers", hoverinfo="skip", showlegend=False,
                 name="selected",
-                marker={"symbol": [f"{self.shape[i]}-open" for i in chosen], "size": self.size[chosen] + 8,
-                        "color": self.colours.ink, "line": {"width": 2.5}},
+                marker={"symbol": f"{self.shape[first]}-open", "size": self.size[first] + 8, "color": self.colours.ink,
+                        "line": {"width": 2.5}},
             )  # fmt: skip
 
     # The figure --------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class Sign:
 
 
 SIGNS: Final[Mapping[Mark, Sign]] = {
-    Mark.ZERO: Sign("exactly 0", "exactly 0", "circle-open", "M1.5 6a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0"),
+    Mark.ZERO: Sign("exactly 0", "exactly 0", "circle-open", "M1.5 6a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z"),
     Mark.BELOW: Sign("below the scale", "below {low}", "triangle-down", "M1 2.5h10L6 10z"),
     Mark.ABOVE: Sign("above the scale", "above {high}", "triangle-up", "M1 9.5h10L6 2z", up=1),
     Mark.INFINITE: Sign("infinite", "infinite", "asterisk-open", "M6 1v10M1 6h10M2.5 2.5l7 7M9.5 2.5l-7 7", arms=4),
