@@ -1,8 +1,13 @@
-"""Memory of a run, and numpy calls bound to it.
+"""The memory of a run, and numpy calls that are bound to it.
 
-A `Buffer` holds some values of all steps side by side, (steps, B, width); a `Slot` is one value's columns of it. A `Call` is
-a numpy function on slots, written down once and bound either to a range of steps at once or to each step by itself. Calls that
-do the same to neighbouring columns become one call (`fused`): the four gates of an LSTM cost no more calls than one.
+A `Buffer` holds some values of all steps side by side, (steps, B, width); a `Slot` is the columns of one value in it. A `Call`
+is a numpy function on slots, written once and bound either to a range of steps at once or to each step by itself. Calls of one
+function on neighbouring columns become one call (`fused`): the gates of an LSTM need no more calls than one gate.
+
+The steps of a recurrence run in a function whose source is written for them (`_loop`). Measured against a loop over pairs
+(function, arguments), as the time of a whole run, the pairs took 1.00 to 1.03 times as long for `rnn`, 1.01 to 1.04 for `gru` and
+1.01 to 1.11 for `lstm` (10 to 500 steps, 5 to 64 units, B = 1; one bound call per step and function took 0.97 to 1.54 times
+as long). The pairs would also be objects for each call of each step, where the function needs one list for each operand.
 """
 
 from __future__ import annotations
@@ -21,15 +26,19 @@ _SLAB = 1 << 16  # bytes of a slab, at least
 _LINE = 64  # bytes of a line of the processor's cache: each array begins at one
 _BY_KEYWORD = (np.maximum, np.minimum)  # numpy wants the output of these two by its name, and of no other
 Bound: TypeAlias = Callable[[], Any]  # a numpy call with its arguments
-#: Calls that go through the steps, and its arguments: lists with an entry for each step, and what is the same in all.
+#: A function that goes through the steps, the lists with an entry for each step, and the operands that all steps share.
 Loop: TypeAlias = tuple[Callable[[list[Any], tuple[Any, ...]], None], list[Any], tuple[Any, ...]]
 
 
 @dataclass(eq=False)
 class Buffer:
-    """Values side by side: rows are steps, `lead` of them before the first step (t ≤ 0).
+    """Values side by side; each row is a step.
 
-    kind "steps": a row for each step; "chunk": rows for the steps of a chunk only; "step": one row, scratch of a step.
+    Attributes:
+        kind: "steps", a row for each step; "chunk", rows for the steps of a chunk; "step", one row, the scratch of a step.
+        lead: rows before the first step (t ≤ 0).
+        tail: rows after the last step.
+        width: columns that have been taken.
     """
 
     kind: str = "steps"
@@ -48,13 +57,14 @@ class Buffer:
         return slot
 
     def allocate(self, space: Space) -> Array:
+        """The memory of the buffer, (rows, B, width); from the first call on, the buffer cannot grow."""
         if self._array is None:
             rows = {"steps": self.lead + space.T + self.tail, "chunk": space.chunk, "step": 1}[self.kind]
             self._array = space.zeros((rows, space.B, self.width))
         return self._array
 
     def rows(self, space: Space, lo: int, hi: int) -> list[Array]:
-        """One view a row: vectors (n,) where the space is flat, else (B, n)."""
+        """One view per row: vectors (n,) where the space is flat, else (B, n)."""
         if (lo, hi) not in self._rows:
             array = self.allocate(space)
             self._rows[lo, hi] = list(array[:, 0, lo:hi] if space.flat else array[:, :, lo:hi])
@@ -63,7 +73,7 @@ class Buffer:
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """Columns lo to hi of a buffer, read or written `lag` steps earlier than the step at hand."""
+    """The columns lo to hi of a buffer, `lag` steps before the step at hand."""
 
     buffer: Buffer
     lo: int
@@ -75,11 +85,11 @@ class Slot:
         return Slot(self.buffer, self.lo, self.hi, self.lag + lag) if lag else self
 
     def follows(self, other: Slot) -> bool:
-        """Whether these columns come right after the other's."""
+        """Whether these columns come right after those of the other slot."""
         return self.buffer is other.buffer and self.lag == other.lag and self.lo == other.hi
 
     def joined(self, other: Slot) -> Slot:
-        """These columns and those that follow."""
+        """The columns from the first of this slot to the last of the other, in the same buffer."""
         return Slot(self.buffer, self.lo, other.hi, self.lag)
 
     def overlaps(self, other: Slot) -> bool:
@@ -99,7 +109,7 @@ Operand: TypeAlias = Slot | Steps | Array
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """function(*inputs, out) with slots, or arrays that are the same in every step."""
+    """function(*inputs, out); an input is a slot, or an array that all steps share."""
 
     function: Callable[..., Any]
     inputs: tuple[Operand, ...]
@@ -108,10 +118,15 @@ class Call:
 
 @dataclass(eq=False)
 class Space:
-    """Steps, samples and number type of a run, and how its inner loops are laid out.
+    """The steps, samples and number type of a run, and the memory of its buffers.
 
-    chunk  how many steps the backward sweep prepares at a time
-    flat   B = 1: a step's values are vectors, not matrices of one row
+    Attributes:
+        T: the number of steps.
+        B: the number of samples.
+        dtype: float64 or float32.
+        chunk: the number of steps that the backward sweep prepares at a time.
+        flat: whether the values of a step are vectors, not matrices of one row; for B = 1 only.
+        slabs: the blocks of memory.
     """
 
     T: int
@@ -123,7 +138,7 @@ class Space:
     _used: int = 0  # bytes of the last slab
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
-        """Memory for an array, in one slab with others where it is small: a result costs less the fewer slabs there are."""
+        """Take memory for an array; small arrays share a slab, since each slab costs time when results are read."""
         needed = math.prod(shape) * self.dtype.itemsize
         if not self.slabs or self._used + needed > self.slabs[-1].nbytes:
             self.slabs.append(np.zeros(max(needed + _LINE, _SLAB), np.uint8))
@@ -133,23 +148,23 @@ class Space:
         return array
 
     def over(self, slot: Slot) -> Array:
-        """The slot's values of all steps, (T, B, n); of a buffer that has all steps."""
+        """The values of a slot at all steps, (T, B, n); its buffer has a row for each step."""
         return self.rows(slot, 0, self.T)
 
     def rows(self, slot: Slot, start: int, stop: int) -> Array:
-        """The slot's values of the steps start to stop, by index: 0 is t = 1, −1 is t = 0; (stop − start, B, n)."""
+        """The values of a slot from the step of index start to that of index stop, (stop − start, B, n); index −1 is t = 0."""
         first = slot.buffer.lead - slot.lag
         return slot.buffer.allocate(self)[first + start : first + stop, :, slot.lo : slot.hi]
 
     def table(self, slot: Slot, start: int = 0, stop: int | None = None) -> Array:
-        """The slot's values of steps start to stop (all of them), with steps and samples in one axis, (steps · B, n); a view."""
+        """The values of a slot from step start to step stop, steps and samples in one axis, (steps · B, n); a view."""
         array = slot.buffer.allocate(self)
         first = slot.buffer.lead - slot.lag + start if slot.buffer.kind == "steps" else 0
         last = first + (self.T if stop is None else stop) - start
         return array[first:last].reshape(-1, slot.buffer.width)[:, slot.lo : slot.hi]
 
     def at_once(self, calls: Sequence[Call], start: int = 0, stop: int | None = None) -> list[Bound]:
-        """The calls, each for the steps start to stop at once."""
+        """Bind each call to the steps start to stop at once."""
         bound: list[Bound] = []
         for call in calls:
             inputs = [
@@ -164,18 +179,18 @@ class Space:
         return bound
 
     def each_step(self, calls: Sequence[Call], steps: range, start: int = 0) -> list[Bound]:
-        """The calls, one step after the other, as one function that goes through the steps."""
+        """Bind the calls to one step after the other, as one function that goes through the steps."""
         if not len(steps) or not calls:
             return []
         function, lists, constants = self.loop(calls, steps, start)
         return [partial(function, lists, constants)]
 
     def loop(self, calls: Sequence[Call], steps: range, start: int = 0) -> Loop:
-        """The same, not bound yet: the lists can be cut to fewer steps."""
-        lists: dict[Any, Iterable[Array]] = {}  # what changes from step to step
-        constants: dict[Any, Any] = {}  # what does not: functions, matrices, scratch
+        """The function of `each_step` and its arguments; the lists can be cut to fewer steps."""
+        lists: dict[Any, Iterable[Array]] = {}  # operands that differ from step to step
+        constants: dict[Any, Any] = {}  # functions, matrices, scratch
 
-        def written(operand: Operand) -> str:
+        def variable(operand: Operand) -> str:
             if isinstance(operand, np.ndarray):
                 return _known(constants, id(operand), operand, "k")
             key = (
@@ -189,7 +204,7 @@ class Space:
 
         lines = []
         for call in calls:
-            inputs, out = [written(operand) for operand in call.inputs], written(call.out)
+            inputs, out = [variable(operand) for operand in call.inputs], variable(call.out)
             if isinstance(call, Product):
                 if self.flat:
                     # the bound method of an array costs a third of what numpy.dot does on small vectors
@@ -205,7 +220,7 @@ class Space:
         return _loop(len(lists), len(constants), tuple(lines)), list(lists.values()), tuple(constants.values())
 
     def steps(self, operand: Slot | Steps, steps: range, start: int) -> list[Array]:
-        """The operand's values at each of the steps; `start` is the first step of the chunk."""
+        """The values of an operand at each of the steps; `start` is the first step of the chunk."""
         if isinstance(operand, Steps):
             return [operand.array[t] for t in steps]
         rows = operand.buffer.rows(self, operand.lo, operand.hi)
@@ -215,7 +230,7 @@ class Space:
 
 
 def _known(table: dict[Any, Any], key: Any, entry: Any, letter: str) -> str:
-    """The variable of an entry of a table, in which it is put if it is new."""
+    """The name of the variable for an entry of a table; a new entry is added."""
     if key not in table:
         table[key] = entry
     return f"{letter}{list(table).index(key)}"
@@ -223,9 +238,9 @@ def _known(table: dict[Any, Any], key: Any, entry: Any, letter: str) -> str:
 
 @lru_cache(maxsize=512)
 def _loop(lists: int, constants: int, lines: tuple[str, ...]) -> Callable[[list[Any], tuple[Any, ...]], None]:
-    """A function that goes through lists of arrays in step and does the calls, written out so that nothing else costs time.
+    """Compile a function that goes through lists of arrays in parallel and makes the calls of each step.
 
-    The source is made of this module's own variables (v0, v1, … and k0, k1, …) and of nothing that a user gave.
+    The source consists of the variables v0, v1, … and k0, k1, … of this module; no text of a user is part of it.
     """
     source = "def loop(lists, constants):\n"
     source += f"    {', '.join(f'k{i}' for i in range(constants))}, = constants\n"
@@ -233,19 +248,19 @@ def _loop(lists: int, constants: int, lines: tuple[str, ...]) -> Callable[[list[
     source += "".join(f"        {line}\n" for line in lines)
     namespace: dict[str, Any] = {}
     exec(compile(source, "<steps of a recurrence>", "exec"), namespace)
-    made: Callable[[list[Any], tuple[Any, ...]], None] = namespace["loop"]
-    return made
+    loop: Callable[[list[Any], tuple[Any, ...]], None] = namespace["loop"]
+    return loop
 
 
 @dataclass(frozen=True, eq=False)
 class Product(Call):
-    """out = matrix @ input, (N, n) times each sample's (n,)."""
+    """out = matrix @ input, (N, n) times the (n,) of each sample."""
 
     matrix: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 def fused(calls: Sequence[Call]) -> list[Call]:
-    """The calls with those joined that do the same to neighbouring columns and can move together."""
+    """The calls, with those joined into one that apply a function to neighbouring columns and may change places."""
     result: list[Call] = []
     for call in calls:
         for k in range(len(result) - 1, -1, -1):

@@ -1,13 +1,4 @@
-"""The tape: the schedule of a cell bound to memory, as two flat lists of numpy calls, one for each direction.
-
-Forward, what does not depend on an earlier step is computed for all steps in one call; only the recurrence runs step by step:
-the products with one right-hand vector as one product of stacked matrices, and what is the same for neighbours (the gates)
-as one call.
-
-Backward is the mirror image. Within a recurrence the gradients form a linear system with diagonal coefficients, all known
-after the forward pass: ∇p(t) = Σ c(t) ∘ ∇u(t + lag) + Σ Wᵀ ∇a(t + lag). Where calls are dearer than arithmetic (few units),
-values in between are eliminated: the coefficients are multiplied out for many steps at once, only the gradients that the
-recurrence needs run step by step, and those in between follow for all steps at once afterwards.
+"""Tapes: programs with their memory, played for a run, and kept for the next run of the same shape.
 
 A tape belongs to one shape (sizes, T, B, dtype) and to one owner at a time: from the moment when it leaves the pool, to the
 `Lease` of one run. Every array of the run holds the lease as the owner of its memory, so the lease ends, and the tape goes
@@ -37,7 +28,7 @@ _KEEP_SHAPES = 64
 
 
 class _View(NamedTuple):
-    """Where an array lies: in which block of memory, and how."""
+    """The place of an array: its block of memory, its offset there, its shape and strides."""
 
     block: int
     shape: tuple[int, ...]
@@ -46,11 +37,13 @@ class _View(NamedTuple):
 
 
 class Tape:
-    """Memory and calls of one shape of run.
+    """The memory and the calls of one shape of run.
 
-    groups   for each group of results, as `Results` has them, name -> where the array lies
-    blocks   the blocks of memory in which they lie
-    nbytes   of all its memory
+    Attributes:
+        shape: the shape of its runs.
+        groups: group of `Results` -> name -> the place of the array.
+        blocks: the blocks of memory in which the results lie.
+        nbytes: the size of all its memory.
     """
 
     def __init__(self, data: Data) -> None:
@@ -60,7 +53,7 @@ class Tape:
         self._forward, self._backward = made.forward, made.backward
         self._read_back = made.layout.read_back()
         within = counted(plan, dict.fromkeys(plan.cell.losses, np.ones((1, 1), bool)))
-        self._all_count = all(map(np.all, within.values()))  # whether each value matters to a loss of its own step
+        self._all_count = all(map(np.all, within.values()))  # whether a loss of its own step depends on each value
         self.shape = data.shape
         self.nbytes = sum(slab.nbytes for slab in made.layout.space.slabs)
         self.blocks: list[Array] = []
@@ -79,7 +72,7 @@ class Tape:
         return found
 
     def play(self, data: Data) -> None:
-        """Compute the run of `data`, which has the shape that the tape was made for."""
+        """Compute the run of `data`, which has the shape of the tape."""
         parameters = data.parameters
         for place, name in self._parameters:
             place[...] = parameters[name]
@@ -94,9 +87,9 @@ class Tape:
             place[...] = array
 
     def _put_aside(self, data: Data) -> list[tuple[Array, Array]]:
-        """What no counted loss depends on, replaced by 0 for the way back if any of it is not finite; and what it was.
+        """Set values on which no counted loss depends to 0 for the way back, if any is not finite; gives them with their place.
 
-        Its gradient is 0, and so is all that it sends back; but 0 times infinity would be no number.
+        Their gradients are 0, and so are the messages that they send back; but 0 times infinity would be no number.
         """
         if all(math.isfinite(np.add.reduce(array, None)) for array, _ in self._read_back):
             return []
@@ -118,14 +111,14 @@ def _owner(array: Array) -> Array:
 
 
 def _interface(block: Array) -> dict[str, Any]:
-    """How numpy is told of a block's memory by somebody else than its array: for reading only."""
+    """The array interface of a block for another owner than its array, for reading only."""
     interface = dict(block.__array_interface__)
     interface["data"] = (interface["data"][0], True)
     return interface
 
 
 class Lease:
-    """One run's ownership of a tape. It ends with the last reference to it, and then gives the tape back to the pool."""
+    """The ownership of a tape by one run. It ends with the last reference to it, and then returns the tape to the pool."""
 
     __slots__ = ("tape",)
 
@@ -133,12 +126,12 @@ class Lease:
         self.tape = tape
 
     def __del__(self) -> None:
-        if _pool is not None:  # as it may be where Python ends
+        if _pool is not None:  # at the end of Python it may be None
             _pool.put(self.tape)
 
 
 class _Block:
-    """A block of a leased tape as numpy sees it: the base of every array in it, by which each holds the lease."""
+    """A block of a leased tape: the base of every array in it, through which each array holds the lease."""
 
     __slots__ = ("__array_interface__", "lease")
 
@@ -147,7 +140,7 @@ class _Block:
 
 
 class Arrays(dict[str, Array]):
-    """Name -> array, for reading only; a dict and no proxy of one, since that is read in a third of the time."""
+    """Name -> array, for reading only: a dict, which is read in a third of the time of a proxy."""
 
     __slots__ = ()
 
@@ -156,7 +149,7 @@ class Arrays(dict[str, Array]):
 
     @classmethod
     def kept(cls, arrays: dict[str, Array]) -> Arrays:
-        """A mapping with these arrays, which it locks: how one comes back from a pickle."""
+        """Make a mapping with these arrays, which it locks; used to read a pickle."""
         return cls({name: locked(array) for name, array in arrays.items()})
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
@@ -166,12 +159,13 @@ class Arrays(dict[str, Array]):
 
 
 class Results:
-    """What a run has computed, on a tape that belongs to it alone; a mapping is made when it is asked for.
+    """The results of a run, on a tape that belongs to it alone; each read of a group makes its mapping.
 
-    The groups are value, grad, param_grad and initial_grad, as `Run` has them, and
+    The groups are value, grad, param_grad and initial_grad, as `Run` has them, and sent: node that a loss is computed jointly
+    with -> the part of its gradient that goes on along its own equation, if there is one.
 
-    sent     node that a loss is computed jointly with -> the part of its gradient that it sends on, where there is one
-    nbytes   of the memory that they take
+    Attributes:
+        nbytes: the size of their memory.
     """
 
     def __init__(self, tape: Tape) -> None:
@@ -190,7 +184,7 @@ class Results:
 
     @lazy_property
     def _blocks(self) -> list[memoryview]:
-        """The memory of the tape, read-only; whoever holds a part of it holds the lease."""
+        """The memory of the tape, read-only; each part of it holds the lease."""
         return [np.asarray(_Block(self._lease, interface)).data for interface in self._lease.tape.interfaces]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -198,7 +192,7 @@ class Results:
 
 
 class Kept:
-    """`Results` that came back from a pickle."""
+    """`Results` from a pickle."""
 
     def __init__(self, groups: dict[str, Arrays], nbytes: int) -> None:
         self._groups, self.nbytes = groups, nbytes
@@ -208,10 +202,10 @@ class Kept:
 
 
 class _Pool:
-    """Tapes that belong to no run, by shape; the least recently used are dropped when their memory is too much.
+    """Tapes that belong to no run, by shape; the least recently used are dropped when together they are too large.
 
-    A lease can end anywhere, also where this thread is inside the pool already: `put` never waits for the lock. What it
-    leaves in `returned` is sorted in by whoever holds the lock, or by the next call.
+    A lease can end at any point, even while this thread is inside the pool: `put` never waits for the lock. It leaves the tape
+    in `returned`, and the holder of the lock, or the next call, sorts it in.
     """
 
     def __init__(self) -> None:
@@ -221,7 +215,7 @@ class _Pool:
         self.nbytes = 0
 
     def take(self, shape: Shape) -> Tape | None:
-        """A tape of the shape, or None. It has left the pool, so it belongs to the caller alone."""
+        """Take a tape of the shape out of the pool; None if there is none. It belongs to the caller alone."""
         with self.lock:
             self._sort_in()
             known = self.tapes.get(shape)
@@ -232,7 +226,7 @@ class _Pool:
             return tape
 
     def put(self, tape: Tape) -> None:
-        """Take a tape in that nobody looks at any more."""
+        """Take in a tape to which no run and no array refers any more."""
         self.returned.append(tape)
         while self.returned and self.lock.acquire(blocking=False):
             try:
@@ -258,7 +252,7 @@ _pool = _Pool()
 
 
 def _after_fork() -> None:
-    """A child gets a pool of its own: the parent's lock may be held by a thread that the child does not have."""
+    """Give a child a pool of its own: a thread that the child does not have may hold the lock of the parent."""
     global _pool
     _pool = _Pool()
 
@@ -268,7 +262,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def played(data: Data) -> Results:
-    """The results of the run of `data`, on a tape that belongs to them alone: one from the pool, or a new one."""
+    """Run `data` on a tape that belongs to the results alone, one from the pool or a new one; gives the results."""
     tape = _pool.take(data.shape) or Tape(data)
     tape.play(data)
     return Results(tape)

@@ -19,13 +19,13 @@ _CHUNK = 1 << 16  # numbers of a step's matrices that are made at a time: they s
 
 
 class Rows:
-    """Memory for rows (rows, B, m, n), and the same as a table (rows · B · m, n)."""
+    """Memory for rows (rows, B, m, n), also seen as a table (rows · B · m, n)."""
 
     def __init__(self, rows: int, B: int, m: int, n: int, copies: int = 1) -> None:
         self.each = B * m
         self.table = np.zeros((rows * B * m, copies * n))
         self.whole = self.table.reshape(rows, B, m, copies * n)
-        # what elementwise work goes over: with one sample all rows are alike
+        # the view for elementwise work: with one sample all rows are alike
         shape = (rows * m,) if B == 1 else (rows, B, m)
         self.entries = self.table.reshape(*shape, *((n,) if copies == 1 else (copies, n)))
         self.step = m if B == 1 else 1
@@ -38,7 +38,7 @@ class Rows:
 
 
 class Carrier:
-    """Rows that go back step by step. waiting[name][k] is what name(t − k) has got from steps after t."""
+    """Rows that go back step by step; waiting[name][k] is the gradient that name(t − k) has from steps after t."""
 
     def __init__(self, links: System, T: int, B: int, m: int, rows: int) -> None:
         self.links, self.B, self.m, self.rows = links, B, m, rows
@@ -63,7 +63,7 @@ class Carrier:
         self.blank = [name for name, lag in links.lags.items() if (name, lag) not in self.written]
 
     def sender(self, group: list[Link]) -> Callable[[int, int], None]:
-        """A function (t, lo) that sends rows lo: of step t along the links of a group, all of one head and tail."""
+        """Make a function (t, lo) that sends the rows from lo on along a group of links with one head and one tail."""
         link = group[0]
         head, tail, lag = link.head, link.tail, link.lag
         longest = lag == self.links.lags.get(tail)
@@ -88,7 +88,7 @@ class Carrier:
         return send
 
     def along(self, group: list[Link]) -> Callable[[int, int, Rows, Rows], Any]:
-        """A function (t, lo, rows, out) that writes to `out` what goes along a group of links for `rows`."""
+        """Make a function (t, lo, rows, out) that writes to `out` the rows as they arrive along a group of links."""
         link = group[0]
         if link.softmax is not None:
 
@@ -128,11 +128,11 @@ class Carrier:
 
     @staticmethod
     def at(link: Link, t: int) -> Any:
-        """A link's scale at a step, for rows (…, B, m, n)."""
+        """The scale of a link at a step, for rows (…, B, m, n)."""
         return link.scale if isinstance(link.scale, float) else link.scale[t][:, None]
 
     def wanted(self, t: int, lo: int) -> Array | None:
-        """One step back: sends rows lo: of step t on, and gives those at WANTED, (rows − lo, B, m, n); a view."""
+        """Send the rows from lo on one step back; gives those at WANTED, (rows − lo, B, m, n), a view."""
         for send in self.program:
             send(t, lo)
         for name in self.blank:
@@ -143,14 +143,14 @@ class Carrier:
         return (self.waiting[name][0] if name in self.waiting else self.inner[name]).whole[lo:]
 
     def turn(self) -> None:
-        """What waited for a step more waits for one less."""
+        """Move the rows that wait one step nearer."""
         for name, own in self.waiting.items():
             own.append(self.spare[name])
             self.spare[name] = own.popleft()
 
 
 class _Products:
-    """What a group of links does in a step as one matrix, Σ diag(scale) M: for one sample and more rows than units."""
+    """A group of links as one matrix per step, Σ diag(scale) M: for one sample and more rows than units."""
 
     def __init__(self, group: list[Link], links: System) -> None:
         self.group = group
@@ -162,7 +162,7 @@ class _Products:
         self.diagonal = np.arange(n)
 
     def __getitem__(self, t: int) -> Array:
-        """The matrix of step t; steps are asked for from the last to the first."""
+        """The matrix of step t; the steps come in order from the last to the first."""
         if t < self.first:
             self.first, stop = max(0, t + 1 - self.chunk), t + 1
             made = self.made[: stop - self.first]
@@ -186,11 +186,11 @@ class _Products:
 
 
 def _groups(links: Sequence[Link], units: Mapping[str, int], dense: bool) -> list[list[Link]]:
-    """Links whose products can be one: of one head and tail, by matrices; if `dense`, diagonal ones with them."""
+    """Links that can be one product: those by matrices from one head to one tail; if `dense`, diagonal ones with them."""
     found: dict[Any, list[Link]] = {}
     for link in links:
         alike = link.matrix is not None or (dense and link.softmax is None and link.tail != WANTED)
-        if link.width not in (None, units[link.head]):  # of a loss, whose one unit becomes many
+        if link.width not in (None, units[link.head]):  # from a loss, whose one unit becomes several
             alike = False
         found.setdefault((link.head, link.tail, link.lag) if alike else id(link), []).append(link)
     result = []

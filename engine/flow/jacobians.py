@@ -1,4 +1,4 @@
-"""What a node does to a later one: Jacobians between two steps by all paths, and their norms."""
+"""Jacobians of a node by an earlier one, along all paths between the two steps, and their norms."""
 
 from __future__ import annotations
 
@@ -18,11 +18,20 @@ from engine.support.budget import fits
 
 
 def jacobian(run: Run, of: str, wrt: str) -> Array:
-    """∂of(t)/∂wrt(s) by all paths: (T, T, B, n_of, n_wrt), [t, s]; zero for s > t.
+    """Compute ∂of(t)/∂wrt(s) along all paths, for all pairs of steps.
 
-    A loss as `of` is L(t) before its weight.
+    Args:
+        run: the run.
+        of: a node; a loss is taken before its weight.
+        wrt: a node, or "x".
+
+    Returns:
+        (T, T, B, n_of, n_wrt), indexed by t and s; 0 for s > t.
+
+    Raises:
+        ValueError: for an unknown name, or for more than `budget.MAX_BYTES`, with the T that would fit.
+
     **Holds:** jacobians_match_the_complex_step, the_chain_rule_holds_at_every_step.
-    Raises ValueError for an unknown name, or for more than `budget.MAX_BYTES`, with the T that would fit.
     """
     known(run, of, "of")
     known(run, wrt, "wrt")
@@ -43,10 +52,22 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
 
 
 def jacobian_at(run: Run, of: str, wrt: str, t: int, s: int) -> Array:
-    """∂of(t)/∂wrt(s) by all paths, for one pair of steps (from 1): (B, n_of, n_wrt), without the large array.
+    """Compute ∂of(t)/∂wrt(s) along all paths for one pair of steps, without the large array of `jacobian`.
+
+    Args:
+        run: the run.
+        of: a node; a loss is taken before its weight.
+        wrt: a node, or "x".
+        t: the step of `of`, from 1.
+        s: the step of `wrt`, from 1.
+
+    Returns:
+        (B, n_of, n_wrt); 0 for s > t.
+
+    Raises:
+        ValueError: for an unknown name or step.
 
     **Holds:** one_jacobian_is_that_of_all.
-    Raises ValueError for an unknown name or step.
     """
     known(run, of, "of")
     known(run, wrt, "wrt")
@@ -76,11 +97,22 @@ def jacobian_norm(
     kind: Literal["spectral", "fro"] = "spectral",
     told: Callable[[int], None] | None = None,
 ) -> Array:
-    """The norms of `jacobian`, (T, T, B): the largest singular value ("spectral"), or the root of the sum of squares ("fro").
+    """Compute the norms of `jacobian` without the large array.
 
-    told   called with the index of each step that is reached, from T − 2 to 0; it may raise, and so end the work
+    Args:
+        run: the run.
+        of: a node; a loss is taken before its weight.
+        wrt: a node, or "x".
+        kind: "spectral", the largest singular value, or "fro", the root of the sum of squares.
+        told: called with the index of each step that is reached, from T − 2 to 0; it may raise, which ends the work.
+
+    Returns:
+        (T, T, B), indexed by t and s.
+
+    Raises:
+        ValueError: for an unknown name or kind, or for more than `budget.MAX_BYTES`, with the T that would fit.
+
     **Holds:** jacobian_norm_is_the_norm_of_the_jacobian.
-    Raises ValueError for an unknown name or kind, or for more than `budget.MAX_BYTES`, with the T that would fit.
     """
     known(run, of, "of")
     known(run, wrt, "wrt")

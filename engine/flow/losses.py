@@ -12,12 +12,22 @@ from engine.support.budget import fits
 
 
 def by_loss(run: Run, name: str) -> Array:
-    """The gradient at a node, or at x, of each step's loss alone: (T, T, B, n), [t of the loss, t of the node].
+    """Compute the gradient at a node, or at x, of each step's loss alone.
 
-    Zero where the node comes after the loss. The loss of step t is its weight in the total times L(t).
+    The loss of step t is its weight in the total times L(t).
+
+    Args:
+        run: the run.
+        name: a node, or "x".
+
+    Returns:
+        (T, T, B, n), indexed by the step of the loss and the step of the node; 0 where the node comes after the loss.
+
+    Raises:
+        ValueError: for an unknown name, or for more than `budget.MAX_BYTES`, with the T that would fit.
+
     **Holds:** by_loss_sums_to_the_gradient: over the first axis, to run.grad[name] wherever that is finite. Where it is not
-    (∇ŷ = −y/ŷ at ŷ = 0) the sum is not finite either.
-    Raises ValueError for an unknown name, or for more than `budget.MAX_BYTES`, with the T that would fit.
+    (∇ŷ = −y/ŷ at ŷ = 0), the sum is not finite either.
     """
     known(run, name)
     n = run.sizes[name]
@@ -31,15 +41,24 @@ def by_loss(run: Run, name: str) -> Array:
         own = each_row(run, of_losses(run), name, visit)
     steps = np.arange(run.T)
     result[steps, steps] = own[:, :, 0]
-    result.swapaxes(1, 2)[run.seed == 0] = 0  # whatever such a loss is: 0 times infinity is not asked for
+    result.swapaxes(1, 2)[run.seed == 0] = 0  # also where such a loss is infinite
     return locked(result)
 
 
 def by_loss_norm(run: Run, name: str) -> Array:
-    """The L2 norms of `by_loss`, (T, T, B), without the large array: rows stay scaled, so that squares do not underflow.
+    """Compute the L2 norms of `by_loss` without the large array, from rows that are scaled so that no square underflows.
+
+    Args:
+        run: the run.
+        name: a node, or "x".
+
+    Returns:
+        (T, T, B), indexed by the step of the loss and the step of the node.
+
+    Raises:
+        ValueError: as `by_loss`.
 
     **Holds:** by_loss_norm_is_the_norm_of_by_loss.
-    Raises ValueError as `by_loss`.
     """
     known(run, name)
     kept = carried_units(run, name)

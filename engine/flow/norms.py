@@ -14,7 +14,10 @@ from engine.language.operations import Array, locked
 def norms_of_rows(
     run: Run, given: Mapping[str, Array], name: str, spectral: bool, told: Callable[[int], None] | None = None
 ) -> Array:
-    """(T, T, B): norms of each step's row at `name` at each step; the node's step comes first in memory."""
+    """Norms of each step's row at `name`, (T, T, B), by the step of the row and the step of the node.
+
+    The node's step comes first in memory, as the sweep writes it.
+    """
     found = np.zeros((run.T, run.T, run.B))
     exponents = np.zeros((run.T, run.B), np.intc)
 
@@ -43,9 +46,10 @@ def norms_of_rows(
 
 
 def spectral_norm(blocks: Array) -> Array:
-    """The largest singular value of matrices (…, m, n); 0 for a zero matrix, nan for one that is not finite.
+    """The largest singular value of each matrix (…, m, n); 0 for a zero matrix, nan for one that is not finite.
 
-    From the eigenvalues of P Pᵀ, once P is divided by its largest entry, which is quicker than a decomposition.
+    It comes from the eigenvalues of P Pᵀ, after P has been divided by its largest entry; this is quicker than a
+    decomposition.
     """
     largest = np.abs(blocks).max(axis=(-2, -1), keepdims=True)
     good = (largest > 0) & np.isfinite(largest)
@@ -58,6 +62,6 @@ def spectral_norm(blocks: Array) -> Array:
 
 
 def _squares(rows: Array) -> Array:
-    """The sums of squares, (R · B,), of (R, B, m, n)."""
+    """Sums of squares, (R · B,), of the rows (R, B, m, n)."""
     flat = rows.reshape(rows.shape[0] * rows.shape[1], -1)
     return np.asarray(np.einsum("ij,ij->i", flat, flat))

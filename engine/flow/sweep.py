@@ -26,29 +26,29 @@ _LONGEST = 32  # steps between two looks
 
 
 def known(run: Run, name: str, what: str = "name") -> None:
-    """Raises ValueError unless the name, which the caller gave as the argument `what`, has a gradient."""
+    """Raise ValueError unless the name, which is the caller's argument `what`, has a gradient."""
     one_of(what, name, run.grad, f"nodes: {', '.join(run.grad)}")
 
 
 def carried_units(run: Run, name: str) -> int:
-    """Numbers that a sweep keeps for each row and sample, about."""
+    """Estimate the numbers that a sweep keeps for each row and sample."""
     states = sum((run.cell.lags[state] + 1) * run.sizes[state] for state in run.cell.states)
     return states + 2 * sum(run.sizes[other] for other in run.cell.nodes) + run.sizes[name]
 
 
 def of_losses(run: Run) -> dict[str, Array]:
-    """One row a step: the weights at the losses."""
+    """The gradients that start at the losses: (T, B, 1, 1), one row per step, the seed."""
     seed = run.seed.astype(np.float64)[:, :, None, None]
     return dict.fromkeys(run.cell.losses, seed)
 
 
 def started(given: Mapping[str, Array]) -> dict[str, Array]:
-    """Where the gradients (T, B, m, n) that start at each step are not all 0: (T, B) each."""
+    """The steps and samples, (T, B), at which the starting gradients (T, B, m, n) are not all 0."""
     return {name: (rows != 0).any(axis=(2, 3)) for name, rows in given.items()}
 
 
 def scaled(g: Any, link: Link, steps: Any = slice(None)) -> Any:
-    """What goes along a link for the gradients g (…, B, m, n) at its head at these steps; floats or Wide."""
+    """Send the gradients g (…, B, m, n), floats or Wide, of some steps along a link from its head."""
     if not isinstance(link.scale, float):
         g = g * link.scale[steps][..., None, :]
     elif link.scale != 1.0:
@@ -64,9 +64,15 @@ def scaled(g: Any, link: Link, steps: Any = slice(None)) -> Any:
 def within_step(
     links: System, given: Mapping[str, Any], steps: Any = slice(None)
 ) -> tuple[dict[tuple[str, int], Any], Any]:
-    """Gradients (…, B, m, n) at names of a step, sent back within the step.
+    """Send gradients back within their step.
 
-    Gives what leaves the step, (name, lag) -> gradient, and what arrives at WANTED (None if nothing does).
+    Args:
+        links: the system.
+        given: name -> the gradient (…, B, m, n) that starts there.
+        steps: the steps of the gradients.
+
+    Returns:
+        The gradients that leave the step, by (name, lag), and the gradient that arrives at WANTED, None if none does.
     """
     here: dict[str, Any] = dict(given)
     left: dict[tuple[str, int], Any] = {}
@@ -92,12 +98,19 @@ def each_row(
     look: Callable[[int, int], None] | None = None,
     until: int = 0,
 ) -> Array:
-    """One sweep with the rows of all steps: row s joins at step s. Gives what each step's own row has at `name`.
+    """Sweep back with the rows of all steps; the row of step s joins at step s.
 
-    given      name -> (T, B, m, n), the gradients that start at each step
-    visit      called for t = T − 2 … until with the rows of later steps at `name`, (T − 1 − t, B, m, n); a view
-    exponents  (T, B) integers, if rows may be rescaled: a row's numbers are 2^exponent times what is given to `visit`;
-               `look` is called with the first and last step (exclusive) of what was visited before they change
+    Args:
+        run: the run.
+        given: name -> (T, B, m, n), the gradients that start at each step.
+        name: the node at which the rows are looked at.
+        visit: called for t = T − 2 … until with the rows of later steps at `name`, (T − 1 − t, B, m, n); a view.
+        exponents: (T, B) integers if rows may be rescaled; a row is 2^exponent times the numbers that `visit` gets.
+        look: called, before exponents change, with the range of steps that were visited since the last change.
+        until: the index of the last step.
+
+    Returns:
+        (T, B, m, n), the gradient at `name` of each step's own row.
     """
     links = system(run, given, name, start=started(given))
     m = next(iter(given.values())).shape[2]
@@ -122,9 +135,18 @@ def each_row(
 
 
 def blocks(links: System, T: int, longest: int, room: float) -> list[int]:
-    """First steps of blocks, the last block first: in one a row cannot grow or shrink by more than 2^room.
+    """Cut the steps into blocks within which no row grows or shrinks by more than 2^room.
 
-    (But for what cancels, or for units that are shut, which no scaling keeps.)
+    Sums that cancel and units that are shut are left out of account: no scaling keeps their digits.
+
+    Args:
+        links: the system.
+        T: the number of steps.
+        longest: the largest number of steps in a block.
+        room: powers of two.
+
+    Returns:
+        The first steps of the blocks, the last block first.
     """
     worst = np.zeros(T)
     for link in links.carried:
@@ -159,7 +181,7 @@ def blocks(links: System, T: int, longest: int, room: float) -> list[int]:
 
 
 def _rescale(carrier: Carrier, lo: int, exponents: Array) -> None:
-    """Brings rows lo: near 1 by powers of two, which is exact."""
+    """Bring the rows from lo on near 1 by powers of two, which is exact."""
     buffers = [rows.whole[lo:] for own in carrier.waiting.values() for rows in own]
     if not buffers:
         return
