@@ -1,4 +1,4 @@
-"""What a run is given, checked: every error names the argument, what came and what is allowed."""
+"""The arguments of a run, checked: each error names the argument, its value and the values that are allowed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,14 @@ _COPIES = 3  # value, gradient and what the sweep keeps, for each unit of each n
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """The shape of a run: equal shapes are the same object as long as they are in use, so it serves as a key.
+    """The shape of a run. Equal shapes are one object while they are in use, so that a shape serves as a key.
 
-    sizes        units of x, y and of every node
+    Attributes:
+        cell: the cell.
+        T, B: the numbers of steps and samples.
+        dtype: the type of all floats.
+        sizes: the units of x, y and of every node.
+        target: the type of y.
     """
 
     cell: Cell
@@ -41,15 +46,18 @@ class Shape:
 
 
 def _shape_of(cell: Cell, T: int, B: int, dtype: np.dtype[Any], sizes: dict[str, int], target: np.dtype[Any]) -> Shape:
-    """A shape with its sizes for reading only; by name, so that a shape can be pickled."""
+    """Make a shape with read-only sizes; a function of the module, as a pickle needs it."""
     return Shape(cell, T, B, dtype, MappingProxyType(sizes), target)
 
 
 @dataclass(eq=False)
 class Data:
-    """The checked arguments of a run, copied and read-only: one sample has its axis, what is missing its default.
+    """The checked arguments of a run: read-only copies, with an axis of samples and with defaults in place of missing ones.
 
-    seed (T, B) is ∂(total loss)/∂L(t): the weight, divided by B for the mean.
+    Attributes:
+        shape: the shape of the run.
+        parameters, x, y, initial, weights, reduction: as for `run`.
+        seed: ∂(total loss)/∂L(t), (T, B): the weight, divided by B for the mean.
     """
 
     shape: Shape
@@ -66,11 +74,12 @@ class Data:
 
 
 def _data_of(*entries: Any) -> Data:
-    """How data come back from a pickle: read-only, as they were."""
+    """Read data from a pickle; its arrays are read-only again."""
     data = Data(*entries)
-    given = (data.y, data.weights, data.seed, *data.parameters.values(), *data.initial.values())
-    for array in given if data.x is None else (data.x, *given):
+    for array in (data.y, data.weights, data.seed, *data.parameters.values(), *data.initial.values()):
         locked(array)
+    if data.x is not None:
+        locked(data.x)
     return data
 
 
@@ -84,7 +93,14 @@ def checked(
     reduction: str,
     dtype: Any,
 ) -> Data:
-    """The arguments of `run`, checked and completed; raises ValueError."""
+    """Check and complete the arguments of `engine.run`, which has their description.
+
+    Returns:
+        Read-only copies.
+
+    Raises:
+        ValueError: for an argument that does not fit.
+    """
     if not isinstance(cell, Cell):
         raise ValueError(f"cell is a {type(cell).__name__}; a Cell is needed, from engine.parse or engine.CATALOGUE")
     one_of("reduction", reduction, ("mean", "sum"), "'mean' or 'sum' over the samples")
@@ -143,8 +159,10 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def _floats(what: str, array: Any, expected: str, entry: str = "") -> Array:
-    """An array of floats as it was given, not copied; `what` (and its `entry`) and `expected` are for the message."""
-    if type(array) is not np.ndarray:  # which has no mask; the name for a message costs more than this look
+    """Check that an argument is an array of floats; not copied. The message has its name, `what` and `entry`, and `expected`."""
+    if (
+        type(array) is not np.ndarray
+    ):  # an ndarray has no mask; making its name for a message takes longer than this check
         unmasked(_called(what, entry), array)
     try:
         result = np.asarray(array)
@@ -159,10 +177,10 @@ def _floats(what: str, array: Any, expected: str, entry: str = "") -> Array:
 
 
 def _copy(what: str, array: Array, kind: np.dtype[Any], entry: str = "") -> Array:
-    """A copy of an array of floats, of this kind, read-only; raises ValueError if a number is not finite."""
+    """Make a read-only copy of an array of floats in this type; raises ValueError if a number is not finite."""
     copied = np.array(array, kind)
     flat = copied.ravel("K")
-    if not isfinite(flat.dot(flat)):  # one pass; a finite sum of squares has no nan and no inf in it
+    if not isfinite(flat.dot(flat)):  # one pass: nan and inf do not leave a sum of squares finite
         wrong = ~np.isfinite(copied)
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -172,7 +190,7 @@ def _copy(what: str, array: Array, kind: np.dtype[Any], entry: str = "") -> Arra
 
 
 def _copies(what: str, arrays: Mapping[str, Array], kind: np.dtype[Any]) -> dict[str, Array]:
-    """Copies of several arrays as `_copy` makes them, in one block: of small arrays in half the time."""
+    """Make the copies of several arrays in one block, which takes two thirds of the time if they are small."""
     if not arrays:
         return {}
     block = np.concatenate([array.reshape(-1) for array in arrays.values()], dtype=kind)
@@ -240,14 +258,14 @@ def _target(cell: Cell, y: Any, x: Array | None) -> Array:
 
 
 def _extremes(y: Array) -> tuple[int, int]:
-    """The smallest and the largest class; nothing is copied."""
-    if y.flags.c_contiguous:  # the quicker way, which would copy any other array
+    """The smallest and the largest class, without a copy of y."""
+    if y.flags.c_contiguous:  # the quicker way would copy any other array
         return int(y.item(y.argmin())), int(y.item(y.argmax()))
     return int(y.min()), int(y.max())
 
 
 def _classes_as_floats(cell: Cell, y: Any, x: Array | None) -> str:
-    """The remedy for a y of floats that may be meant for classes, to end a message; empty for any other y."""
+    """The end of a message about a y of floats that may be meant as classes; empty for any other y."""
     given = np.asarray(y)
     if not cell.takes_classes or given.dtype.kind != "f" or not given.size:
         return ""
@@ -303,7 +321,7 @@ def _shape(
     initial: tuple[tuple[str, tuple[int, ...]], ...],
     classes: int,
 ) -> Shape:
-    """Solves the sizes from the shapes that were given; each shape must fit what those before it fixed."""
+    """Solve the sizes from the shapes of the arguments; each shape must fit the sizes that those before it have fixed."""
     dimensions = cell.dimensions
     found = {"1": 1}
 
@@ -342,7 +360,7 @@ def _shape(
 
 
 def _initial(shape: Shape, given: Mapping[str, Array]) -> dict[str, Array]:
-    """Every state's initial values (K, B, n): what is given at t = 0 (or at all K steps), zero elsewhere."""
+    """The initial values of every state, (K, B, n): those of the caller at t = 0 or at all K steps, 0 elsewhere."""
     cell, result = shape.cell, {}
     for name in cell.states:
         result[name] = np.zeros((cell.lags[name], shape.B, shape.sizes[name]), shape.dtype)

@@ -15,15 +15,23 @@ MAX_NODES = 200_000
 
 
 def unroll(source: Cell | Run, T: int | None = None, parameters: Parameters = "hidden") -> nx.MultiDiGraph:
-    """The graph of T steps of a cell (or of a run): a node is (name, t), t = 1 … T; initial values stand at t ≤ 0.
+    """Make the graph of T steps: a node is (name, t), t = 1 … T, with initial values at t ≤ 0.
 
-    parameters  "hidden": left out; "shared": one node (name, None) each, with an edge to every step that uses it;
-                "copies": one node (name, t) a step, as the book has them in (10.22)–(10.28)
-    Node attributes: name, t, role (input, parameter, state, inner, output, loss, target), initial (bool), operation.
-    Edge attributes: argument (the place among the names that the equation reads), lag. Edges are keyed by argument, so that
-    h * h keeps both of its edges. Colour is not here.
+    Args:
+        source: a cell or a run.
+        T: the number of steps; that of the run if missing.
+        parameters: "hidden", without them; "shared", one node (name, None) for each, with an edge to every step that uses
+            it; "copies", one node (name, t) per step, as in (10.22)–(10.28) of the book.
+
+    Returns:
+        A graph whose nodes have the attributes name, t, role (input, parameter, state, inner, output, loss or target), initial
+        (bool) and operation, and whose edges have argument (the place among the names that the equation reads) and lag.
+        An edge has its argument as its key, so that h * h keeps both of its edges.
+
+    Raises:
+        ValueError: for T < 1, an unknown value of `parameters`, or a graph of more than MAX_NODES nodes.
+
     **Holds:** edges_of_the_graph_are_the_readings_of_the_equations.
-    Raises ValueError for T < 1, an unknown `parameters`, or a graph of more than MAX_NODES nodes.
     """
     cell = source if isinstance(source, Cell) else source.cell
     steps = source.T if isinstance(source, Run) and T is None else T
@@ -51,15 +59,20 @@ def unroll(source: Cell | Run, T: int | None = None, parameters: Parameters = "h
             else:
                 tail = add(read.name, t - read.lag)
             graph.add_edge(tail, add(name, t), key=read.argument, argument=read.argument, lag=read.lag)
-        for name in cell.nodes:  # one that reads nothing, or parameters alone, has no edge
+        for name in cell.nodes:  # a node that reads nothing, or parameters alone, has no edge
             add(name, t)
     return graph
 
 
 def roll(cell: Cell, parameters: bool = True) -> nx.MultiDiGraph:
-    """The graph of one step, folded: a node is a name; an edge's `lag` says how many steps it goes ahead (0: none).
+    """Make the graph of one step, folded in time: a node is a name, and an edge goes `lag` steps ahead.
 
-    Attributes as in `unroll`.
+    Args:
+        cell: the cell.
+        parameters: whether they are nodes.
+
+    Returns:
+        A graph with the attributes of `unroll`, without steps.
     """
     graph = nx.MultiDiGraph(cell=cell.name)
     for name, read in sources(cell):

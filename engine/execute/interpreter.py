@@ -1,7 +1,7 @@
-"""The equations read literally, one expression at a time: slow, plain, and the oracle for the fast run.
+"""The equations read literally, one expression at a time: slow, simple, and the oracle for the fast run.
 
 `evaluate` computes the values step by step, in real or complex numbers; `pull` applies the backward rule of each operation
-to one equation. Neither knows the schedule by which a run computes.
+to one equation; `backpropagate` is back-propagation through time with the two. None of them uses the schedule of a run.
 """
 
 from __future__ import annotations
@@ -15,12 +15,21 @@ from engine.language.cell import Cell, Read
 from engine.language.expressions import Apply, Expression, Name, Number
 from engine.language.operations import OPERATIONS, Arithmetic, Array
 
-#: What a name has at the steps of a call: reads (name, lag) and gives the array.
+#: (name, lag) -> the value that an equation reads, at the steps of the call.
 Lookup = Callable[[str, int], Array]
 
 
 def value(cell: Cell, expression: Expression, look: Lookup) -> Any:
-    """The value of an expression, by the definitions of its operations; arrays (..., n), numbers as they are."""
+    """Compute an expression by the definitions of its operations.
+
+    Args:
+        cell: the cell.
+        expression: the expression.
+        look: gives the value of each name in it.
+
+    Returns:
+        An array (..., n), or a float for an expression of numbers alone.
+    """
     if isinstance(expression, Number):
         return expression.value
     if isinstance(expression, Name):
@@ -30,9 +39,16 @@ def value(cell: Cell, expression: Expression, look: Lookup) -> Any:
 
 
 def node_value(cell: Cell, name: str, look: Lookup, joint: bool = True) -> Any:
-    """The value of a node by its equation, read literally; as `value`.
+    """Compute a node by its equation.
 
-    A loss that is computed from the argument a of its softmax or sigmoid is taken from a, unless `joint` is False.
+    Args:
+        cell: the cell.
+        name: the node.
+        look: gives the value of each name in its equation.
+        joint: whether a loss that follows a softmax or a sigmoid is computed from the argument of that function.
+
+    Returns:
+        As `value`.
     """
     logits, row = cell.logits(name) if joint else None, cell.loss(name)
     if logits is None or row is None or row.definition_joint is None:
@@ -50,12 +66,21 @@ def evaluate(
     disturb: Callable[[str, int, Array], Array] | None = None,
     joint: bool = True,
 ) -> dict[str, Array]:
-    """Values of every node, (T, B, n), computed step by step.
+    """Compute the values of every node, step by step.
 
-    x (T, B, n_x); y (T, B) or (T, B, n_y); initial name -> (K, B, n); a parameter in its shape, or with an axis of
-    samples before it. `disturb(name, t, value)` may replace the value of a node at step index t as soon as it is computed:
-    value is a complex array of its own, (B, n), and what is returned is what the rest sees. nll(softmax(a)) is computed
-    from a unless `joint` is False; then from ŷ, so that a disturbance of ŷ reaches the loss.
+    Args:
+        cell: the cell.
+        units: node -> its units.
+        parameters: name -> the parameter in its shape, or with an axis of samples before it.
+        x: (T, B, n_x), or None.
+        y: (T, B) integers or (T, B, n_y) floats.
+        initial: state -> (K, B, n), the last row being t = 0.
+        disturb: called with a node, a step index and the node's value as soon as it is computed, a complex array (B, n); the
+            array that it returns takes the place of the value.
+        joint: whether nll(softmax(a)) is computed from a; else from ŷ, so that a disturbance of ŷ reaches the loss.
+
+    Returns:
+        Node -> (T, B, n).
     """
     T, B = y.shape[:2]
     dtype = np.result_type(
@@ -85,11 +110,19 @@ def evaluate(
 def pull(
     cell: Cell, name: str, grad: Array, look: Lookup, *, inside: bool = False, names: Container[str] | None = None
 ) -> list[tuple[Read, Array]]:
-    """What flows back from a node's gradient to each name that its equation reads, at all steps at once.
+    """Send the gradient of a node back to each name that its equation reads, at all steps at once.
 
-    grad (T, B, n) is ∇name; look(name, lag) gives values (T, B, n) as the equation sees them, so already shifted. A
-    parameter's message is (T, *shape), the samples summed. y gets none. With `inside`, grad is the gradient at the argument
-    of the equation's outermost function. `names` leaves out the messages to all others.
+    Args:
+        cell: the cell.
+        name: the node.
+        grad: its gradient, (T, B, n).
+        look: gives the values that the equation reads, (T, B, n), shifted by their lags.
+        inside: whether `grad` is the gradient of the argument of the outermost function of the equation.
+        names: the names whose messages are wanted; all if missing.
+
+    Returns:
+        (reading, message) in the order of `cell.reads`, without y: (T, B, n) for a node or x; (T, *shape) for a parameter, summed
+        over the samples.
     """
     expression = cell.equations[name].expression
     if inside:
@@ -104,7 +137,7 @@ def _pull(
     cell: Cell, expression: Expression, g: Array, look: Lookup, reads: Iterator[Read], names: Container[str] | None,
     found: list[tuple[Read, Array]],
 ) -> None:  # fmt: skip
-    """What flows back into an expression, and from it to the names in it, in the order of `reads`; added to `found`."""
+    """Send a gradient back into an expression and on to its names; the messages are appended to `found`."""
 
     def back(part: Expression, gradient: Array) -> None:
         _pull(cell, part, gradient, look, reads, names, found)
@@ -137,9 +170,21 @@ def backpropagate(
     initial: Mapping[str, Array],
     seed: Array,
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]:
-    """values, grads, param_grads and initial_grads by the book: one step after the other, each equation pulled back.
+    """Back-propagate through time literally: one step after the other, each equation pulled back by its operations.
 
-    seed (T, B) is ∂(total loss)/∂L(t). nll(softmax(a)) is pulled back through softmax like anything else.
+    nll(softmax(a)) is pulled back through the softmax like any other function.
+
+    Args:
+        cell: the cell.
+        units: node -> its units.
+        parameters: name -> the parameter in its shape.
+        x: (T, B, n_x), or None.
+        y: (T, B) integers or (T, B, n_y) floats.
+        initial: state -> (K, B, n), the last row being t = 0.
+        seed: ∂(total loss)/∂L(t), (T, B).
+
+    Returns:
+        (values, grads, param_grads, initial_grads), each by name, as those of a run.
     """
     T = y.shape[0]
     values = evaluate(cell, units, parameters, x, y, initial)

@@ -1,4 +1,4 @@
-"""What a run has: its arguments, values, losses and gradients, at all steps and at any one of them."""
+"""The record of a run: its arguments, values, losses and gradients, at all steps and at any one of them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ Cause: TypeAlias = Literal["range", "log of a negative number", "log of zero"]
 
 @dataclass(frozen=True)
 class Overflow:
-    """The first value that is not finite: its node, its step (t = 1 is the first), whether it is inf or nan, and the cause.
+    """The first value of a run that is not finite.
 
-    cause   "log of a negative number" or "log of zero" at a loss that takes the logarithm of one; else "range": the value
-            has left the range of floating point
+    Attributes:
+        name: the node.
+        t: the step, from 1.
+        value: inf, -inf or nan.
+        cause: "log of a negative number" or "log of zero" at a loss that takes such a logarithm; else "range": the value has
+            left the range of floating point.
     """
 
     name: str
@@ -54,12 +58,12 @@ class Record:
 
     @lazy_property
     def param_grad(self) -> Mapping[str, Array]:
-        """Name -> the parameter's gradient, in its shape."""
+        """Parameter -> ∂(total loss)/∂parameter, in its shape."""
         return self._results["param_grad"]
 
     @lazy_property
     def initial_grad(self) -> Mapping[str, Array]:
-        """Name of the state -> (K, B, n); the last row is t = 0."""
+        """State -> ∂(total loss)/∂(its K initial values), (K, B, n); the last row is t = 0."""
         return self._results["initial_grad"]
 
     @property
@@ -69,7 +73,7 @@ class Record:
 
     @property
     def parameters(self) -> Mapping[str, Array]:
-        """Name -> the parameter's value."""
+        """Parameter -> its value."""
         return self._data.parameters
 
     @property
@@ -94,7 +98,7 @@ class Record:
 
     @property
     def initial(self) -> Mapping[str, Array]:
-        """Name of the state -> (K, B, n); the last row is t = 0."""
+        """State -> its K initial values, (K, B, n); the last row is t = 0."""
         return self._data.initial
 
     @property
@@ -114,10 +118,11 @@ class Record:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the run holds, about: its results and what its passes leave behind, and its arguments."""
+        """The memory that the run holds, in bytes, about: that of its two passes and of its arguments."""
         data = self._data
-        given = (data.y, data.weights, *data.parameters.values(), *data.initial.values())
-        return self._results.nbytes + sum(array.nbytes for array in (*given, *([] if data.x is None else [data.x])))
+        arguments = [data.y, data.weights, *data.parameters.values(), *data.initial.values()]
+        arguments += [] if data.x is None else [data.x]
+        return self._results.nbytes + sum(array.nbytes for array in arguments)
 
     @property
     def T(self) -> int:
@@ -131,38 +136,38 @@ class Record:
 
     @lazy_property
     def losses(self) -> Array:
-        """Each L(t) before its weight, (T, B): the sum of the cell's loss lines."""
+        """Each L(t) before its weight, (T, B): the sum of the losses of the cell."""
         return locked(np.sum([self.value[name][..., 0] for name in self.cell.losses], axis=0))
 
     @lazy_property
     def weighted_losses(self) -> Array:
-        """What each L(t) adds to the total loss, (T, B): seed · L, and 0 where the seed is 0, whatever L is."""
+        """The contribution of each L(t) to the total loss, (T, B): seed · L, and 0 where the seed is 0, even if L is infinite."""
         with np.errstate(all="ignore"):
             return locked(np.where(self.seed == 0, 0, self.seed * self.losses))
 
     @lazy_property
     def loss(self) -> float:
-        """The total loss: Σ_t w(t) L(t), the mean (or sum) over the samples; a step of weight 0 does not count."""
+        """The total loss: Σ_t w(t) L(t), its mean or sum over the samples; a step of weight 0 does not count."""
         with np.errstate(all="ignore"):
             return float(np.sum(self.weighted_losses))
 
     @lazy_property
     def overflow(self) -> Overflow | None:
-        """The first value that is not finite, by step and then by the order of the flow, or None."""
-        found: list[tuple[int, int]] = []
+        """The first value that is not finite, by step and then by the order of the flow; None if all are finite."""
+        places: list[tuple[int, int]] = []
         for order, name in enumerate(self.cell.nodes):
             finite = np.isfinite(self.value[name]).all(axis=(1, 2))
             if not finite.all():
-                found.append((int(np.argmin(finite)), order))
-        if not found:
+                places.append((int(np.argmin(finite)), order))
+        if not places:
             return None
-        t, order = min(found)
+        t, order = min(places)
         name = self.cell.nodes[order]
-        bad = self.value[name][t]
-        return Overflow(name, t + 1, float(bad[~np.isfinite(bad)][0]), self._cause(name, t))
+        row = self.value[name][t]
+        return Overflow(name, t + 1, float(row[~np.isfinite(row)][0]), self._cause(name, t))
 
     def _cause(self, name: str, t: int) -> Cause:
-        """Why the value of a node is not finite at a row."""
+        """The cause of a value that is not finite, at the row t."""
         row, expression = self.cell.loss(name), self.cell.equations[name].expression
         if row is None or row.logs is None or self.cell.logits(name) is not None or not isinstance(expression, Apply):
             return "range"
@@ -172,15 +177,15 @@ class Record:
         return "log of a negative number" if (logs < 0).any() else "log of zero" if (logs == 0).any() else "range"
 
     def check_place(self, sample: Any = 0, t: Any = 1, name: str = "") -> tuple[int, int]:
-        """A sample (from 0) and a step (from 1) as plain integers.
+        """Check a sample and a step.
 
         Args:
             sample: 0 … B − 1, an integer of any type.
-            t: 1 … T; if `name` is a state with K initial values, 1 − K … T.
-            name: the node whose step it is, for the message too.
+            t: 1 … T, an integer of any type; from 1 − K on if `name` is a state with K initial values.
+            name: the node that the step belongs to, if any; the message names it.
 
         Returns:
-            (sample, t).
+            (sample, t) as plain integers.
 
         Raises:
             ValueError: if the run has no such sample or step.
@@ -188,7 +193,14 @@ class Record:
         return sample_of(sample, self.B), step_of(t, self.T, 1 - self.cell.lags.get(name, 0), name)
 
     def at(self, name: str, t: int) -> Array:
-        """The value of a node, or of x, at one step, (B, n); for a state at t ≤ 0 its initial value.
+        """The value of a node, or of x, at one step.
+
+        Args:
+            name: a node, or "x".
+            t: the step, from 1; for a state with K initial values from 1 − K.
+
+        Returns:
+            (B, n); at t ≤ 0 the initial value of the state.
 
         Raises:
             ValueError: if the name or the step does not exist.
@@ -196,7 +208,14 @@ class Record:
         return self._at_step(self.value, self.initial, name, t)
 
     def grad_at(self, name: str, t: int) -> Array:
-        """The gradient of a node, or of x, at one step, (B, n); for a state at t ≤ 0 that of its initial value.
+        """The gradient of a node, or of x, at one step.
+
+        Args:
+            name: a node, or "x".
+            t: the step, from 1; for a state with K initial values from 1 − K.
+
+        Returns:
+            (B, n); at t ≤ 0 the gradient of the initial value of the state.
 
         Raises:
             ValueError: if the name or the step does not exist.
@@ -210,16 +229,24 @@ class Record:
         return found
 
     def before(self, name: str, t: int) -> Array:
-        """The values of a state at the K steps before step t, (K, B, n): the initial values of a run that begins there."""
+        """The values of a state at the K steps before step t, (K, B, n): the initial values of a run that begins at t."""
         early = self.initial[name]
         later = self.value[name][max(t - 1 - len(early), 0) : t - 1]
         return np.asarray(np.concatenate([early, later])[-len(early) :])
 
     def read(self, name: str, lag: int = 0, steps: slice = slice(None)) -> Array:
-        """What an equation at each step reads for a name `lag` steps back: (T, B, n), initial values in the first rows.
+        """The value that an equation reads for a name, at each step.
 
-        For a parameter its own shape, for y the target. `steps` takes some of the T rows, here and below: nothing is computed
-        for the others. **Holds:** some_steps_are_rows_of_all_steps.
+        Args:
+            name: a node, "x", "y" or a parameter.
+            lag: the number of steps back.
+            steps: some of the T rows; nothing is computed for the others.
+
+        Returns:
+            (T, B, n) or its rows `steps`, initial values in the first rows; the array itself for a parameter, the target
+            for y.
+
+        **Holds:** some_steps_are_rows_of_all_steps.
         """
         one_of("name", name, self._names)
         if name in self.parameters:
@@ -240,10 +267,10 @@ class Record:
 
     @lazy_property
     def _names(self) -> Mapping[str, None]:
-        """What has a value at a step: x, the nodes, the parameters and y."""
+        """The names that have a value at a step: x, the nodes, the parameters and y."""
         return dict.fromkeys((*self.value, *self.parameters, "y"))
 
     @lazy_property
     def counted(self) -> Mapping[str, Array]:
-        """Node -> (T, B), whether a loss whose weight is not 0 depends on it: where it does not, its gradient is 0."""
+        """Node -> (T, B), whether a loss whose weight is not 0 depends on it; elsewhere its gradient is 0."""
         return counted(schedule(self.cell), dict.fromkeys(self.cell.losses, self.seed != 0))

@@ -25,15 +25,18 @@ _FEWER = "ask for some of the steps by `steps`"
 
 
 class Run(Record):
-    """Values and exact gradients of one forward and backward pass; made by `run`. All arrays are read-only.
+    """The values and exact gradients of one forward and backward pass, made by `run`. All arrays are read-only.
 
-    cell, parameters, x, y, weights, initial, reduction, dtype   what went in, checked
-    sizes                       units of x, y and every node
-    T, B                        steps and samples; index 0 of an array is time t = 1
-    value[name]   (T, B, n)     every node, and x
-    grad[name]    (T, B, n)     ∂(total loss)/∂node, for every node and for x; loss nodes have n = 1
-    param_grad[name]            as the parameter
-    initial_grad[name] (K, B, n)  for every state; its last row is t = 0
+    Index 0 of an array with an axis of steps is the step t = 1.
+
+    Attributes:
+        cell, parameters, x, y, weights, initial, reduction, dtype: the arguments, checked.
+        sizes: the units of x, y and every node.
+        T, B: the numbers of steps and samples.
+        value: name -> (T, B, n), for every node and for x.
+        grad: name -> ∂(total loss)/∂node, (T, B, n), for every node and for x; n = 1 for a loss.
+        param_grad: parameter -> its gradient, in its shape.
+        initial_grad: state -> the gradient of its initial values, (K, B, n); the last row is t = 0.
 
     **Holds:** messages_sum_to_the_gradient, copies_sum_to_the_parameters_gradient, no_loss_reaches_a_later_node,
     gradients_match_the_complex_step, gradients_match_the_reference_cases.
@@ -52,14 +55,14 @@ class Run(Record):
         steps: int | None = None,
         seed: Array | None = None,
     ) -> Run:
-        """Some samples and steps of the run as a run of their own, whose losses count as they do here.
+        """Run some of the samples and steps again, as a run of their own whose losses have the same seed.
 
         Args:
-            samples: those that are taken, from 0, in any order and as often as wanted; all if missing.
+            samples: the samples, from 0, in any order, repetitions allowed; all if missing.
             first: the step at which the part begins, one for all of its samples or one for each. The states start from
-                the values that this run has there.
-            steps: the length of the part; if missing, up to step T.
-            seed: ∂(total loss)/∂L(t) in the part, (steps, samples), where it is to be another than here.
+                the values that they have in this run.
+            steps: the length of the part; up to step T if missing.
+            seed: ∂(total loss)/∂L(t) in the part, (steps, samples), if it differs from that of this run.
 
         Returns:
             A run whose reduction is "sum" and whose weights are the seed.
@@ -87,7 +90,18 @@ class Run(Record):
         return run(self.cell, self.parameters, x, self.y[rows, chosen], initial, weights, "sum", self.dtype)
 
     def slope(self, name: str, steps: slice = slice(None)) -> Array:
-        """φ'(a(t)), (T, B, n), for a node h = φ(a) whose equation is one call of an elementwise function."""
+        """Compute φ'(a(t)) for a node h = φ(a).
+
+        Args:
+            name: a node whose equation is one call of an elementwise function.
+            steps: some of the T rows; nothing is computed for the others.
+
+        Returns:
+            (T, B, n), or its rows `steps`.
+
+        Raises:
+            ValueError: for any other node.
+        """
         one_of("name", name, self._names)
         expression = self.cell.equations[name].expression if name in self.cell.equations else None
         if not isinstance(expression, Apply) or expression.operation not in FUNCTIONS:
@@ -96,9 +110,17 @@ class Run(Record):
             return operations.slope(FUNCTIONS[expression.operation], self.argument(name, steps))
 
     def joint_slope(self, loss: str, steps: slice = slice(None)) -> Array:
-        """∂L(t)/∂a(t), (T, B, n), for a loss that is computed from the argument a of its softmax or sigmoid: ŷ Σy − y, say.
+        """Compute ∂L(t)/∂a(t) for a loss that is computed from the argument a of its softmax or sigmoid, such as ŷ Σy − y.
 
-        Raises ValueError for any other node.
+        Args:
+            loss: such a loss.
+            steps: some of the T rows; nothing is computed for the others.
+
+        Returns:
+            (T, B, n), or its rows `steps`.
+
+        Raises:
+            ValueError: for any other node.
         """
         one_of("loss", loss, self._names)
         row = self.cell.loss(loss) if loss in self.cell.equations else None
@@ -114,9 +136,19 @@ class Run(Record):
         return pulled.reshape(a.shape)
 
     def argument_grad(self, name: str, steps: slice = slice(None)) -> Array:
-        """∂(total loss)/∂a(t), (T, B, n), for a node φ(a) whose equation is one call of an elementwise function or softmax.
+        """Compute ∂(total loss)/∂a(t) for a node φ(a), also where a has no name of its own.
 
-        **Holds:** what_a_function_passes_on_is_the_gradient_of_its_argument. Raises ValueError for any other node.
+        Args:
+            name: a node whose equation is one call of an elementwise function or of softmax.
+            steps: some of the T rows; nothing is computed for the others.
+
+        Returns:
+            (T, B, n), or its rows `steps`.
+
+        Raises:
+            ValueError: for any other node.
+
+        **Holds:** what_a_function_passes_on_is_the_gradient_of_its_argument.
         """
         operation = self.cell.operation(name)
         if operation not in FUNCTIONS and operation != SOFTMAX.name:
@@ -135,28 +167,36 @@ class Run(Record):
             return np.asarray(np.where(self.counted[name][steps][..., None], total, 0))
 
     def portions(self, first: int = 1, last: int | None = None) -> Iterator[slice]:
-        """The steps from first to last (from 1) in slices whose copies of all parameters take little memory."""
+        """Cut the steps first … last (from 1; to T if missing) into slices whose copies of all parameters take little memory."""
         numbers = max(1, sum(array.size for array in self.parameters.values()))
         many = max(1, min(_PORTION, budget.MAX_BYTES // (8 * self.dtype.itemsize)) // numbers)
         last = self.T if last is None else last
         yield from (slice(begin, min(begin + many, last)) for begin in range(first - 1, last, many))
 
     def _width(self, name: str) -> int:
-        """Numbers of a step of x, y or a node, of all samples."""
+        """The numbers in a step of x, y or a node, over all samples."""
         return self.B * self.sizes[name]
 
     def _joint_pull(self, loss: str, steps: slice = slice(None)) -> Array:
-        """What a loss sends to the argument of its softmax or sigmoid, (T, B, n); 0 where its own gradient is 0."""
+        """The message of a loss to the argument of its softmax or sigmoid, (T, B, n); 0 where the gradient of the loss is 0."""
         grad = self.grad[loss][steps]
         return np.where(grad == 0, 0, self.joint_slope(loss, steps) * grad)
 
     def _sent(self, name: str, steps: slice) -> Array:
-        """What reaches a node by the edges of the graph alone, not by a loss that is computed from its argument."""
+        """The gradient of a node without the part from losses that are computed from its argument."""
         sent = self._results["sent"].get(name)
         return np.zeros_like(self.grad[name][steps]) if sent is None else sent[steps]
 
     def argument(self, name: str, steps: slice = slice(None)) -> Array:
-        """The a(t) of a node φ(a) whose equation is one call, (T, B, n)."""
+        """Compute the argument a(t) of a node φ(a) whose equation is one call.
+
+        Args:
+            name: such a node.
+            steps: some of the T rows; nothing is computed for the others.
+
+        Returns:
+            (T, B, n), or its rows `steps`.
+        """
         one_of("name", name, self.cell.equations)
         expression = self.cell.equations[name].expression
         assert isinstance(expression, Apply)
@@ -169,13 +209,23 @@ class Run(Record):
     def messages(
         self, target: str, steps: slice = slice(None), names: Collection[str] | None = None
     ) -> list[tuple[Read, Array]]:
-        """What flows back from `target` along each of its incoming edges, by reading, at the steps of `target`.
+        """Compute the messages that flow back from a node along each of its incoming edges.
 
-        A node's or x's message is (T, B, n), in row t what goes from target(t) to name(t − lag); a parameter's is
-        (T, *shape). Where nll(softmax(a)) is computed from a, the message from ŷ to a is the cancelled
-        one, ŷ Σy − y, and so is not the softmax Jacobian times ∇ŷ unless that is finite. `steps` takes some of the T rows,
-        `names` the edges from some names: a message to a matrix is as large as the matrix at each step.
-        Raises ValueError for more than `budget.MAX_BYTES`, with the number of steps that would fit.
+        Where nll(softmax(a)) is computed from a, the message from ŷ to a is the cancelled one, ŷ Σy − y; it equals the softmax
+        Jacobian times ∇ŷ where that is finite.
+
+        Args:
+            target: a node.
+            steps: some of the T rows; nothing is computed for the others.
+            names: the names whose edges are wanted; all if missing. A message to a matrix is as large as the matrix at
+                each step.
+
+        Returns:
+            (reading, message) for each edge. The message to a node or to x is (T, B, n), row t being that from target(t) to
+            name(t − lag); that to a parameter is (T, *shape).
+
+        Raises:
+            ValueError: for an unknown node, or for more than `budget.MAX_BYTES`, with the number of steps that would fit.
         """
         pause()
         cell = self.cell
@@ -189,7 +239,7 @@ class Run(Record):
             array = self.read(name, lag, steps)
             if name in self.parameters or name == "y" or math.isfinite(np.add.reduce(array, None)):
                 return array
-            # what does not count sends 0 back, and not 0 times an infinite value
+            # a value on which no counted loss depends sends 0 back, not 0 times infinity
             return np.where(self.counted[target][steps][..., None], array, array.dtype.type(0))
 
         with np.errstate(all="ignore"):
@@ -197,21 +247,29 @@ class Run(Record):
             joint = self.cell.joint.get(target, ())
             if not joint:
                 return interpreter.pull(cell, target, grad, look, names=names)
-            found = interpreter.pull(cell, target, self._sent(target, steps), look, names=names)
+            sent = interpreter.pull(cell, target, self._sent(target, steps), look, names=names)
             # the joint gradient of the losses at the argument of softmax or sigmoid, pulled through that argument alone
             total = np.sum([self._joint_pull(name, steps) for name in joint], axis=0)
             through = interpreter.pull(cell, target, total, look, inside=True, names=names)
-            return [(read, message + more) for (read, message), (_, more) in zip(found, through, strict=True)]
+            return [(read, message + more) for (read, message), (_, more) in zip(sent, through, strict=True)]
 
     def message(self, source: str, target: str, lag: int | None = None, argument: int | None = None) -> Array:
-        """What flows back along the edge source → target at each step: (T, B, n) of the source, or (T, *shape).
+        """Compute the message that flows back along the edge source → target.
 
-        Row t is what source(t) receives from target(t + lag); rows whose target lies beyond the end are zero. What goes to
-        an initial value (t ≤ 0) is in `initial_grad`. Where several edges join the two, their sum, unless `lag` or
-        `argument` (the place among the names that the target's equation reads) says which.
+        Args:
+            source: a node, "x" or a parameter.
+            target: a node that reads it.
+            lag: the lag of the edge; if missing, all edges from source to target are summed.
+            argument: the place of the edge among the names that the equation of the target reads; if missing, as `lag`.
+
+        Returns:
+            (T, B, n) of the source, row t being the message from target(t + lag) to source(t), 0 where t + lag > T; or
+            (T, *shape) for a parameter. Messages to initial values (t ≤ 0) are not among the rows: see `initial_grad`.
+
+        Raises:
+            ValueError: if there is no such edge.
 
         **Holds:** messages_sum_to_the_gradient: over all targets they sum to grad[source].
-        Raises ValueError if there is no such edge.
         """
         one_of("source", source, self._names)
         found = [
@@ -228,16 +286,24 @@ class Run(Record):
             return locked(np.sum(found, axis=0))
 
     def step_grad(self, name: str, steps: slice = slice(None)) -> Array:
-        """The gradient at the copy of a parameter that step t uses, (T, *shape), or `steps` of it; book, (10.22)–(10.28).
+        """Compute the gradient at the copy of a parameter that each step uses.
 
-        **Holds:** copies_sum_to_the_parameters_gradient.
-        Raises ValueError if there is no such parameter, and for more than `budget.MAX_BYTES`, with the number of steps
-        that would fit.
+        Args:
+            name: a parameter.
+            steps: some of the T rows; nothing is computed for the others.
+
+        Returns:
+            (T, *shape), or its rows `steps`.
+
+        Raises:
+            ValueError: for an unknown parameter, or for more than `budget.MAX_BYTES`, with the number of steps that would fit.
+
+        Source: Goodfellow et al. (2016), (10.22)–(10.28). **Holds:** copies_sum_to_the_parameters_gradient.
         """
         return self.step_grads((name,), steps)[name]
 
     def step_grads(self, names: Iterable[str], steps: slice = slice(None)) -> dict[str, Array]:
-        """`step_grad` of several parameters; what they have in common is computed once."""
+        """Compute `step_grad` for several parameters, with the messages of each node computed once."""
         count, names = len(range(*steps.indices(self.T))), tuple(names)
         for name in names:
             one_of("name", name, self.parameters, f"parameters: {', '.join(self.parameters)}")
@@ -254,7 +320,7 @@ class Run(Record):
 
 
 def _shifted(message: Array, lag: int) -> Array:
-    """Rows by the step of the source, zero where the target lies beyond the end."""
+    """A message with its rows by the step of the source; 0 where the target lies beyond the end."""
     if not lag:
         return message
     result = np.zeros_like(message)
@@ -272,18 +338,25 @@ def run(
     reduction: Reduction = "mean",
     dtype: Any = np.float64,
 ) -> Run:
-    """The forward pass and back-propagation through time of a cell on a sequence.
+    """Run a cell on a sequence: the forward pass and back-propagation through time.
 
-    params    {name: array}, every parameter of the cell in its shape
-    x         (T, B, n_x) floats, or (T, n_x) for one sample; None for a cell without x
-    y         (T, B) or (T,) integers, the classes counted from 0; or floats (T, B, n_y) or (T, n_y)
-    initial   {state: array} of shape (n,), (B, n) or (K, B, n), whose last row is t = 0; a missing one is zero
-    weights   (T,) or (T, B), the factor of each L(t): numbers, or a boolean mask; all ones if missing
-    reduction "mean" or "sum" over the samples
-    dtype     float64 or float32
-    Raises ValueError, naming the argument, what came and what is allowed.
+    Args:
+        cell: the cell.
+        params: {name: array}, every parameter of the cell in its shape.
+        x: floats (T, B, n_x), or (T, n_x) for one sample; None for a cell that does not read x.
+        y: integers (T, B) or (T,), the classes counted from 0; or floats (T, B, n_y) or (T, n_y).
+        initial: {state: array} of shape (n,), (B, n) or (K, B, n), whose last row is t = 0; a missing state starts from 0.
+        weights: (T,) or (T, B), the factor of each L(t), as numbers or as a boolean mask; all ones if missing.
+        reduction: "mean" or "sum" over the samples.
+        dtype: float64 or float32.
+
+    Returns:
+        The run, with the value and the gradient of every node at every step.
+
+    Raises:
+        ValueError: for an argument that does not fit; the message names it, its value and the values that are allowed.
     """
     pause()
-    with np.errstate(all="ignore"):  # what overflows is told by run.overflow
+    with np.errstate(all="ignore"):  # run.overflow reports an overflow
         data = checked(cell, params, x, y, initial, weights, reduction, dtype)
         return Run(data, played(data))
