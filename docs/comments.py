@@ -1,4 +1,4 @@
-"""An extension of griffe, which reads the docstrings: `#:` comments document constants, and `once` makes properties."""
+"""An extension of griffe, which reads the docstrings: `#:` comments document constants; lazy properties are properties."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Comments(griffe.Extension):
             attr.docstring = griffe.Docstring("\n".join(lines), lineno=node.lineno - len(lines), parent=attr)
 
     def on_function_instance(self, *, node: Any, func: griffe.Function, agent: Any, **_: Any) -> None:
-        """Turn a method under `once` into a property."""
-        if any(decorator.callable_path.rpartition(".")[2] == "once" for decorator in func.decorators):
+        """Turn a method under `lazy_property` into a property."""
+        if any(decorator.callable_path.endswith(".lazy_property") for decorator in func.decorators):
             attr = griffe.Attribute(
                 func.name,
                 lineno=func.lineno,
