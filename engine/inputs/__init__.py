@@ -1,10 +1,10 @@
 """What a run starts from: initial parameters, entries typed by hand, and tasks with their sequences."""
 
 from engine.inputs import numbers
-from engine.inputs.draw import REST, initialise
+from engine.inputs.draw import REST, Plan, initialise, plans
 from engine.inputs.schemes import SCHEMES, Scheme
 from engine.inputs.setting import Setting
-from engine.inputs.tasks import MAX_TABLE_BYTES, TASKS, Entry, Task, visible
+from engine.inputs.tasks import MAX_TABLE_BYTES, TASKS, Entry, Form, Task, visible
 
 __all__ = [
     "MAX_TABLE_BYTES",
@@ -12,10 +12,13 @@ __all__ = [
     "SCHEMES",
     "TASKS",
     "Entry",
+    "Form",
+    "Plan",
     "Scheme",
     "Setting",
     "Task",
     "initialise",
     "numbers",
+    "plans",
     "visible",
 ]

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from engine.inputs.matrices import Array, rescaled
+from engine.inputs.matrices import Array, check_rescaled, rescaled
 from engine.inputs.schemes import SCHEMES, Scheme, Shape
 from engine.inputs.setting import stream
 from engine.language.cell import Cell
@@ -31,6 +31,29 @@ MAX_ORDER: Final = 1024  # of a matrix that is orthogonalised or rescaled: about
 REST: Final = "*"
 
 Schemes: TypeAlias = str | Scheme | Mapping[str, str | Scheme]
+_LITTLE: Final = 1e-100  # a number of a scheme below it may give a matrix of zeros, which nothing rescales
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a parameter will be drawn: its shape, its scheme, and the n of PyTorch's ±1/√n; `scheme` is None for zeros."""
+
+    name: str
+    shape: Shape
+    scheme: Scheme | None
+    n: int
+
+    def drawn(self, seed: int) -> Array:
+        """The numbers. Raises ValueError where no multiple of them has the radius or the norm that the scheme gives."""
+        if self.scheme is None:
+            return np.zeros(self.shape)
+        numbers = SCHEMES[self.scheme.name].draw(stream(seed, self.name), self.shape, self.scheme.number, self.n)
+        return rescaled(numbers, self.scheme.radius, self.scheme.norm, self.name)
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether only the numbers themselves say if they can be drawn: to rescale a matrix of zeros is impossible."""
+        return self.scheme is not None and _is_rescaled(self.scheme) and abs(self.scheme.number) < _LITTLE
 
 
 def initialise(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal", seed: int = 0) -> dict[str, Array]:
@@ -52,6 +75,17 @@ def initialise(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal",
     **Holds:** the_same_from_the_same_seed, streams_are_locked, changing_one_parameter_leaves_the_others,
     the_same_under_other_processor_features, biases_are_zero_unless_the_scheme_draws_them.
     """
+    return {name: plan.drawn(seed) for name, plan in plans(cell, sizes, scheme).items()}
+
+
+def plans(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal") -> dict[str, Plan]:
+    """How `initialise` will draw each parameter; nothing is drawn.
+
+    Raises:
+        ValueError: for whatever `initialise` refuses without a look at the numbers.
+
+    **Holds:** what_is_planned_can_be_drawn.
+    """
     shapes = cell.shapes(sizes)
     total = sum(math.prod(shape) for shape in shapes.values())
     if total > MAX_WEIGHTS:
@@ -62,23 +96,26 @@ def initialise(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal",
     rest, named = _chosen(cell, scheme)
     tied = _tied(cell)
     square = [name for name in cell.parameters if name not in named and _is_square(tied[name])]
-    if (rest.radius is not None or rest.norm is not None) and not square and len(named) < len(cell.parameters):
+    if _is_rescaled(rest) and not square and len(named) < len(cell.parameters):
         raise ValueError(
             f"scheme: {cell.name} has no matrix that is square whatever the sizes, so none to rescale; give radius or"
             " norm to a parameter by its name"
         )
     plain = replace(rest, radius=None, norm=None)
     return {
-        name: _drawn(
+        name: _plan(
             name,
             shape,
             named.get(name, rest if name in square else plain),
             name in named,
             _pytorch_n(name, shapes, tied),
-            seed,
         )
         for name, shape in shapes.items()
     }
+
+
+def _is_rescaled(scheme: Scheme) -> bool:
+    return scheme.radius is not None or scheme.norm is not None
 
 
 def _chosen(cell: Cell, scheme: Schemes) -> tuple[Scheme, dict[str, Scheme]]:
@@ -97,23 +134,23 @@ def _chosen(cell: Cell, scheme: Schemes) -> tuple[Scheme, dict[str, Scheme]]:
     return schemes.pop(REST, Scheme()), schemes
 
 
-def _drawn(name: str, shape: Shape, scheme: Scheme, by_name: bool, n: int, seed: int) -> Array:
+def _plan(name: str, shape: Shape, scheme: Scheme, by_name: bool, n: int) -> Plan:
     kind = SCHEMES[scheme.name]
     if len(shape) == 1:
         if not by_name and not kind.vectors:
-            return np.zeros(shape)
+            return Plan(name, shape, None, n)
         if not kind.for_vectors:
             raise ValueError(
                 f"scheme of {name} is {scheme.name}, but {name} is a vector of {shape[0]}, and only a matrix can be"
                 f" {scheme.name}; give one of {', '.join(other.name for other in SCHEMES.values() if other.for_vectors)}"
             )
-    costly = scheme.name == "orthogonal" or scheme.radius is not None or scheme.norm is not None
-    if costly and min(shape) > MAX_ORDER:
+    if (scheme.name == "orthogonal" or _is_rescaled(scheme)) and min(shape) > MAX_ORDER:
         raise ValueError(
             f"scheme of {name}: a matrix of shape {shape} is too large to be made orthogonal or rescaled, which takes"
             f" n³ operations; allowed up to {MAX_ORDER:,} rows or columns"
         )
-    return rescaled(kind.draw(stream(seed, name), shape, scheme.number, n), scheme.radius, scheme.norm, name)
+    check_rescaled(shape, scheme.radius, scheme.norm, name)
+    return Plan(name, shape, scheme, n)
 
 
 def _tied(cell: Cell) -> dict[str, Shape]:

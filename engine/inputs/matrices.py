@@ -53,22 +53,27 @@ def rescaled(matrix: Array, radius: float | None = None, norm: float | None = No
     measure is 0 (zero or nilpotent matrices) and so no multiple has the one asked for; `name` is what the message says.
     **Holds:** radius_is_reached, norm_is_reached.
     """
+    check_rescaled(matrix.shape, radius, norm, name)
     if radius is not None:
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise ValueError(
-                f"{name} of shape {matrix.shape} can not be given the spectral radius {radius:g}: only a square matrix"
-                " has eigenvalues; leave radius out, or give norm, the largest singular value"
-            )
         return _scaled(matrix, radius, spectral_radius(matrix), f"{name}: spectral radius", "zero or nilpotent")
     if norm is not None:
-        if matrix.ndim != 2:
-            raise ValueError(
-                f"{name} of shape {matrix.shape} can not be given the largest singular value {norm:g}: only a matrix"
-                " has singular values; leave norm out"
-            )
-        measured = float(np.linalg.norm(matrix, 2))
-        return _scaled(matrix, norm, measured, f"{name}: largest singular value", "zero")
+        largest = float(np.linalg.norm(matrix, 2))
+        return _scaled(matrix, norm, largest, f"{name}: largest singular value", "zero")
     return matrix
+
+
+def check_rescaled(shape: tuple[int, ...], radius: float | None, norm: float | None, name: str) -> None:
+    """Raise ValueError for an array whose shape has no spectral radius, or no singular values, to be given."""
+    if radius is not None and (len(shape) != 2 or shape[0] != shape[1]):
+        raise ValueError(
+            f"{name} of shape {shape} can not be given the spectral radius {radius:g}: only a square matrix"
+            " has eigenvalues; leave radius out, or give norm, the largest singular value"
+        )
+    if norm is not None and len(shape) != 2:
+        raise ValueError(
+            f"{name} of shape {shape} can not be given the largest singular value {norm:g}: only a matrix"
+            " has singular values; leave norm out"
+        )
 
 
 def _scaled(matrix: Array, wanted: float, measured: float, what: str, why: str) -> Array:

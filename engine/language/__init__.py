@@ -1,7 +1,7 @@
 """The language of cells: names, operations, equations, the cell that they make, and the catalogue of ready ones."""
 
 from engine.language import names, notation, printer
-from engine.language.catalogue import ACTIVATIONS, TERMS
+from engine.language.catalogue import ACTIVATIONS, TERMS, with_squared_error
 from engine.language.cell import MAX_SIZE, Cell, Sizes
 from engine.language.equations import MAX_TEXT, lifted
 from engine.language.expressions import Apply, EquationError, Expression, Name, Number
@@ -35,5 +35,6 @@ __all__ = [
     "notation",
     "printer",
     "symbol_of",
+    "with_squared_error",
     "written",
 ]

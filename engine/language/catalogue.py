@@ -60,10 +60,14 @@ def terms(cell: Cell) -> Mapping[str, Term]:
     return next((nodes for begin, nodes in TERMS.items() if cell.name.startswith(begin)), MappingProxyType({}))
 
 
-_HEAD = """o = c + V @ h
-y_hat = softmax(o)
+#: The last lines of every cell without layers: its loss compares classes; and in their place for targets that are numbers.
+_CLASSES = """y_hat = softmax(o)
 L = nll(y_hat, y)
 """
+_NUMBERS = """L = mse(o, y)
+"""
+_HEAD = f"""o = c + V @ h
+{_CLASSES}"""
 
 
 def rnn(activation: str = "tanh") -> Cell:
@@ -186,15 +190,13 @@ h = tanh(a)
         "so it falls with the number of steps over two, and along many more paths.",
     ),
     parse(
-        """# Two recurrent layers, Goodfellow et al. (2016), section 10.5
+        f"""# Two recurrent layers, Goodfellow et al. (2016), section 10.5
 a_1 = b_1 + W_1 @ h_1[t-1] + U_1 @ x
 h_1 = tanh(a_1)
 a_2 = b_2 + W_2 @ h_2[t-1] + U_2 @ h_1
 h_2 = tanh(a_2)
 o = c + V @ h_2
-y_hat = softmax(o)
-L = nll(y_hat, y)
-""",
+{_CLASSES}""",
         "rnn_deep",
         title="Two recurrent layers",
         source=f"{BOOK}, section 10.5, figure 10.13a; Graves et al. (2013)",
@@ -202,12 +204,10 @@ L = nll(y_hat, y)
         "the second to the first at any step.",
     ),
     parse(
-        """# One unit without input, Pascanu, Mikolov & Bengio (2013)
+        f"""# One unit without input, Pascanu, Mikolov & Bengio (2013)
 h = W @ sigmoid(h[t-1]) + b
 o = h
-y_hat = softmax(o)
-L = nll(y_hat, y)
-""",
+{_CLASSES}""",
         "one_unit",
         title="One unit without input",
         source="Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks, 2.3 and 3.2",
@@ -349,6 +349,18 @@ def _finite(value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{what} is {value!r}; a finite number is needed")
     return float(value)
+
+
+def with_squared_error(cell: Cell) -> Cell:
+    """A cell of the catalogue for targets that are numbers: the squared error of o in place of the loss of its softmax.
+
+    Raises:
+        ValueError: for a cell whose last lines are not those of the catalogue.
+    """
+    if not cell.text.endswith(_CLASSES):
+        raise ValueError(f"{cell.name} does not end with the softmax of o and its loss")
+    text = cell.text.removesuffix(_CLASSES) + _NUMBERS
+    return parse(text, cell.name, title=cell.title, source=cell.source, about=cell.about, start=cell.start)
 
 
 CATALOGUE: Mapping[str, Cell] = MappingProxyType({cell.name: cell for cell in (*_CELLS, feedforward())})

@@ -85,7 +85,7 @@ def has(column: Column, name: str, dimensions: int) -> bool:
 
 
 def without_task_weights(column: Column) -> dict[str, str]:
-    return {"own": "0"} if models.brought(_model(column)) is not None else {}
+    return {"own": "0"} if models.brings_weights(_model(column)) else {}
 
 
 def _choices(titles: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -32,7 +32,7 @@ from explorer.model.fields import SCHEME, Array, Edits, Place
 from explorer.model.model import Model, run
 from explorer.model.parts import (
     arrays,
-    brought,
+    brings_weights,
     cell,
     entry,
     factors,
@@ -40,11 +40,11 @@ from explorer.model.parts import (
     numbers_per_step,
     parameters,
     settings,
+    shapes,
     sizes,
     structure,
     task,
     uses_own,
-    with_squared_error,
 )
 
 __all__ = [
@@ -64,7 +64,7 @@ __all__ = [
     "Place",
     "Value",
     "arrays",
-    "brought",
+    "brings_weights",
     "cell",
     "changed",
     "choices",
@@ -78,6 +78,7 @@ __all__ = [
     "parameters",
     "run",
     "settings",
+    "shapes",
     "sized",
     "sizes",
     "structure",
@@ -89,7 +90,6 @@ __all__ = [
     "with_override",
     "with_setting",
     "with_size",
-    "with_squared_error",
     "with_text",
     "with_turn",
 ]

@@ -19,14 +19,14 @@ from explorer.model.parts import (
     arrays,
     classes,
     factors,
+    form,
     has_place,
     made_cell,
-    made_task,
     settings,
+    shapes,
     sizes,
     structure,
-    task,
-    without_edits,
+    task_form,
 )
 
 
@@ -48,7 +48,7 @@ def changed(model: Model, **fields: Any) -> Model:
     if "weights" not in fields:
         wanted["weights"] = ()
     if wanted["count"] == "hand" and "weights" not in fields:
-        steps = len(made_task(wanted["task"], wanted["settings"]).x)
+        steps = task_form(wanted["task"], wanted["settings"]).steps
         wanted["weights"] = (*map(float, factors(model)), *[1.0] * steps)[:steps]
     if "scaled" not in fields:
         same = wanted["task"] == model.task
@@ -68,12 +68,12 @@ def _still_scaled(after: Cell, same_task: bool, name: str, _: float, added: floa
 
 def _kept_edits(before: Model, after: Model) -> Edits:
     """Those edits of the one model that have a place in the other."""
-    given, count, same = arrays(after), classes(after), before.task == after.task
-    shares = task(without_edits(after)).shares
+    there, count, same = shapes(after), classes(after), before.task == after.task
+    shares = form(after).kind == "shares"
     return tuple(
         (place, value)
         for place, value in before.edits
-        if has_place(given, place)
+        if has_place(there, place)
         and (place[0] not in ("x", "y") or same)
         and (place[0] != "y" or not count or (isinstance(value, int) and value < count))
         and (place[0] != "y" or not shares or 0 <= value <= 1)
@@ -90,11 +90,11 @@ def with_edits(model: Model, values: Mapping[Place, float | None]) -> Model:
     if rest != model.scaled:
         values = _written_out(model, [row[0] for row in model.scaled if row not in rest]) | dict(values)
     plain = replace(model, edits=(), scaled=rest)
-    given, edits = arrays(plain), dict(model.edits)
+    there, before, edits = shapes(plain), arrays(plain), dict(model.edits)
     for place, value in values.items():
-        if not has_place(given, place):
+        if not has_place(there, place):
             raise ValueError(f"there is no entry {list(place[1])} of {shown(place[0])}")
-        if value is None or given[place[0]][place[1]] == value:
+        if value is None or before[place[0]][place[1]] == value:
             edits.pop(place, None)
         else:
             edits[place] = value + 0 if isinstance(value, int) and place[0] == "y" else float(value) + 0.0  # no −0

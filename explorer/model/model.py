@@ -5,15 +5,15 @@ What can not be run is refused on construction, with the message for the control
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import engine
-from engine import Cell, Run
+from engine import Run
 from engine.execute import checked
-from engine.inputs import Task
 from engine.support import shown
 from explorer.fields import check
 from explorer.model.bounds import (
@@ -26,18 +26,22 @@ from explorer.model.bounds import (
 )
 from explorer.model.fields import Array, Fields
 from explorer.model.parts import (
-    arrays,
     cell,
     classes,
     factors,
+    form,
     has_place,
     initial,
+    needs_shares,
     numbers_per_step,
     parameters,
+    shapes,
     structure,
     targets_fit_losses,
     task,
     untouched,
+    uses_own,
+    weight_plans,
     without_edits,
 )
 
@@ -54,19 +58,18 @@ class Model(Fields):
         check(self)
         _check_sizes(self)
         plain = untouched(self)
-        made = task(plain)
+        sizes_of_task = form(plain)
         if self.cell == OWN:
-            _check_targets(structure(self), made)
-        _check_extent(plain, *made.x.shape[:2])
-        _check_weights(self, len(made.x))
+            _check_targets(plain)
+        _check_extent(plain, sizes_of_task.steps, sizes_of_task.samples)
+        _check_weights(self, sizes_of_task.steps)
+        _check_drawn(plain)
         if self.edits:
             _check_edits(self)
         if self.scaled:
             _check_scaled(self)
-        parameters(self)
-        if self.cell == OWN:  # the sizes of a text can contradict its data in ways that only the engine knows
-            with np.errstate(all="ignore"):
-                checked(*(*_arguments(self), np.float64))
+        if self.cell == OWN:  # the sizes of a text can contradict its data in ways that only the engine finds
+            checked(*(*_stand_ins(plain), np.float64))
 
 
 def _check_sizes(model: Model) -> None:
@@ -102,15 +105,22 @@ def _check_weights(model: Model, steps: int) -> None:
         raise ValueError("a weight is not finite")
 
 
-def _check_targets(shape: Cell, made: Task) -> None:
+def _check_drawn(plain: Fields) -> None:
+    """Refuse schemes that a parameter cannot have; the weights are drawn only where nothing else says if they can be."""
+    if not uses_own(plain) and any(plan.can_fail for plan in weight_plans(plain).values()):
+        parameters(plain)
+
+
+def _check_targets(plain: Fields) -> None:
     """Refuse targets that the losses of a text cannot be compared with."""
+    shape, kind = structure(plain), form(plain).kind
     names = {name for node in shape.nodes if (name := shape.operation(node)) and shape.loss(node)}
-    if made.kind == "classes" and not shape.takes_classes:
+    if kind == "classes" and not shape.takes_classes:
         raise ValueError(
             f"the targets of this task are classes, and the loss of your cell, {', '.join(sorted(names))}, compares with"
             " real numbers: take nll(softmax(…), y), or a task with real targets"
         )
-    if made.kind == "real" and not targets_fit_losses(shape, made):
+    if kind == "real" and needs_shares(shape) and not targets_fit_losses(shape, task(plain)):
         raise ValueError(
             f"the targets of this task are any real numbers, and the loss of your cell, {', '.join(sorted(names))}, needs"
             " classes or shares from 0 to 1: take mse(…, y), or a task with classes"
@@ -125,12 +135,12 @@ def _check_edits(model: Model) -> None:
     if places != sorted(set(places)):
         raise ValueError("the numbers changed by hand must be in order, each place once")
     plain = without_edits(model)
-    given, count, shares = arrays(plain), classes(plain), task(plain).shares
+    there, count, shares = shapes(plain), classes(plain), form(plain).kind == "shares"
     for (name, index), value in model.edits:
-        if name not in given:
-            raise ValueError(f"there is no array {shown(name)}; there are {', '.join(given)}")
-        if not has_place(given, (name, index)):
-            raise ValueError(f"{name} has no entry {list(index)}: its shape is {given[name].shape}")
+        if name not in there:
+            raise ValueError(f"there is no array {shown(name)}; there are {', '.join(there)}")
+        if not has_place(there, (name, index)):
+            raise ValueError(f"{name} has no entry {list(index)}: its shape is {there[name]}")
         if name == "y" and count:
             if not isinstance(value, int) or not 0 <= value < count:
                 raise ValueError(
@@ -159,35 +169,44 @@ def _check_scaled(model: Model) -> None:
             )
         if (factor, added) == (1, 0):
             raise ValueError(f"{name} has the factor 1, so it is not turned")
-    given = {"x": task(model).x, **parameters(model)}
+    numbers = {"x": task(model).x, **parameters(model)}
     for name in names:
-        if not np.isfinite(given[name]).all():
+        if not np.isfinite(numbers[name]).all():
             raise ValueError(f"{name} with its factor is beyond the range of floating point")
 
 
 def _scalable(model: Fields, name: str) -> tuple[int, ...]:
     """The shape of an array that can be turned as a whole."""
-    given = parameters(model)
-    if name == "x" and structure(model).reads_x:
-        return task(model).x.shape
-    if name not in given:
-        raise ValueError(f"there is no array {shown(name)} to be turned; there are {', '.join(given)}")
-    return given[name].shape
+    cell, dimensions = structure(model), shapes(model)
+    if name not in cell.parameters and not (name == "x" and cell.reads_x):
+        raise ValueError(f"there is no array {shown(name)} to be turned; there are {', '.join(cell.parameters)}")
+    return dimensions[name]
 
 
-def _arguments(model: Model) -> tuple[Any, ...]:
+def _stand_ins(plain: Fields) -> tuple[Any, ...]:
+    """What the engine checks in place of the numbers that it will run: arrays of zeros of the same shapes."""
+    cell, dimensions = structure(plain), shapes(plain)
+    zeros = {name: np.zeros(shape) for name, shape in dimensions.items()}
+    task = form(plain)
+    y = np.full(dimensions["y"], task.outputs - 1) if task.kind == "classes" else zeros["y"]
+    x = zeros["x"] if cell.reads_x else np.zeros((task.steps, task.samples, task.inputs))
+    parameters, initial = ({name: zeros[name] for name in names} for names in (cell.parameters, cell.states))
+    return _arguments(plain, parameters, x, y, initial, np.ones(task.steps))
+
+
+def _arguments(
+    model: Fields, parameters: Mapping[str, Array], x: Array, y: Array, initial: Mapping[str, Array], weights: Array
+) -> tuple[Any, ...]:
     """What the engine runs. A cell without memory takes the steps as samples: T = 1, and the loss is their mean."""
-    made, given = cell(model), task(model)
-    x: Array = given.x
-    y: Array = given.y
-    weights = factors(model)
-    if not made.states:
+    shape = cell(model)
+    if not shape.states:
         steps, samples = y.shape[:2]
         x, y = (array.reshape(1, steps * samples, *array.shape[2:]) for array in (x, y))
         weights = np.repeat(weights, samples)[None]
-    return made, parameters(model), x, y, initial(model), weights, model.reduction
+    return shape, parameters, x, y, initial, weights, model.reduction
 
 
 def run(model: Model) -> Run:
-    """The run."""
-    return engine.run(*_arguments(model))
+    """The run of a model."""
+    data = task(model)
+    return engine.run(*_arguments(model, parameters(model), data.x, data.y, initial(model), factors(model)))

@@ -9,8 +9,8 @@ import numpy as np
 
 import engine
 from engine import CATALOGUE, Cell
-from engine.inputs import REST, TASKS, Entry, Scheme, Task, initialise
-from engine.language import ACTIVATIONS
+from engine.inputs import REST, TASKS, Entry, Form, Plan, Task, plans
+from engine.language import ACTIVATIONS, with_squared_error
 from explorer.cache import INPUTS
 from explorer.fields import one_of
 from explorer.model.bounds import (
@@ -43,7 +43,7 @@ def structure(model: Fields) -> Cell:
 
 def cell(model: Fields) -> Cell:
     """The cell with the loss that suits the task's targets: classes and shares, or real numbers."""
-    loss = "mse" if task(model).kind == "real" else "nll"
+    loss = "mse" if form(model).kind == "real" else "nll"
     return made_cell(model.cell, model.activation, model.layers, loss, model.text)
 
 
@@ -65,12 +65,6 @@ def made_cell(name: str, activation: str, layers: int, loss: str, text: str) -> 
         return engine.feedforward(layers, activation, loss)
     made = engine.rnn(activation) if name == "rnn" else CATALOGUE[name]
     return made if loss == "nll" else with_squared_error(made)
-
-
-def with_squared_error(cell: Cell) -> Cell:
-    """A cell of the catalogue with the squared error of o in place of the softmax and its log-likelihood."""
-    text = cell.text.replace("y_hat = softmax(o)\nL = nll(y_hat, y)", "L = mse(o, y)")
-    return engine.parse(text, cell.name, title=cell.title, source=cell.source, about=cell.about, start=cell.start)
 
 
 def entry(model: Fields) -> Entry:
@@ -112,10 +106,14 @@ def _suited(model: Fields) -> tuple[tuple[str, Value], ...]:
         return model.settings
 
 
+def needs_shares(shape: Cell) -> bool:
+    """Whether a loss of the cell compares with shares from 0 to 1."""
+    return bool({row.name for node in shape.nodes if (row := shape.loss(node))} & {"nll", "bce"})
+
+
 def targets_fit_losses(shape: Cell, made: Task) -> bool:
     """Whether targets that are numbers are such as the losses of a cell compare with."""
-    names = {row.name for node in shape.nodes if (row := shape.loss(node))}
-    return not names & {"nll", "bce"} or bool(((made.y >= 0) & (made.y <= 1)).all())
+    return not needs_shares(shape) or bool(((made.y >= 0) & (made.y <= 1)).all())
 
 
 @INPUTS.keeps(key=tuple)
@@ -152,6 +150,18 @@ def _turned(array: Array, scaled: Scaled, name: str) -> Array:
 
 @INPUTS.keeps(key=tuple)
 def made_task(name: str, chosen: tuple[tuple[str, Value], ...]) -> Task:
+    """A task from its name and its settings."""
+    return _row(name, chosen).function(**dict(chosen))
+
+
+def task_form(name: str, chosen: tuple[tuple[str, Value], ...]) -> Form:
+    """The sizes of a task; it is not made, unless only its data say how large they are."""
+    row = _row(name, chosen)
+    return made_task(name, chosen).form if row.form is None else row.form(**dict(chosen))
+
+
+def _row(name: str, chosen: tuple[tuple[str, Value], ...]) -> Entry:
+    """The row of a task whose settings are allowed on a public page."""
     one_of(TASKS, "task")(name)
     row = TASKS[name]
     allowed = {setting.name: bounded(setting, name) for setting in row.settings}
@@ -159,40 +169,55 @@ def made_task(name: str, chosen: tuple[tuple[str, Value], ...]) -> Task:
         if key not in allowed:
             raise ValueError(f"{row.title} has no setting {key!r}; it has {', '.join(allowed)}")
         allowed[key].checked(value)
-    return row.function(**dict(chosen))
+    return row
 
 
-def brought(model: Fields) -> Mapping[str, Array] | None:
-    """The weights that the task brings, if it does and they fit the cell."""
-    made, given = structure(model), task(model)
+def form(model: Fields) -> Form:
+    """The sizes of the task, without its numbers."""
+    return task_form(model.task, _suited(model))
+
+
+def brings_weights(model: Fields) -> bool:
+    """Whether the task brings weights that fit the cell."""
+    shape, task = structure(model), form(model)
     if (
-        not given.params
-        or set(given.params) != set(made.parameters)
-        or not all(set(members) & set(given.hidden) for members in made.hidden)
+        not task.params
+        or set(task.params) != set(shape.parameters)
+        or not all(set(members) & set(task.hidden) for members in shape.hidden)
     ):
-        return None
-    fit = made.shapes({"x": given.sizes["x"], "y": given.sizes["y"], **_brought_sizes(made, given)})
-    return given.params if all(given.params[name].shape == shape for name, shape in fit.items()) else None
+        return False
+    fit = shape.shapes({"x": task.inputs, "y": task.outputs, **_brought_sizes(shape, task)})
+    return all(task.params[name] == dimensions for name, dimensions in fit.items())
 
 
-def _brought_sizes(made: Cell, given: Task) -> dict[str, int]:
+def _brought_sizes(shape: Cell, task: Form) -> dict[str, int]:
     """The hidden sizes that the task's weights fix, by the first name of each class."""
-    return {members[0]: next(given.hidden[m] for m in members if m in given.hidden) for members in made.hidden}
+    return {members[0]: next(task.hidden[m] for m in members if m in task.hidden) for members in shape.hidden}
 
 
 def uses_own(model: Fields) -> bool:
     """Whether the weights are those that the task brings."""
-    return model.own and brought(model) is not None
+    return model.own and brings_weights(model)
 
 
 def sizes(model: Fields) -> dict[str, int]:
     """Units of x, y and of each hidden class, by its first name."""
-    given, chosen = task(model).sizes, dict(model.sizes)
+    shape, task, chosen = structure(model), form(model), dict(model.sizes)
     if uses_own(model):
-        hidden = _brought_sizes(structure(model), task(model))
+        hidden = _brought_sizes(shape, task)
     else:
-        hidden = {members[0]: chosen.get(members[0], HIDDEN.default) for members in structure(model).hidden}
-    return {"x": given["x"], "y": given["y"], **hidden}
+        hidden = {members[0]: chosen.get(members[0], HIDDEN.default) for members in shape.hidden}
+    return {"x": task.inputs, "y": task.outputs, **hidden}
+
+
+def shapes(model: Fields) -> dict[str, tuple[int, ...]]:
+    """The shape of every array that can be changed by hand: x, y, the initial values of each state, the parameters."""
+    shape, task, units = structure(model), form(model), sizes(model)
+    x = {"x": (task.steps, task.samples, task.inputs)} if shape.reads_x else {}
+    y = (task.steps, task.samples, *[task.outputs] * (task.kind != "classes"))
+    early = shape.sizes(units) if shape.states else {}
+    initial = {name: (shape.lags[name], task.samples, early[name]) for name in shape.states}
+    return {**x, "y": y, **initial, **shape.shapes(units)}
 
 
 def numbers_per_step(model: Fields) -> int:
@@ -202,12 +227,11 @@ def numbers_per_step(model: Fields) -> int:
 
 def factors(model: Fields) -> Array:
     """The factor of each loss: (T,)."""
-    given = task(model)
-    steps = len(given.x)
     if model.count == "hand":
         return np.array(model.weights)
     if model.count == "task":
-        return given.weights
+        return task(model).weights
+    steps = form(model).steps
     return np.ones(steps) if model.count == "every" else np.asarray(np.arange(1, steps + 1) == steps, dtype=float)
 
 
@@ -219,21 +243,21 @@ def parameters(model: Fields) -> Mapping[str, Array]:
 
 @INPUTS.keeps(key=tuple)
 def _drawn(model: Fields) -> Mapping[str, Array]:
-    given = brought(model)
-    if given is not None and model.own:
-        return given
-    made = structure(model)
-    start = {name: Scheme("constant", value=value) for name, value in made.start.items()}
-    return initialise(made, sizes(model), start | dict(model.overrides) | {REST: model.scheme}, model.seed)
+    if uses_own(model):
+        return task(model).params
+    return {name: plan.drawn(model.seed) for name, plan in weight_plans(model).items()}
+
+
+def weight_plans(model: Fields) -> dict[str, Plan]:
+    """How each parameter is drawn. Raises ValueError for a scheme that a parameter cannot have."""
+    schemes = dict(model.overrides) | {REST: model.scheme}
+    return plans(structure(model), sizes(model), schemes)
 
 
 def initial(model: Fields) -> dict[str, Array]:
     """The initial values of each state (K, B, n), the last row being t = 0: zero, but for what was changed by hand."""
-    made, samples = structure(model), task(model).x.shape[1]
-    if not made.states:
-        return {}
-    units = made.sizes(sizes(model))
-    return {name: _edited(np.zeros((made.lags[name], samples, units[name])), model.edits, name) for name in made.states}
+    dimensions = shapes(model)
+    return {name: _edited(np.zeros(dimensions[name]), model.edits, name) for name in structure(model).states}
 
 
 def arrays(model: Fields) -> dict[str, Array]:
@@ -243,12 +267,13 @@ def arrays(model: Fields) -> dict[str, Array]:
     return {**x, "y": given.y, **initial(model), **parameters(model)}
 
 
-def has_place(given: Mapping[str, Array], place: Place) -> bool:
+def has_place(shapes: Mapping[str, tuple[int, ...]], place: Place) -> bool:
+    """Whether arrays of these shapes have an entry at a place."""
     name, index = place
-    shape = given[name].shape if name in given else None
+    shape = shapes.get(name)
     return shape is not None and len(index) == len(shape) and all(0 <= i < n for i, n in zip(index, shape, strict=True))
 
 
 def classes(model: Fields) -> int:
     """How many classes the targets have; 0 if they are real numbers."""
-    return len(task(without_edits(model)).classes)
+    return form(model).outputs if form(model).kind == "classes" else 0

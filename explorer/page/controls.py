@@ -374,7 +374,7 @@ def weights(model: Model) -> None:
     if not models.structure(model).parameters:
         st.caption("This cell has no parameters, so there are no weights to choose.")
         return
-    if models.brought(model) is not None:
+    if models.brings_weights(model):
         show("own", model.own)
         st.toggle(
             "Those of the worked network", model.own, key="own", on_change=apply, args=("own", of_model(own=_same))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
-from engine.inputs.tasks.task import Steps, Task, every_step, numbered, step_numbers, task
+from engine.inputs.tasks.task import Form, Steps, Task, every_step, numbered, step_numbers, task
 
 # Chosen once: the recurrence neither saturates (|h| < 0.84) nor kills the gradient (over eleven steps it falls by a
 # factor of 20); each class is the target equally often in every six steps.
@@ -51,7 +52,18 @@ _WORKED_X: Final = [
 _WORKED_Y: Final = [2, 2, 1, 0, 1, 0, 0, 2, 0, 1, 1, 2]
 
 
-@task("The worked network")
+_FORM: Final = Form(
+    steps=len(_WORKED_X),
+    samples=1,
+    inputs=len(_WORKED_X[0]),
+    outputs=3,
+    kind="classes",
+    params={name: np.shape(values) for name, values in _WORKED.items()},
+    hidden={"h": 5},
+)
+
+
+@task("The worked network", form=lambda steps: replace(_FORM, steps=steps))
 def worked(steps: Steps = 6) -> Task:
     """The network that can be followed by hand: four inputs, five hidden units, three classes, fixed numbers.
 

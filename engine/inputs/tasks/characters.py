@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import numpy as np
 
 from engine.inputs.setting import Setting
-from engine.inputs.tasks.task import MAX_STEPS, MAX_UNITS, Task, check_room, every_step, task
+from engine.inputs.tasks.task import MAX_STEPS, MAX_UNITS, Form, Task, bounded, every_step, task
 from engine.language.operations import one_hot
 
 _SIGNS: Final = {" ": "␣", "\n": "↵", "\t": "⇥"}
@@ -27,7 +27,16 @@ def visible(character: str) -> str:
     return f"U+{ord(character):04X}" if hidden or character in _BLANK or character in _SIGNS.values() else character
 
 
-@task("Next character of a text")
+def _form(text: str) -> Form:
+    count = len(set(text))
+    if count > MAX_UNITS:
+        raise ValueError(
+            f"text has {count:,} different characters, at most {MAX_UNITS:,} are allowed: give a shorter text"
+        )
+    return bounded(Form(len(text) - 1, 1, count, count, "classes"), count, "text")
+
+
+@task("Next character of a text", form=_form)
 def text(
     text: Annotated[
         str,
@@ -42,11 +51,6 @@ def text(
     Source: Karpathy, min-char-rnn (2015). **Holds:** hello_as_in_min_char_rnn, different_characters_look_different.
     """
     alphabet = {character: code for code, character in enumerate(dict.fromkeys(text))}
-    if len(alphabet) > MAX_UNITS:
-        raise ValueError(
-            f"text has {len(alphabet):,} different characters, at most {MAX_UNITS:,} are allowed: give a shorter text"
-        )
-    check_room(len(text) - 1, 1, len(alphabet), "text")
     codes = np.array([alphabet[character] for character in text], dtype=np.int64)
     signs = tuple(map(visible, alphabet))
     return Task(

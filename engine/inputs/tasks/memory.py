@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Final
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from engine.inputs.setting import Setting
 from engine.inputs.tasks.task import (
     MAX_STEPS,
     Array,
+    Form,
     Samples,
     Seed,
     Task,
-    check_room,
+    bounded,
     decimals,
     last_step,
     random,
@@ -25,7 +26,7 @@ from engine.inputs.tasks.task import (
 from engine.language.operations import one_hot
 
 
-@task("Adding problem")
+@task("Adding problem", form=lambda steps, samples, **_: bounded(Form(steps, samples, 2, 1, "real"), 2, "adding"))
 def adding(
     steps: Annotated[int, steps_from(6)] = 20,
     form: Annotated[
@@ -53,7 +54,6 @@ def adding(
 
     **Holds:** adding_targets_follow_from_x, adding_marks_lie_where_the_form_says.
     """
-    check_room(steps, samples, 2, "adding")
     value, mark, target = (_adding_2016 if form == "2016" else _adding_1997)(steps, samples, seed)
     return Task(
         x=np.stack([value, mark], axis=-1),
@@ -97,7 +97,16 @@ def _adding_1997(steps: int, samples: int, seed: int) -> tuple[Array, Array, Arr
     return value, mark, 0.5 + (value * (mark == 1)).sum(axis=0) / 4
 
 
-@task("Temporal order")
+_SYMBOLS: Final = {"1997": "XYabcdEB", "2013": "XYabcd"}
+_ORDERS: Final = ("XX", "XY", "YX", "YY")
+
+
+@task(
+    "Temporal order",
+    form=lambda steps, form, samples, **_: bounded(
+        Form(steps, samples, len(_SYMBOLS[form]), len(_ORDERS), "classes"), len(_SYMBOLS[form]), "order"
+    ),
+)
 def order(
     steps: Annotated[int, steps_from(10)] = 20,
     form: Annotated[
@@ -123,8 +132,7 @@ def order(
 
     **Holds:** order_classes_follow_from_x, order_signals_lie_where_the_form_says.
     """
-    symbols = "XYabcdEB" if form == "1997" else "XYabcd"
-    check_room(steps, samples, len(symbols), "order")
+    symbols = _SYMBOLS[form]
     signals, places = random(seed, "order", "signals"), random(seed, "order", "places")
     code = random(seed, "order", "distractors").integers(2, 6, size=(steps, samples))
     if form == "1997":
@@ -150,11 +158,19 @@ def order(
         if form == "1997"
         else "Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks, code",
         inputs=tuple(symbols),
-        classes=("XX", "XY", "YX", "YY"),
+        classes=_ORDERS,
     )
 
 
-@task("Copy")
+_CODES: Final = ("blank", *"12345678", "delimiter")
+
+
+@task(
+    "Copy",
+    form=lambda delay, length, samples, **_: bounded(
+        Form(delay + 2 * length, samples, len(_CODES), len(_CODES) - 1, "classes"), len(_CODES), "copy"
+    ),
+)
 def copy(
     delay: Annotated[
         int, Setting("Delay", "int", lower=1, upper=MAX_STEPS // 2, help="T: steps between symbols and their recall.")
@@ -186,16 +202,14 @@ def copy(
     **Holds:** copy_gives_back_what_it_took, copy_baseline.
     """
     steps = delay + 2 * length
-    check_room(steps, samples, 10, "copy")
     kept = random(seed, "copy", "symbols").integers(1, 9, size=(length, samples))
     x, y = np.zeros((2, steps, samples), dtype=np.int64)
     x[:length] = kept
     x[steps - length - 1 : (steps - length if form == "2016" else steps)] = 9
     y[steps - length :] = kept
-    names = ("blank", *"12345678", "delimiter")
     signs = "_12345678|"
     return Task(
-        x=one_hot(x, 10),
+        x=one_hot(x, len(_CODES)),
         y=y,
         weights=np.full(steps, 1 / steps),
         labels=tuple(signs[code] for code in x[:, 0]),
@@ -203,6 +217,6 @@ def copy(
         f" is {length * math.log(8) / steps:.4f} at best.",
         source="Arjovsky, Shah & Bengio (2016), Unitary evolution recurrent neural networks, 5.1"
         + ("" if form == "2016" else ", in the form of Bai, Kolter & Koltun (2018), code of the TCN"),
-        inputs=names,
-        classes=names[:9],
+        inputs=_CODES,
+        classes=_CODES[:-1],
     )

@@ -10,11 +10,12 @@ from engine.inputs.setting import Setting
 from engine.inputs.tasks.task import (
     MAX_STEPS,
     MAX_UNITS,
+    Form,
     Samples,
     Seed,
     Steps,
     Task,
-    check_room,
+    bounded,
     decimals,
     every_step,
     last_step,
@@ -25,7 +26,12 @@ from engine.inputs.tasks.task import (
 )
 
 
-@task("Random numbers")
+@task(
+    "Random numbers",
+    form=lambda steps, inputs, outputs, targets, samples, **_: bounded(
+        Form(steps, samples, inputs, outputs, targets), max(inputs, outputs), "noise"
+    ),
+)
 def noise(
     steps: Steps = 10,
     inputs: Annotated[int, Setting("Inputs", "int", lower=1, upper=MAX_UNITS, help="Size of x.")] = 4,
@@ -41,7 +47,6 @@ def noise(
     x (T, B, inputs) standard normal; y (T, B), each class as likely, or (T, B, outputs) standard normal.
     Raises ValueError if x or y would have more than `MAX_NUMBERS` numbers. **Holds:** longer_begins_with_shorter.
     """
-    check_room(steps, samples, max(inputs, outputs), "noise")
     classes = targets == "classes"
     y = random(seed, "noise", "y")
     return Task(
@@ -60,7 +65,7 @@ def noise(
     )
 
 
-@task("Running parity")
+@task("Running parity", form=lambda steps, samples, **_: Form(steps, samples, 1, 2, "classes"))
 def parity(steps: Steps = 12, samples: Samples = 1, seed: Seed = 0) -> Task:
     """Tell at each step whether the ones so far are odd in number: one wrong bit spoils all that follow.
 
@@ -80,7 +85,7 @@ def parity(steps: Steps = 12, samples: Samples = 1, seed: Seed = 0) -> Task:
     )
 
 
-@task("Next value of a sine")
+@task("Next value of a sine", form=lambda steps, samples, **_: Form(steps, samples, 1, 1, "real"))
 def sine(
     steps: Steps = 20,
     period: Annotated[float, Setting("Period", "float", lower=2, upper=MAX_STEPS, help="Steps a period.")] = 10.0,
@@ -111,7 +116,7 @@ def sine(
     )
 
 
-@task("A number to be reached")
+@task("A number to be reached", form=lambda steps, **_: Form(steps, 1, 1, 1, "real"))
 def reach(
     steps: Steps = 50,
     target: Annotated[

@@ -34,6 +34,28 @@ MAX_NUMBERS: Final = 5_000_000  # in x or in y: 40 MB
 MAX_TABLE_BYTES: Final = 1_000_000
 
 
+Kind: TypeAlias = Literal["classes", "shares", "real"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The sizes of a task, without its numbers. **Holds:** a_task_has_the_form_of_its_row.
+
+    steps, samples    T and B
+    inputs, outputs   n_x, and n_y or the number of classes
+    kind              of the targets, as `Task.kind` has it
+    params, hidden    shapes of the parameters that the task brings, and the hidden sizes that these fix; else empty
+    """
+
+    steps: int
+    samples: int
+    inputs: int
+    outputs: int
+    kind: Kind
+    params: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    hidden: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """A sequence of inputs and targets, and what there is to say about them.
@@ -81,9 +103,16 @@ class Task:
         return _task_of, ({**given, "params": dict(self.params), "hidden": dict(self.hidden)},)
 
     @property
-    def kind(self) -> Literal["classes", "shares", "real"]:
+    def kind(self) -> Kind:
         """What the targets are, and so which loss fits: "classes" or "shares" (softmax and nll), or "real" (mse)."""
         return "classes" if self.y.ndim == 2 else "shares" if self.shares else "real"
+
+    @property
+    def form(self) -> Form:
+        """The sizes of the task."""
+        steps, samples = self.x.shape[:2]
+        shapes = {name: array.shape for name, array in self.params.items()}
+        return Form(steps, samples, self.sizes["x"], self.sizes["y"], self.kind, shapes, dict(self.hidden))
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -107,13 +136,17 @@ def _task_of(given: dict[str, Any]) -> Task:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of `TASKS`: the name of a task, its title, what it is in a sentence, its function and its settings."""
+    """A row of `TASKS`: the name of a task, its title, what it is in a sentence, its function and its settings.
+
+    form   the sizes from the settings, without the numbers; None where only the data themselves have them, as of a table
+    """
 
     name: str
     title: str
     summary: str
     function: Callable[..., Task]
     settings: tuple[Setting, ...]
+    form: Callable[..., Form] | None = None
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -124,8 +157,11 @@ def entries(*functions: Callable[..., Task]) -> Mapping[str, Entry]:
     return MappingProxyType({function.__name__: _ENTRIES[function.__name__] for function in functions})
 
 
-def task(title: str) -> Callable[[Callable[P, Task]], Callable[P, Task]]:
-    """Make a row for `TASKS` from a function, and check what it is called with against its settings."""
+def task(title: str, form: Callable[..., Form] | None = None) -> Callable[[Callable[P, Task]], Callable[P, Task]]:
+    """Make a row for `TASKS` from a function, and check what it is called with against its settings.
+
+    form   the sizes from all settings by name; a task whose sizes are too large is then refused before it is made
+    """
 
     def enter(function: Callable[P, Task]) -> Callable[P, Task]:
         signature = inspect.signature(function)
@@ -135,16 +171,23 @@ def task(title: str) -> Callable[[Callable[P, Task]], Callable[P, Task]]:
             for name, parameter in signature.parameters.items()
         }
 
-        @functools.wraps(function)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> Task:
+        name = function.__name__
+
+        def values(*args: Any, **kwargs: Any) -> dict[str, Any]:
             call = signature.bind(*args, **kwargs)
             call.apply_defaults()
-            given = {name: settings[name].checked(value) for name, value in call.arguments.items()}
-            return function(**given)  # type: ignore[call-arg]  # the same names, each value checked
+            return {name: settings[name].checked(value) for name, value in call.arguments.items()}
 
-        name = function.__name__
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> Task:
+            chosen = values(*args, **kwargs)
+            if form is not None:
+                form(**chosen)
+            return function(**chosen)  # type: ignore[call-arg]  # the same names, each value checked
+
         summary = (function.__doc__ or "").partition("\n")[0]
-        _ENTRIES[name] = Entry(name, title, summary, checked, tuple(settings.values()))
+        sizes = None if form is None else lambda **chosen: form(**values(**chosen))
+        _ENTRIES[name] = Entry(name, title, summary, checked, tuple(settings.values()), sizes)
         return checked
 
     return enter
@@ -162,9 +205,10 @@ Samples: TypeAlias = Annotated[int, _SAMPLES]
 Seed: TypeAlias = Annotated[int, _SEED]
 
 
-def check_room(steps: int, samples: int, units: int, what: str) -> None:
-    """Raise ValueError before an array is made that is larger than the bound."""
-    fits(f"the task {what!r}", lambda T: 8 * T * samples * units, steps, samples, most=8 * MAX_NUMBERS)
+def bounded(form: Form, units: int, name: str) -> Form:
+    """The form of a task with `units` numbers per step and sample. Raises ValueError for more than `MAX_NUMBERS` in all."""
+    fits(f"the task {name!r}", lambda T: 8 * T * form.samples * units, form.steps, form.samples, most=8 * MAX_NUMBERS)
+    return form
 
 
 def random(seed: int, task: str, what: str) -> np.random.Generator:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from root import ROOT
 
-from engine.inputs.draw import initialise
+from engine.inputs.draw import REST, initialise, plans
 from engine.inputs.matrices import orthonormal_rows, rescaled, spectral_radius
 from engine.inputs.schemes import SCHEMES, Scheme, fans
 from engine.inputs.setting import MAX_SEED, stream
@@ -393,3 +393,27 @@ def test_a_cells_own_start_holds_unless_chosen_by_name():
     leaky, sizes = CATALOGUE["rnn_leaky"], {"x": 2, "h": 3, "y": 2}
     assert np.all(initialise(leaky, sizes)["alpha"] == 0.9)
     assert np.all(initialise(leaky, sizes, {"alpha": Scheme("constant", value=0.5)})["alpha"] == 0.5)
+
+
+@given(st.sampled_from(list(CATALOGUE)), st.sampled_from(list(SCHEMES)), st.data())
+def test_what_is_planned_can_be_drawn(cell, name, data) -> None:
+    """The plan refuses what drawing refuses, with the same words, unless the plan says that only the numbers decide."""
+    cell, kind = CATALOGUE[cell], SCHEMES[name]
+    value = st.sampled_from([0.0, 1e-320, 1e-3, 1.0, 100.0])
+    numbers = {s.name: data.draw(value) for s in kind.settings if s.default is not None}
+    numbers |= data.draw(st.sampled_from([{}, {"radius": 0.9}, {"norm": 0.9}])) if len(kind.settings) > 1 else {}
+    key = data.draw(st.sampled_from([REST, *cell.parameters]))
+    sizes = {"x": 3, "y": 2, **{members[0]: 4 for members in cell.hidden}}
+    schemes = {key: Scheme(name, **numbers)}
+
+    def message(function) -> str:
+        try:
+            function(cell, sizes, schemes)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    refused = message(plans)
+    assert not refused or refused == message(initialise)
+    if not refused and not any(plan.can_fail for plan in plans(cell, sizes, schemes).values()):
+        assert not message(initialise)

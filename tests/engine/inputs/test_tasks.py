@@ -73,6 +73,14 @@ def test_every_task_is_well_formed(name, settings) -> None:
         assert array.base is None or not array.base.flags.writeable, "writable through its base"
 
 
+@pytest.mark.parametrize(("name", "settings"), variants(), ids=str)
+def test_a_task_has_the_form_of_its_row(name, settings) -> None:
+    form = TASKS[name].form
+    assert (form is None) == (name == "table")  # its sizes are read with its numbers
+    if form is not None:
+        assert form(**settings) == made(name, **settings).form
+
+
 @pytest.mark.parametrize("entry", TASKS.values(), ids=TASKS)
 def test_defaults_are_allowed(entry) -> None:
     assert entry.title

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import CATALOGUE, feedforward, neuron_network, parse, rnn, run
-from engine.language.catalogue import ACTIVATIONS
+from engine.language.catalogue import ACTIVATIONS, with_squared_error
 from engine.language.operations import FUNCTIONS, slope, value
 
 HEAD = ["c", "V"]
@@ -484,3 +484,14 @@ def test_neurons_know_their_functions() -> None:
             neuron_network(graph)
     with pytest.raises(ValueError, match="loss is 'max'; known: mse, nll, bce"):
         neuron_network(weighted(1.0), "max")
+
+
+@pytest.mark.parametrize("cell", [cell for cell in CATALOGUE.values() if cell.name != "feedforward"], ids=str)
+def test_the_squared_error_takes_the_place_of_the_softmax_and_its_loss(cell) -> None:
+    with_numbers = with_squared_error(cell)
+    assert with_numbers.nodes[-1] == "L"
+    assert with_numbers.operation("L") == "mse"
+    assert with_numbers.nodes == tuple(name for name in cell.nodes if name != "y_hat")
+    assert with_numbers.start == cell.start
+    with pytest.raises(ValueError, match="does not end with the softmax"):
+        with_squared_error(with_numbers)

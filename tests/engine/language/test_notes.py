@@ -16,7 +16,7 @@ from root import ROOT
 import engine
 from engine import CATALOGUE, feedforward, neuron_network, parse, rnn
 from engine.execute import interpreter
-from engine.language.catalogue import ACTIVATIONS
+from engine.language.catalogue import ACTIVATIONS, with_squared_error
 from engine.language.equations import equations
 from engine.language.expressions import Apply
 from engine.language.operations import FUNCTIONS
@@ -49,7 +49,7 @@ def test_a_cell_of_the_catalogue_has_no_note() -> None:
         for activation in ACTIVATIONS
         for loss in ("nll", "mse", "bce")
     ]
-    ready += [models.with_squared_error(cell) for cell in CATALOGUE.values() if cell.name != "feedforward"]
+    ready += [with_squared_error(cell) for cell in CATALOGUE.values() if cell.name != "feedforward"]
     ready += [models.cell(preset.state.model) for preset in PRESETS.values()]
     ready += [models.cell(_state(step.query).model) for lesson in lessons() for step in lesson.steps]
     assert {cell.name: cell.notes for cell in ready if cell.notes} == {}
