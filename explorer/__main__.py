@@ -1,4 +1,4 @@
-"""`python -m explorer`: starts the explorer, and passes its arguments on to `streamlit run`."""
+"""Start the explorer: `python -m explorer` passes its arguments on to `streamlit run`."""
 
 import os
 import sys
@@ -13,10 +13,10 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    """Start the server, for this machine alone unless `--server.address` says otherwise."""
+    """Start the server, reachable from this machine alone unless `--server.address` names another address."""
     # Sessions share the machine: a product on several cores would hold up the others, and networks here are small.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Streamlit itself finds the file only from the root. Given as defaults, it yields to environment and command line.
+    # Streamlit finds the file only from the root. As defaults, its settings yield to the environment and the command line.
     settings = dict(flat(tomllib.loads(config().read_text(encoding="utf-8"))))
     # Not in the file: Community Cloud and containers read that too, and there the server must listen to others.
     settings["server_address"] = "localhost"

@@ -3,20 +3,32 @@
 import importlib
 import sys
 from pathlib import Path
+from typing import Final
 
 # `streamlit run explorer/app.py` puts this folder on the path, not the root.
 sys.path[:0] = [root] if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path else []
 
 import streamlit as st  # noqa: E402
 
-from explorer.page import delivery, work  # noqa: E402
-from explorer.page.received import guard  # noqa: E402
-from explorer.page.slices import SWITCH  # noqa: E402
-from explorer.views import cliff, compare, derive, lessons, slips  # noqa: E402
-from explorer.views.network import page as network  # noqa: E402
-from explorer.views.vanish import page as vanish  # noqa: E402
+from explorer.page import long_work, widget_delivery  # noqa: E402
+from explorer.page.session import session  # noqa: E402
+from explorer.page.time_sharing import SWITCH  # noqa: E402
+from explorer.page.widget_messages import guard  # noqa: E402
+from explorer.views import cliff, compare, derive, lessons, network, slips, vanish  # noqa: E402
+from explorer.words.pages import PAGES  # noqa: E402
 
-#: The picture belongs on the first screen: less room above it than Streamlit leaves, and closer controls.
+#: Address of a page -> the function that draws it.
+VIEWS: Final = {
+    "network": network.page,
+    "vanish": vanish.page,
+    "derive": derive.page,
+    "compare": compare.page,
+    "cliff": cliff.page,
+    "slips": slips.page,
+    "lessons": lessons.page,
+}
+
+#: The picture belongs on the first screen: less space above it than Streamlit leaves, and closer controls.
 _STYLE = """<style>
 [data-testid=stMainBlockContainer] { padding: 2.6rem 2rem 3rem; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
@@ -29,39 +41,32 @@ _STYLE = """<style>
 
 
 def main() -> None:
-    """The explorer: set-up, navigation, and the page that is asked for."""
+    """Set up the explorer, and draw the page that the address names."""
     st.set_page_config(page_title="Unrolled", page_icon="🔁", layout="wide")
-    st.html(f"{_STYLE}{work.STYLE}{delivery.STYLE}</style>")
+    st.html(f"{_STYLE}{long_work.STYLE}{widget_delivery.STYLE}</style>")
     load_tables()
     guard()
-    delivery.begin()
-    pages = [
-        st.Page(network.page, title="Network", url_path="network", default=True),
-        st.Page(vanish.page, title="Why gradients vanish", url_path="vanish"),
-        st.Page(derive.page, title="Derivation", url_path="derive"),
-        st.Page(compare.page, title="Compare", url_path="compare"),
-        st.Page(cliff.page, title="The cliff", url_path="cliff"),
-        st.Page(slips.page, title="Slips", url_path="slips"),
-        st.Page(lessons.page, title="Lessons", url_path="lessons"),
-    ]
-    page = st.navigation(pages, position="top")
-    session = st.session_state
-    session.page = page.url_path
-    session.pages = {other.url_path or "network": other for other in pages}  # to which a page may link
-    if page is not pages[0]:
+    widget_delivery.begin()
+    pages = {
+        name: st.Page(VIEWS[name], title=title, url_path=name, default=name == "network")
+        for name, title in PAGES.items()
+    }
+    page = st.navigation(list(pages.values()), position="top")
+    session.page, session.pages = page.url_path, pages
+    if page is not pages["network"]:
         session.welcome = False  # whoever has found another page is no longer new
-    if page.url_path != "lessons":
+    if page is not pages["lessons"]:
         lessons.reminder()
-    with work.sliced():
+    with long_work.sliced():
         page.run()
-    delivery.end()
+    widget_delivery.end()
 
 
 @st.cache_resource(show_spinner=False)
 def load_tables() -> None:
-    """Once for a server: let threads switch quickly, and import pandas.
+    """Prepare the server, once: let its threads switch quickly, and import pandas.
 
-    Streamlit imports it at its first table: plotly in another session would meet it half imported.
+    Streamlit imports pandas at its first table: plotly, in another session, would then find it half imported.
     """
     sys.setswitchinterval(SWITCH)
     importlib.import_module("pandas")

@@ -1,7 +1,7 @@
-"""Results that are kept for the next who asks, bounded in bytes: the least recently used give way.
+"""Caches of results, bounded in bytes: the least recently used results are dropped.
 
-`INPUTS` keeps cells, tasks and weights, `RESULTS` what is computed from them. Both are shared by all sessions, so the arrays
-that they keep are read-only, but for a result that grows, which the code that asks fills.
+`INPUTS` keeps cells, tasks and weights, and `RESULTS` what is computed from them. All sessions share both, so the arrays in
+them are read-only. The only exceptions are results that grow, which their callers fill.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ _Key: TypeAlias = tuple[str, Hashable]
 R = TypeVar("R")
 V = TypeVar("V")
 _MOST_ENTRIES: Final = 4_096
-_MOST_OBJECTS: Final = 100_000  # of one entry that are measured; a larger entry is taken to go on as it began
+_MOST_OBJECTS: Final = 100_000  # of one entry that are measured; the size of a larger entry is extrapolated
 
 
 _STORES: Final[list[Store]] = []
 
 
 class Store:
-    """Entries by function and arguments, at most `most` bytes of them and the newest."""
+    """Results by function and arguments: the most recently used ones, of at most `most` bytes together."""
 
     def __init__(self, most: int) -> None:
+        """Make an empty store of at most `most` bytes."""
         self.most = most
         self.nbytes = 0
-        self._lock = threading.RLock()  # an entry that is collected while it is held may ask again
+        self._lock = threading.RLock()  # an entry that is garbage-collected while the lock is held may need it again
         self._entries: OrderedDict[_Key, tuple[Any, int]] = OrderedDict()
         self._at_work: dict[_Key, tuple[threading.Lock, int]] = {}
         _STORES.append(self)
@@ -46,15 +47,15 @@ class Store:
         key: Callable[[list[Any]], Any] = repr,
         grows: bool = False,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """A decorator that keeps a function's results by its arguments.
+        """Decorate a function so that its results are kept by its arguments.
 
-        Arguments whose name begins with an underscore do not count: they follow from the others.
+        Arguments whose name begins with an underscore are no part of the key: they follow from the others. A thread that
+        needs a result which another thread is computing waits for it.
 
         Args:
-            around: makes a context for each computation, such as a spinner. A thread that asks for what another thread
-                computes waits for that result.
-            key: the arguments -> what tells them apart; `tuple` costs less for long texts, but 0.0 is -0.0 for it.
-            grows: the result is filled after it is made, so it is measured whenever it is asked for.
+            around: makes a context for each computation, such as a spinner.
+            key: makes the key of the arguments; `tuple` is faster than `repr` for long texts, but 0.0 and -0.0 are equal.
+            grows: whether callers fill the result after it is made; its size is then measured at every call.
         """
 
         def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -110,7 +111,7 @@ class Store:
 
 
 class _AtWork:
-    """The lock of a key while anybody computes it or waits for it."""
+    """A lock for a key, which exists while threads compute its result or wait for it."""
 
     def __init__(self, lock: Any, table: dict[_Key, tuple[threading.Lock, int]], key: _Key) -> None:
         self._lock, self._table, self._key = lock, table, key
@@ -142,9 +143,9 @@ def clear() -> None:
 
 
 def lock(value: V) -> V:
-    """The value, with all arrays made read-only that it holds in tuples, lists, mappings and dataclasses.
+    """The value itself, after its arrays in tuples, lists, mappings and dataclasses are made read-only; a run locks its own.
 
-    **Holds:** no_session_can_change_what_others_are_shown. A run sees to its own.
+    **Holds:** no_session_can_change_what_others_are_shown.
     """
     for thing in _within(value):
         if isinstance(thing, np.ndarray):
@@ -153,7 +154,7 @@ def lock(value: V) -> V:
 
 
 def _within(value: object) -> Iterator[object]:
-    """A value and what it holds, each thing once."""
+    """A value and everything in it, each object once."""
     seen: set[int] = set()
     left: list[object] = [value]
     while left:
@@ -171,7 +172,7 @@ def _within(value: object) -> Iterator[object]:
 
 
 def size_of(value: object) -> int:
-    """Bytes of a value and of all that it holds, about; memory that several arrays look at counts once."""
+    """The approximate size in bytes of a value and everything in it; memory that several arrays share counts once."""
     seen: set[int] = set()
     left: list[object] = [value]
     total = measured = 0
@@ -194,9 +195,9 @@ def size_of(value: object) -> int:
         total += sys.getsizeof(thing, 64)
         if isinstance(thing, str | bytes | int | float | complex | None):
             continue
-        own = getattr(thing, "nbytes", None)
-        if isinstance(own, int):  # it knows what it holds: a run and its memory
-            total += own
+        nbytes = getattr(thing, "nbytes", None)
+        if isinstance(nbytes, int):  # a run with its memory
+            total += nbytes
         elif isinstance(thing, Mapping):
             left += [*thing.keys(), *thing.values()]
         elif isinstance(thing, tuple | list | set | frozenset):

@@ -1,6 +1,6 @@
-"""The explorer as the server that `python -m explorer` starts: the page, with headers that guard it.
+"""The server that `python -m explorer` starts: the page with headers that protect it.
 
-`streamlit run explorer/app.py` serves the same page without them.
+`streamlit run explorer/app.py` serves the same page without these headers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streamlit import cli_util, config
 from streamlit.starlette import App
 from streamlit.web.server import server_util
 
-#: No other site may show the page in a frame, guess at the type of a file, or hear which network was looked at.
+#: No other site may show the page in a frame or get its address, which has the network in it; no browser guesses file types.
 HEADERS: Final = {
     "Content-Security-Policy": "frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
@@ -30,12 +30,15 @@ _LISTENS: Final = 0.5  # seconds after the start
 
 
 class Guarded:
-    """Middleware that gives every answer the `HEADERS`."""
+    """Middleware that adds the `HEADERS` to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
+        """Guard an application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the application does, with the `HEADERS`."""
+
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
@@ -46,7 +49,7 @@ class Guarded:
 
 @asynccontextmanager
 async def opened(_: App) -> AsyncIterator[dict[str, Any] | None]:
-    """Open the page in the browser when the server listens, which Streamlit does only for a script."""
+    """Open the page in the browser once the server listens; Streamlit does so only for a script."""
     if not config.get_option("server.headless"):
         url = server_util.get_url(config.get_option("browser.serverAddress"))
         asyncio.get_running_loop().call_later(_LISTENS, cli_util.open_browser, url)

@@ -13,22 +13,17 @@ from streamlit.testing.v1 import AppTest
 # Each AppTest searches the metadata of every installed package for components: most of the time of a small page.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
-#: The pages, and their modules in `explorer.views`.
-PAGES = {"network": "network.page", "vanish": "vanish.page"} | {
-    name: name for name in ("derive", "compare", "cliff", "slips", "lessons")
-}
-
 
 def app_at(page: str = "", /, picture: str = "plotly", **query: str) -> AppTest:
     """The explorer at a link, or one page by itself; not run yet.
 
     Args:
-        page: a name of `PAGES`, or "" for the whole explorer.
+        page: a package of `explorer.views`, or "" for the whole explorer.
         picture: plotly figures can be read from here; what is on the canvas of the live picture cannot.
         query: the link; `__` in a key is a dot.
     """
     if page:
-        app = AppTest.from_string(f"import explorer.views.{PAGES[page]} as shown\nshown.page()", default_timeout=60)
+        app = AppTest.from_string(f"import explorer.views.{page} as shown\nshown.page()", default_timeout=60)
     else:
         app = AppTest.from_file(ROOT / "explorer/app.py", default_timeout=60)
     link = query if picture == "live" else {"picture": picture} | query

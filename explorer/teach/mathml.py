@@ -230,5 +230,5 @@ class _Reader:
 
 
 def _flat(sign: str) -> str:
-    """Parentheses and bars grow only where \\left says so."""
+    r"""The attribute that keeps a sign at its size: parentheses and bars grow only where \\left says so."""
     return ' stretchy="false"' if sign in "()[]{}|‖⟨⟩⌈⌉⌊⌋" else ""

@@ -12,25 +12,27 @@ from engine import Run
 from engine.working import SECTIONS, Section, derive
 from explorer.cache import RESULTS
 from explorer.model import Model, samples
-from explorer.page.controls import Change, apply, choice, entered, put, write_link
-from explorer.page.delivery import show
-from explorer.page.frame import begin, computed, overflow
+from explorer.page.change import Change, apply, of_view, put
+from explorer.page.heading import begin
+from explorer.page.notices import tell_overflow, write_link
+from explorer.page.results import computed
+from explorer.page.widget_delivery import show
+from explorer.page.widgets import choice, entered
 from explorer.state import DETAILS, LEVELS, State
 from explorer.teach import export
-from explorer.views.network.page import of_view
 from explorer.words.numbers import number
 
 _KEY: Final = "derive"
 
 
-@np.errstate(all="ignore")  # what is not finite is said and marked
+@np.errstate(all="ignore")  # a number that is not finite is named and marked on the page
 def page() -> None:
-    """The page."""
+    """Draw the page of the derivation."""
     state, run, *_ = begin(
         "Derivation",
         "From the loss to every gradient of this network, line by line; each line is checked with its numbers.",
     )
-    overflow(run)
+    tell_overflow(run)
     t, sample = step_of(state, run), samples.one(run, state.view.sample) + 1
     _choices(state, run, t, sample)
     _contents(state, run)
@@ -44,12 +46,12 @@ def page() -> None:
 
 
 def step_of(state: State, run: Run) -> int:
-    """The step that is looked at, from 1."""
+    """The step of the derivation, counted from 1."""
     return state.view.step if 1 <= state.view.step <= run.T else (run.T + 1) // 2
 
 
 def _choices(state: State, run: Run, t: int, sample: int) -> None:
-    """Step, sample, and how closely it is written."""
+    """Choose step, sample and detail."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with row.container(width=130):
         key = f"{_KEY}.step"
@@ -74,7 +76,7 @@ def _choices(state: State, run: Run, t: int, sample: int) -> None:
 
 
 def _contents(state: State, run: Run) -> None:
-    """The table of contents; what is chosen in it is open."""
+    """The table of contents; the chosen sections are open."""
     reasons = {key: row.applies(run) for key, row in SECTIONS.items()}
     there = [key for key in SECTIONS if not reasons[key]]
     key = f"{_KEY}.sections"
@@ -83,16 +85,16 @@ def _contents(state: State, run: Run) -> None:
     st.pills(
         "Contents", there, selection_mode="multi", format_func=lambda section: SECTIONS[section].title, key=key,
         default=chosen, on_change=apply, args=(key, opened),
-        help="Those that are chosen are open below, in the order of the derivation.",
+        help="The chosen sections are open below, in the order of the derivation.",
     )  # fmt: skip
     missing = [f"**{SECTIONS[key].title}**: {reason}" for key, reason in reasons.items() if reason]
     if missing:
-        with st.expander(f"{len(missing)} more for other networks"):
+        with st.expander(f"{len(missing)} more sections for other networks"):
             st.markdown("\n".join(f"- {said}" for said in missing))
 
 
 def opened(state: State, chosen: list[str]) -> State:
-    """The state with these sections open; those that do not apply to this network stay as they were."""
+    """The state with these sections open; sections that do not apply to this network stay as they were."""
     run = computed(state.model)
     kept = {key for key in state.view.sections if SECTIONS[key].applies(run)} | set(chosen)
     return of_view(state, sections=tuple(key for key in SECTIONS if key in kept))
@@ -139,14 +141,13 @@ def section(model: Model, key: str, t: int, sample: int, levels: int) -> Section
 
 
 def _exports(state: State, run: Run, t: int, sample: int) -> None:
-    """The whole derivation as files: all sections that there are for this network, as closely as is chosen."""
-
+    """The whole derivation as files: all sections for this network, in the chosen detail."""
     title = f"Derivation at step $t = {t}$" + (f", sample {sample}" if run.B > 1 else "")
 
     def sections() -> list[Section]:
         return [_derived(state, key, t, sample) for key in SECTIONS if not SECTIONS[key].applies(run)]
 
-    st.caption("All sections of this network, as closely as is chosen above, to take along:")
+    st.caption("All sections for this network, in the detail chosen above, as a file:")
     row = st.container(horizontal=True)
     row.download_button(
         "LaTeX", lambda: export.derived_latex(sections(), state.view.detail, title), f"derivation-{t}.tex", "text/plain",

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pages
 import pytest
-from pages import PAGES, words
+from pages import words
 from root import ROOT
 from streamlit.testing.v1 import AppTest
 
@@ -28,6 +28,7 @@ from explorer.picture.readings import overview
 from explorer.picture.scene import scene
 from explorer.state import State, View, to_query
 from explorer.words.numbers import from_exponent, number
+from explorer.words.pages import PAGES
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
 

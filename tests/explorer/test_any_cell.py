@@ -92,7 +92,7 @@ def opened(name: str, query: dict[str, str], *open_: str) -> AppTest:
     app.run()
     assert not app.exception, (name, [e.value for e in app.exception])
     assert not app.error, (name, [e.value for e in app.error])
-    assert not [warning.value for warning in app.warning if "link was read" in warning.value]
+    assert not [warning.value for warning in app.warning if "link could not be read" in warning.value]
     return app
 
 

@@ -136,7 +136,7 @@ def test_refused_links_leave_little_behind():
 def test_every_cache_of_the_pages_is_bounded():
     """No page keeps results by anything but the stores."""
     for path in sorted(views.__path__):
-        for module in sorted(__import__("pathlib").Path(path).glob("*.py")):
+        for module in sorted(__import__("pathlib").Path(path).rglob("*.py")):
             assert "cache_resource" not in module.read_text(encoding="utf-8"), module.name
             assert "cache_data" not in module.read_text(encoding="utf-8"), module.name
 

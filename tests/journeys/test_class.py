@@ -15,7 +15,7 @@ from explorer import figures
 from explorer import model as models
 from explorer.figures import enlarged
 from explorer.model import Model
-from explorer.page.link import address
+from explorer.page.share_link import address
 from explorer.state import PARTS, State, View, from_query
 from explorer.teach import handout
 from explorer.words import glossary

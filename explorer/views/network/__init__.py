@@ -1,1 +1,7 @@
 """The page of the network: its picture, and what is changed beside it."""
+
+from explorer.views.network.layout import page
+from explorer.views.network.neurons import neuron
+from explorer.views.network.picture import figure, task_captions, with_window
+
+__all__ = ["figure", "neuron", "page", "task_captions", "with_window"]

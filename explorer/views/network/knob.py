@@ -1,7 +1,8 @@
-"""The knob: one number of the network that is turned in the live picture; which it is, and its pictures."""
+"""The knob, a number of the network that is turned in the live picture: its choice, and the picture at each value."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -16,8 +17,9 @@ from explorer.experiments.knob import KINDS, Turn
 from explorer.facts import earliest
 from explorer.live import Knob
 from explorer.model import Array, Model
-from explorer.page.controls import apply, put
-from explorer.page.delivery import position, show
+from explorer.page.change import apply, of_view, put, tell_faults
+from explorer.page.widget_delivery import position, show
+from explorer.page.widgets import indexed, side_by_side
 from explorer.picture.readings import turned
 from explorer.picture.scene import Scene
 from explorer.state import State, View
@@ -28,12 +30,12 @@ _SUPERSCRIPT: Final = "⁽¹⁾"
 
 @RESULTS.keeps(partial(st.spinner, "Turning the knob …"))
 def pictures(model: Model, turn: Turn, view: View, first: int, last: int) -> tuple[Array, Array]:
-    """What the colour shows at each value of the knob, and the curve; only these arrays are kept, not the runs."""
+    """The magnitudes that the colours show at each value of the knob, and the curve; the runs themselves are not kept."""
     return turned(knob.runs(model, turn), view, first, last)
 
 
 def turning(state: State, picture: Scene) -> Knob | None:
-    """The knob of the live picture, where there is one. Raises ValueError, saying why it cannot be turned."""
+    """The knob of the live picture, or None if none is chosen. Raises ValueError with the reason if it cannot be turned."""
     if state.view.knob is None:
         return None
     model, view = state.model, state.view
@@ -51,7 +53,7 @@ def turning(state: State, picture: Scene) -> Knob | None:
 
 
 def let_go(state: State, at: int) -> State:
-    """The state with the value at which the knob was let go, in the range that was seen."""
+    """The state with the value at which the knob was let go; its range stays."""
     if state.view.knob is None:
         return state
     turn, _ = knob.placed(state.model, state.view.knob)
@@ -60,16 +62,16 @@ def let_go(state: State, at: int) -> State:
 
 
 def chooser(state: State, fault: str) -> None:
-    """Which number is turned, in a row of widgets; `fault` says why it is not."""
+    """Choose the number that is turned, in a row of widgets; `fault` is the reason why it cannot be turned."""
     model, turn, known = state.model, state.view.knob, knob.arrays(state.model)
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    row = side_by_side()
     there = turn is not None and turn.of in known
     show("knob.of", turn.of if turn is not None and there else None, has_default=False)
     row.selectbox(
         "Knob", known, format_func=_titled, key="knob.of", on_change=apply, args=("knob.of", _of), index=None,
         placeholder="none; choose what to turn", width=260,
-        help="A number of the network that is turned in the picture: the colours follow at once, and when the knob is let "
-        "go, so does all of the page.",
+        help="A number of the network to be turned in the picture. The colours follow at once, and the whole page when you "
+        "let go.",
     )  # fmt: skip
     if turn is not None and there:
         kinds = knob.kinds(model, turn.of)
@@ -80,53 +82,32 @@ def chooser(state: State, fault: str) -> None:
                 index=position("knob.kind", kinds), placeholder="choose",
                 args=("knob.kind", lambda state, kind: _kind(state, turn.of, kind)), width=200,
             )  # fmt: skip
-        for axis, _ in enumerate(turn.index[: 2 if turn.kind in kinds else 0]):
-            _entry(row, model, turn, axis)
+        if turn.kind in kinds and turn.index:
+            for axis, size in enumerate(models.parameters(model)[turn.of].shape[: len(turn.index)]):
+                indexed(row, "knob", axis, size, turn.index, _moved_to(turn), width=110)
         if not fault and _moved(model, turn):
             row.button(
                 "Centre", key="knob.centre", on_click=put, args=("knob.centre", _centred),
-                help="The range of the knob about the present value.",
+                help="Put the present value in the middle of the range.",
             )  # fmt: skip
     if fault:
         st.info(plain(f"The knob does not turn: {fault}."))
-    for key in ("knob", "knob.of", "knob.kind", "knob.row", "knob.column", "knob.centre"):
-        if key in st.session_state.faults:
-            st.error(plain(st.session_state.faults[key]))
+    tell_faults("knob", "knob.of", "knob.kind", "knob.row", "knob.column", "knob.centre")
 
 
 def _titled(of: str) -> str:
     return {"": "step of the loss", "x": "scale of the input x"}.get(of, written(of))
 
 
-def _entry(row: st.delta_generator.DeltaGenerator, model: Model, turn: Turn, axis: int) -> None:
-    """One index of the entry that is turned."""
-    shape = models.parameters(model)[turn.of].shape
-    if axis >= len(shape):
-        return
-
-    def moved(state: State, place: int) -> State:
-        index = tuple(place - 1 if k == axis else i for k, i in enumerate(turn.index))
-        return _with(state, *knob.chosen(state.model, "entry", turn.of, index))
-
-    key = f"knob.{('row', 'column')[axis]}"
-    show(key, min(turn.index[axis], shape[axis] - 1) + 1)
-    row.number_input(
-        ("row", "column")[axis],
-        1,
-        shape[axis],
-        st.session_state[key],
-        step=1,
-        key=key,
-        on_change=apply,
-        args=(key, moved),
-        width=110,
-    )
+def _moved_to(turn: Turn) -> Callable[[State, tuple[int, ...]], State]:
+    """The change to another entry of the same array."""
+    return lambda state, index: _with(state, *knob.chosen(state.model, "entry", turn.of, index))
 
 
 def _of(state: State, of: str | None) -> State:
     """The knob of another array: the first of its kinds, or none."""
     if of is None:
-        return replace(state, view=replace(state.view, knob=None))
+        return of_view(state, knob=None)
     return _kind(state, of, knob.kinds(state.model, of)[0])
 
 

@@ -1,13 +1,11 @@
-"""The network taken apart into single neurons: weights on the edges, δ on the nodes, and each δ with its numbers."""
+"""The network as single neurons: weights on the edges, δ on the nodes, and below the δ of a neuron in numbers."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from engine import Run
 from engine.language import latex, notation, written
@@ -15,17 +13,16 @@ from engine.working import Explanation, Neuron, Term, explained, forms, neuron_o
 from explorer import figures
 from explorer.figures.neurons import WIDTHS
 from explorer.model import samples
+from explorer.page.change import Change, apply, of_view, put, viewed
 from explorer.page.chart import chart, clicked_data
-from explorer.page.controls import Change, apply, put
-from explorer.page.delivery import show
-from explorer.page.frame import FIGURE
+from explorer.page.widget_delivery import show
+from explorer.page.widgets import cells
 from explorer.picture import neurons as layout
-from explorer.picture.table import neuron_table
 from explorer.state import State
 from explorer.words.markdown import plain
 from explorer.words.numbers import number
 
-_TERMS: Final = 12  # rows of a sum, each with its button; the smaller ones stand together in one more
+_TERMS: Final = 12  # rows of a sum, each with its button; one more row has all smaller summands
 _WIDE: Final = 700  # pixels from which the numbers of a row stand under their heads
 _ROW: Final = (1.2, 1.3, 1.3, 1.3, 2.2)
 
@@ -35,43 +32,25 @@ _ROW: Final = (1.2, 1.3, 1.3, 1.3, 2.2)
 
 def picture(
     state: State, run: Run, palette: str, pixels: int, labels: tuple[str, ...] = (), targets: tuple[str, ...] = ()
-) -> None:
-    """The neurons of a window of steps; what is clicked in it is the selected neuron from then on."""
+) -> layout.Neurons | None:
+    """Draw the neurons of a window of steps; a click selects one. None if there are too many to be drawn."""
     steps(state, run, pixels)
     try:
         drawn = layout.neurons(run, state.view, pixels, labels, targets)
     except ValueError as error:
-        st.info(f"{plain(str(error).partition(': ')[0])}. Take fewer units, or look at the unrolled graph.")
-        return
-    said = (
+        st.info(f"{plain(str(error).partition(': ')[0])}. Choose fewer units, or the unrolled graph.")
+        return None
+    alt = (
         f"{len(drawn.name)} neurons of the steps {drawn.first} to {drawn.last}, and {np.count_nonzero(drawn.weight)} "
         "connections between them; the numbers of the selected one stand below."
     )
-    chart(
-        figures.neurons(drawn, palette, pixels), theme=None, key="neurons", config=FIGURE, alt=said,
-        on_select=clicked, selection_mode="points",
-    )  # fmt: skip
+    chart(figures.neurons(drawn, palette, pixels), "neurons", alt, can_be_saved=True, on_click=clicked)
     caption(drawn, run, state)
-
-
-def magnitude(state: State, run: Run) -> NDArray[np.float64]:
-    """What the colours of the picture show; nothing where there is none."""
-    try:
-        return np.asarray(layout.neurons(run, state.view).magnitude)
-    except ValueError:
-        return np.zeros(0)
-
-
-def rows(state: State, run: Run, pixels: int) -> dict[str, list[Any]]:
-    """The picture as columns of a table; nothing where there is none."""
-    try:
-        return neuron_table(layout.neurons(run, state.view, pixels))
-    except ValueError:
-        return {}
+    return drawn
 
 
 def clicked() -> None:
-    """What a click does: it selects the neuron; beside the neurons it does nothing."""
+    """Callback of the picture: select the clicked neuron; a click beside the neurons does nothing."""
     match clicked_data("neurons"):
         case [str(name), int(t), int(unit)]:
             put("neurons", select((name, int(t), int(unit) - 1)))
@@ -80,27 +59,24 @@ def clicked() -> None:
 def select(neuron: Neuron) -> Change:
     """The change that selects a neuron."""
     name, t, unit = neuron
-    return lambda state, _: replace(state, view=replace(state.view, selected=(name, t), unit=unit + 1))
+    return lambda state, _: of_view(state, selected=(name, t), unit=unit + 1)
 
 
 def steps(state: State, run: Run, pixels: int) -> None:
-    """Which steps are drawn."""
+    """Choose which steps are drawn."""
     if run.T == 1:
         return
     shown = layout.window(run, state.view, pixels)
 
-    def change(state: State, chosen: tuple[int, int]) -> State:
-        return replace(state, view=replace(state.view, window=chosen))
-
     show("neurons.steps", shown)
     st.slider(
-        f"Steps, of {run.T:,}", 1, run.T, shown, key="neurons.steps", on_change=apply, args=("neurons.steps", change),
-        help="Of a longer window the last steps are drawn, as many as have 400 neurons together.",
+        f"Steps, of {run.T:,}", 1, run.T, shown, key="neurons.steps", on_change=apply, args=("neurons.steps", viewed("window")),
+        help="At most 400 neurons are drawn: of a longer window the last steps.",
     )  # fmt: skip
 
 
 def caption(drawn: layout.Neurons, run: Run, state: State) -> None:
-    """Below the picture: what is drawn."""
+    """Explain below the picture what is drawn."""
     inside = [
         rf"${latex(form.argument)}$ and ${latex(form.name)}$" for form in forms(run.cell).values() if form.argument
     ]
@@ -123,7 +99,7 @@ def caption(drawn: layout.Neurons, run: Run, state: State) -> None:
 
 
 def neuron(state: State, run: Run, pixels: int) -> None:
-    """The unit of the selected node, and the numbers of that neuron in both directions."""
+    """Choose a unit of the selected node, and show the numbers of that neuron in both directions."""
     node = state.view.selected
     if node is None or neuron_of(run.cell, node[0]) not in forms(run.cell):
         return
@@ -134,7 +110,7 @@ def neuron(state: State, run: Run, pixels: int) -> None:
     unit = state.view.unit if state.view.unit <= units else 0
 
     def changed(state: State, unit: int | None) -> State:
-        return replace(state, view=replace(state.view, unit=unit or 0))
+        return of_view(state, unit=unit or 0)
 
     show("unit", unit or None, has_default=False)
     st.number_input(
@@ -147,7 +123,7 @@ def neuron(state: State, run: Run, pixels: int) -> None:
 
 
 def numbers(told: Explanation, run: Run, pixels: int) -> None:
-    """How a neuron is computed, and its δ as a sum over the neurons that it feeds."""
+    """Show how a neuron is computed, and its δ as a sum over the neurons that it feeds."""
     name, t, i = told.neuron
     role = run.cell.role(name) if t > 0 else "initial value"
     own = indexed(run, told.neuron)
@@ -181,7 +157,7 @@ def indexed(run: Run, neuron: Neuron) -> str:
 
 
 def terms(told: Explanation, run: Run, pixels: int) -> None:
-    """A row for each summand, the larger ones first, and what they come to."""
+    """A row for each summand, the larger ones first, and their sum."""
     order = sorted(told.terms, key=lambda term: -abs(np.nan_to_num(term.product, nan=np.inf)))
     shown, rest = (order, []) if len(order) <= _TERMS + 1 else (order[:_TERMS], order[_TERMS:])
     with st.container(key="terms", gap="small"):
@@ -197,7 +173,7 @@ def terms(told: Explanation, run: Run, pixels: int) -> None:
         if told.seed is not None:
             st.markdown(f"the loss itself: its weight in the total loss, **{number(told.seed)}**")
     if not told.terms and told.seed is None:
-        st.caption(r"It feeds no neuron that the loss depends on, so its $\delta$ is 0.")
+        st.caption(r"The loss depends on no neuron that this one feeds, so its $\delta$ is 0.")
     inner = sum(term.product for term in told.terms if not term.direct) + (told.seed or 0.0)
     straight = [term.product for term in told.terms if term.direct]
     said = []
@@ -215,11 +191,7 @@ def terms(told: Explanation, run: Run, pixels: int) -> None:
 
 
 def _term(i: int, term: Term, run: Run, pixels: int) -> None:
-    places = (
-        st.columns(_ROW, vertical_alignment="center")
-        if pixels >= _WIDE
-        else [st.container(horizontal=True, vertical_alignment="center", gap="small")] * len(_ROW)
-    )
+    places = cells(_ROW, pixels >= _WIDE)
     name, t, k = term.neuron
     places[0].button(
         f"${indexed(run, term.neuron)}$", key=f"feeds.{i}", on_click=put, args=(f"feeds.{i}", select(term.neuron)),

@@ -9,18 +9,17 @@ import streamlit as st
 from engine import Run
 from explorer.figures import rolled
 from explorer.page.chart import chart
-from explorer.page.frame import FIGURE
-from explorer.page.inspector import clicked
+from explorer.page.selection import clicked
 from explorer.state import LENSES, State
 
 
 def picture(state: State, run: Run, palette: str, pixels: int) -> None:
-    """The rolled graph of the run; what is clicked in it is the selected node, at the step that was selected, or the last."""
+    """Draw the rolled graph of the run; a click selects a node, at the selected step or else the last."""
     chart(
-        rolled(run, state.view, palette, pixels), theme=None, key="rolled", config=FIGURE,
-        alt=spoken(state, run), on_select=partial(clicked, "rolled", run), selection_mode="points",
+        rolled(run, state.view, palette, pixels), "rolled", spoken(state, run), can_be_saved=True,
+        on_click=partial(clicked, "rolled", run),
     )  # fmt: skip
-    delays = ": a square on an edge is a delay of one step, or of as many as stand beside it"
+    delays = ": a square on an edge is a delay of one step, or of as many steps as the number beside it"
     st.caption(
         f"One step, folded{delays * bool(run.cell.states)}. "
         f"Colour shows the {LENSES[state.view.lens].words}, of all steps together; for a parameter, of the whole."

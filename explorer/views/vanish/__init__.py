@@ -1,1 +1,5 @@
-"""The page that shows why gradients vanish."""
+"""The page on vanishing gradients: measured, compared with theory, and said in sentences."""
+
+from explorer.views.vanish.layout import figure, page
+
+__all__ = ["figure", "page"]

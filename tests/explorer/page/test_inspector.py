@@ -21,7 +21,7 @@ from engine.working import messages as explain
 from explorer import figures, theme
 from explorer import model as models
 from explorer.model import Model
-from explorer.page import inspector
+from explorer.page import inspector, selection, vectors
 from explorer.picture.marks import Mark
 from explorer.picture.scene import reach, scene
 from explorer.picture.table import table
@@ -82,17 +82,17 @@ def test_edges_can_show_the_signal_or_nothing() -> None:
 @each_cell
 def test_walking_reaches_every_node_and_ends(cell) -> None:
     run = run_of(cell)
-    for name in inspector.names(run):
-        within = inspector.steps(run, name)
+    for name in selection.names(run):
+        within = selection.steps(run, name)
         node, count = (name, within[0]), 1
-        while (following := inspector.in_time(run, node, 1)) is not None:
-            assert inspector.in_time(run, following, -1) == node
+        while (following := selection.in_time(run, node, 1)) is not None:
+            assert selection.in_time(run, following, -1) == node
             node, count = following, count + 1
         assert (node, count) == ((name, run.T), len(within))
-    order = [n for n in inspector.names(run) if n not in cell.parameters]
+    order = [n for n in selection.names(run) if n not in cell.parameters]
     node = (order[0], 1)
     walked = [node]
-    while (node := inspector.in_flow(run, node, 1)) is not None:
+    while (node := selection.in_flow(run, node, 1)) is not None:
         walked.append(node)
     assert walked == [(name, 1) for name in order]
 
@@ -101,7 +101,7 @@ def test_walking_reaches_every_node_and_ends(cell) -> None:
 def test_the_measured_gradient_is_the_runs(cell) -> None:
     run = run_of(cell)
     for name, grad in run.grad.items():
-        for t in {inspector.steps(run, name)[0], run.T}:
+        for t in {selection.steps(run, name)[0], run.T}:
             found = measured(run, name, t)
             assert found.error <= (1e-12 if found.exact else 1e-6) * max(1, np.abs(grad).max())
     for name, grad in run.param_grad.items():
@@ -194,7 +194,7 @@ def test_edges_have_the_colours_of_the_scale() -> None:
 
 
 def test_strips_hold_every_number() -> None:
-    html = inspector.strip(np.array([0.0, 1e-9, -1.0, np.inf, np.nan]), -3, 1, theme.USUAL)
+    html = vectors.strip(np.array([0.0, 1e-9, -1.0, np.inf, np.nan]), -3, 1, theme.USUAL)
     assert html.count("<span") == 5
     assert html.count(theme.ALARM) == 2
     assert "transparent" in html
@@ -202,12 +202,12 @@ def test_strips_hold_every_number() -> None:
 
 
 def test_a_vector_in_a_line() -> None:
-    assert inspector.lying(np.array([0.5])) == "$0.5$"
-    assert inspector.lying(np.array([0.5, -2.0])) == "$(0.5, -2)$"
-    assert inspector.lying(np.array([5e-9, -2.5e-9])) == "$10^{-9}(5, -2.5)$"
-    assert inspector.lying(np.arange(1.0, 7.0)) == "$(1, 2, 3, 4, 5, 6)$"
-    assert inspector.lying(np.arange(1.0, 8.0)) == r"$(1, 2, 3, 4, 5, \dots)$"
-    assert inspector.lying(np.array([np.nan, np.inf])) == r"$(\mathrm{nan}, \infty)$"
+    assert vectors.lying(np.array([0.5])) == "$0.5$"
+    assert vectors.lying(np.array([0.5, -2.0])) == "$(0.5, -2)$"
+    assert vectors.lying(np.array([5e-9, -2.5e-9])) == "$10^{-9}(5, -2.5)$"
+    assert vectors.lying(np.arange(1.0, 7.0)) == "$(1, 2, 3, 4, 5, 6)$"
+    assert vectors.lying(np.arange(1.0, 8.0)) == r"$(1, 2, 3, 4, 5, \dots)$"
+    assert vectors.lying(np.array([np.nan, np.inf])) == r"$(\mathrm{nan}, \infty)$"
 
 
 def test_the_table_has_what_the_picture_shows() -> None:
@@ -259,9 +259,9 @@ def test_the_numbers_shown_are_the_engines(query, name, t) -> None:
     back = explain.backward(run, name, t)
     text = said(app)
     for message in back.messages:
-        assert inspector.lying(message.vector) in text
+        assert vectors.lying(message.vector) in text
         assert f"{100 * message.share:.1f} %".replace("-", "−") in text
-    assert text.count(inspector.lying(back.gradient)) >= 3  # the sum, the gradient, and measured
+    assert text.count(vectors.lying(back.gradient)) >= 3  # the sum, the gradient, and measured
     assert "largest difference" in text
     if t > 0:
         forth = explain.forward(run, name, t)
@@ -273,8 +273,8 @@ def test_the_numbers_shown_are_the_engines(query, name, t) -> None:
 def test_every_node_of_every_cell_can_be_looked_at(cell) -> None:
     app = opened(cell=cell, task="noise", steps="3")
     run = models.run(app.session_state["state"].model)
-    for node in [(name, t) for name in inspector.names(run) for t in (0, 2) if t in inspector.steps(run, name)]:
-        app.session_state["state"] = inspector.select(node)(app.session_state["state"], None)
+    for node in [(name, t) for name in selection.names(run) for t in (0, 2) if t in selection.steps(run, name)]:
+        app.session_state["state"] = selection.select(node)(app.session_state["state"], None)
         fine(app.run())
         assert "**Forward**" in said(app) or node[0] == "y"
 
@@ -335,7 +335,7 @@ def test_a_path_that_there_is_not_is_told() -> None:
     app = opened(node="h,4", path="2,1")
     assert app.selectbox(key="path.loss").value == 0  # there is no way from step 2 to step 4
     app = opened(node="h,2", path="4,99", loss="hand", w="1,1,1,0")
-    assert "Nothing of that loss arrives here" in said(app)
+    assert "No gradient of that loss arrives here" in said(app)
     app = opened(node="h,2", path="4,99")
     assert app.button(key="path.on").disabled
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from pages import PAGES, fine, opened, with_open
+from pages import fine, opened, with_open
 from streamlit.testing.v1 import AppTest
 
 from explorer.state import packed
+from explorer.words.pages import PAGES
 
 END = "o = c + V @ h\ny_hat = softmax(o)\nL = nll(y_hat, y)"
 SLIP = f"h = tanh(b + W @ h_prev + U @ x)\n{END}"

@@ -20,9 +20,10 @@ from explorer.model import Model, entries
 from explorer.picture.scene import scene
 from explorer.state import State, from_query
 from explorer.state.session import load, save
-from explorer.views.network import edit, files
-from explorer.views.network.cell import pointed
-from explorer.views.network.page import spoken
+from explorer.views.network import edit_numbers as edit
+from explorer.views.network import take_home as files
+from explorer.views.network.edit_cell import pointed
+from explorer.views.network.picture import spoken
 from explorer.words.markdown import plain
 from explorer.words.numbers import number
 

@@ -510,7 +510,7 @@ def test_a_wrong_choice_and_the_answer_told() -> None:
     assert app.radio(key=f"lesson.answer.{key}").value is None
     app.radio(key=f"lesson.answer.{key}").set_value((right + 1) % 3)
     commit(app, key)
-    assert app.warning[0].value.startswith("Not this time")
+    assert app.warning[0].value.startswith("Not quite")
     click(app, f"lesson.answer.{key}.tell")
     assert step.question.choices[right].text in app.info[0].value
     assert rendered(step.question.because, run) in app.info[0].value
@@ -568,7 +568,7 @@ def test_a_lesson_in_the_browser(new_page) -> None:
     settle(page)
     page.get_by_text("it is too far from the end").click()
     page.get_by_role("button", name="This is my answer").click()
-    page.get_by_text("Not this time").wait_for()
+    page.get_by_text("Not quite").wait_for()
     settle(page)
     page.get_by_text("its only way up").click()
     page.get_by_role("button", name="This is my answer").click()

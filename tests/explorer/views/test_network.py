@@ -16,7 +16,7 @@ from engine import CATALOGUE
 from engine.inputs.tasks import TASKS
 from explorer import model as models
 from explorer.model import Model
-from explorer.page.inspector import pick
+from explorer.page.selection import pick
 from explorer.state import PRESETS, State, View, from_query, packed
 from explorer.state.session import load, save
 
@@ -361,7 +361,7 @@ def test_a_knob_that_the_cell_does_not_have_waits_for_it() -> None:
 
 
 def test_checks_are_made_when_they_are_asked_for() -> None:
-    with patch("explorer.page.frame.check", side_effect=AssertionError("too early")):
+    with patch("explorer.page.results.check", side_effect=AssertionError("too early")):
         app = opened()
     app.session_state["checks"] = True
     fine(app.run())

@@ -1,7 +1,9 @@
 """Every page opens, with whatever versions of the packages are installed."""
 
 import pytest
-from pages import PAGES, opened
+from pages import opened
+
+from explorer.words.pages import PAGES
 
 
 @pytest.mark.parametrize("name", PAGES)

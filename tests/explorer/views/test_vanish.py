@@ -24,7 +24,7 @@ from explorer import model as models
 from explorer.model import Model
 from explorer.picture.marks import Mark, marks
 from explorer.state import TABS, State, View, packed
-from explorer.views.vanish import page as vanish
+from explorer.views.vanish import losses
 from explorer.words import sentences
 
 RECURRENT = [name for name, cell in CATALOGUE.items() if cell.states]
@@ -363,7 +363,7 @@ def test_truncation_and_clipping_have_numbers() -> None:
     fine(app.number_input(key="vanish.clip").set_value(0.5).run())
     assert f"multiplied by {engine.clip_by_norm(run.param_grad, 0.5)[1]:.4g}" in words(app)
     fine(app.number_input(key="vanish.clip").set_value(1e6).run())
-    assert words(app).count("nothing is changed") == 2
+    assert words(app).count("nothing changes") == 2
 
 
 def test_only_the_open_tab_is_computed(monkeypatch) -> None:
@@ -385,9 +385,9 @@ def test_the_state_is_chosen_and_kept_in_the_link() -> None:
 
 def test_a_chosen_pair_of_a_long_run_is_in_the_window_of_the_graph() -> None:
     run = run_of(steps=300)
-    view = vanish.to_pair(run, "h", 250, 20)(State(), None).view
+    view = losses.select_pair(run, "h", 250, 20)(State(), None).view
     assert (view.selected, view.path, view.window) == (("h", 20), (250, 1), (20, 69))
-    assert vanish.to_pair(run_of(), "h", 3, 2)(State(view=View(window=(1, 2))), None).view.window is None
+    assert losses.select_pair(run_of(), "h", 3, 2)(State(view=View(window=(1, 2))), None).view.window is None
 
 
 def test_a_click_on_a_cell_shows_its_path_here_and_in_the_network(new_page) -> None:
@@ -408,7 +408,7 @@ def test_a_click_on_a_cell_shows_its_path_here_and_in_the_network(new_page) -> N
         "() => document.querySelector('.st-key-vanish-path .js-plotly-plot').data.filter((d) => d.name === 'selected').length"
     )
     assert drawn == 1
-    page.get_by_role("link", name="Look at it in the network").last.click()
+    page.get_by_role("link", name="Show it in the network").last.click()
     page.wait_for_selector(".st-key-inspector")
     settle(page)
     assert "path=5" in page.url
