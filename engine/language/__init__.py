@@ -2,11 +2,12 @@
 
 from engine.language import names, notation, printer
 from engine.language.catalogue import ACTIVATIONS, TERMS, with_squared_error
-from engine.language.cell import MAX_SIZE, Cell, Sizes
+from engine.language.cell import Cell
 from engine.language.equations import MAX_TEXT, lifted
 from engine.language.expressions import Apply, EquationError, Expression, Name, Number
 from engine.language.names import Symbol, index_text, latex, symbol_of, written
 from engine.language.operations import ARITHMETIC, CALLS, FUNCTIONS, LOSSES, OPERATIONS, SOFTMAX, Array
+from engine.language.shapes import MAX_SIZE, Sizes
 
 __all__ = [
     "ACTIVATIONS",

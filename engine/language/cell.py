@@ -1,4 +1,4 @@
-"""A cell: the equations of one step of a network, with what follows from them (roles, parameters, sizes, LaTeX)."""
+"""A cell: the equations of one step of a network, and the roles, parameters, sizes and LaTeX that follow from them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from typing import Any, Literal, TypeAlias
 
 from engine.language import notation
 from engine.language.equations import Equation, equations, lifted
-from engine.language.expressions import Apply, EquationError, Expression, Name, Note, Place, walk
+from engine.language.expressions import Apply, EquationError, Expression, Name, Note, walk
 from engine.language.notes import notes
 from engine.language.operations import CALLS, LOSSES, Loss
 from engine.language.printer import LATEX, write
-from engine.language.shapes import ONE, Classes, Key, infer
+from engine.language.shapes import ONE, Classes, Key, Sizes, infer, size_key, solve
 from engine.language.totals import totals
-from engine.support.arguments import mapping, one_of, texts, whole
+from engine.support.arguments import mapping, one_of, texts
 from engine.support.lazy import lazy_property
 
 Role: TypeAlias = Literal["input", "parameter", "state", "inner", "output", "loss", "target"]
-Sizes: TypeAlias = Mapping[str, int]
-MAX_SIZE = 4096  # units of one vector
 
 
 @dataclass(frozen=True)
 class Read:
-    """One reading of a name by an equation: the name, how many steps back, and its place among the equation's arguments."""
+    """One reading of a name by an equation.
+
+    Attributes:
+        name: a node, x, y or a parameter.
+        lag: the number of steps back.
+        argument: its place among the names that the equation reads, from left to right, counted from 0.
+    """
 
     name: str
     lag: int
@@ -36,17 +40,19 @@ class Read:
 class Cell:
     """The equations of one step of a recurrent (or feed-forward) network.
 
-    text, name       the source, and what the cell is called
-    title, source, about   for the reader: a heading, where it is from, what it shows
-    start            values that vector parameters start from unless asked otherwise (α of leaky units, say)
-    nodes            the names that have an equation, in the order of the flow
-    states           the names that a later step reads
-    parameters       the names that are read and never assigned, in the order of the text
-    losses           the nodes that the total loss sums: lines made from losses that no other line reads
-    notes            what is probably a slip: each with .line, .column, .message
-    probabilities    nodes whose entries lie from 0 to 1 though their equations do not say so
+    Two cells with the same text and name are equal.
 
-    Two cells with the same text and name are equal. Raises EquationError (at `parse`).
+    Attributes:
+        text: the source, in the language of cells.
+        name: of the cell, for messages and links.
+        title: a heading.
+        source: the literature that it is from.
+        about: what it shows, in a few sentences.
+        start: initial values of vector parameters that do not start as the scheme has it, such as α of leaky units.
+        probabilities: nodes whose entries lie from 0 to 1 for a reason that no equation shows.
+
+    Raises:
+        EquationError: for an error in the text.
     """
 
     text: str
@@ -58,9 +64,10 @@ class Cell:
     probabilities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Check the arguments and the text."""
         texts(name=self.name, title=self.title, source=self.source, about=self.about)
         mapping("start", self.start, "{parameter: number}")
-        _ = self.equations, self._classes, self.losses  # an error in the text belongs here, not at the first use
+        _ = self.equations, self._classes, self.losses  # raises an error in the text here, not at the first use
 
     @lazy_property
     def equations(self) -> Mapping[str, Equation]:
@@ -74,7 +81,7 @@ class Cell:
 
     @lazy_property
     def reads(self) -> Mapping[str, tuple[Read, ...]]:
-        """Name of the node -> what its equation reads, from left to right."""
+        """Name of the node -> the readings of its equation, from left to right."""
         return MappingProxyType(
             {
                 name: tuple(
@@ -87,7 +94,7 @@ class Cell:
 
     @lazy_property
     def lags(self) -> Mapping[str, int]:
-        """Name of the node -> how many steps back it is read at most (0: only in its own step)."""
+        """Name of the node -> the largest number of steps back at which it is read (0: only in its own step)."""
         reads = [read for reads in self.reads.values() for read in reads]
         return MappingProxyType(
             {name: max((read.lag for read in reads if read.name == name), default=0) for name in self.nodes}
@@ -100,17 +107,18 @@ class Cell:
 
     @lazy_property
     def parameters(self) -> tuple[str, ...]:
-        """The names that are never assigned, in the order of the text."""
+        """The names that have no equation, x and y aside, in the order of the text."""
         read = (read.name for reads in self.reads.values() for read in reads)
         return tuple(dict.fromkeys(name for name in read if name not in self.equations and name not in ("x", "y")))
 
     @lazy_property
     def losses(self) -> tuple[str, ...]:
-        """The numbers that are made from losses and that no other line reads; the total loss is their sum.
+        """The nodes that the total loss sums: numbers that are made from losses and that no other line reads.
 
-        A line that calls a loss, or reads what is made from one, is made from losses: of L1 = nll(p, y), L2 = mse(q, y) and
-        L = L1 + 0.1 * L2 the last one counts alone. A loss that the network is fed with again, as in h = tanh(M @ L[t-1]),
-        counts where nothing else is made from it.
+        A line is made from losses if it calls a loss or reads such a line: of L1 = nll(p, y), L2 = mse(q, y) and
+        L = L1 + 0.1 * L2 the last one counts alone. A loss that is fed back, as in h = tanh(M @ L[t-1]), counts if no other
+        number is made from it.
+
         **Holds:** a_loss_that_is_read_is_part_of_what_reads_it.
         """
         numbers = [name for name in self.nodes if self.is_number(name)]
@@ -118,7 +126,7 @@ class Cell:
 
     @lazy_property
     def notes(self) -> tuple[Note, ...]:
-        """What is probably a slip: names that mean another step or x, nodes that nothing reads, logarithms of no probability.
+        """Probable slips: names that seem to mean another step or x, nodes that nothing reads, logarithms of no probability.
 
         **Holds:** a_cell_of_the_catalogue_has_no_note, each_slip_has_its_note.
         """
@@ -126,7 +134,7 @@ class Cell:
 
     @lazy_property
     def _parts(self) -> frozenset[str]:
-        """The nodes that call a loss, and the numbers that read no other nodes than such."""
+        """The nodes that call a loss, and the numbers that read only such nodes."""
         found = {name for name in self.nodes if self.loss(name) is not None}
         numbers = {name for name in self.nodes if self.is_number(name)}
         reads = {name: {read.name for read in self.reads[name]} & self.equations.keys() for name in self.nodes}
@@ -152,7 +160,7 @@ class Cell:
 
     @lazy_property
     def only_classes_fix_y(self) -> bool:
-        """Whether nothing but the largest class says how many there are: no parameter and no x has the size of y."""
+        """Whether only the largest class in the data fixes the number of classes: no parameter and no x has the size of y."""
         axis = self.dimensions["y"][0]
         return axis == "y" and not any(axis in self.dimensions[name] for name in self.parameters)
 
@@ -161,28 +169,31 @@ class Cell:
         return hash((self.text, self.name))
 
     def __hash__(self) -> int:
+        """The hash of text and name."""
         return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """The arguments from which a pickle parses the cell again."""
         more = (self.title, self.source, self.about, dict(self.start), self.probabilities)
         return _again, (self.text, self.name, *more)
 
     def __eq__(self, other: object) -> bool:
+        """Whether the other is a cell with the same text and name."""
         return self is other or (isinstance(other, Cell) and (self.text, self.name) == (other.text, other.name))
 
     def loss(self, name: str) -> Loss | None:
-        """The loss that the node's equation calls, or None; raises ValueError for what is no node."""
+        """The row of the loss that a node's equation calls, or None; raises ValueError if the node does not exist."""
         one_of("name", name, self.equations)
         called = _called(self.equations[name], LOSSES)
         return None if called is None else LOSSES[called]
 
     def operation(self, name: str) -> str | None:
-        """The row of the table that the node's equation calls; None for sums and products, and for what has no equation."""
+        """The name of the function or loss that a node's equation calls; None for a sum or product, and for any other name."""
         texts(name=name)
         return _called(self.equations[name], CALLS) if name in self.equations else None
 
     def logits(self, name: str) -> Expression | None:
-        """For a loss of softmax(a) or sigmoid(a) that is computed from a (see `Loss.after`): the expression a, else None."""
+        """The expression a, for a loss of softmax(a) or sigmoid(a) that is computed from a (see `Loss.after`); else None."""
         row, expression = self.loss(name), self.equations[name].expression
         if row is None or row.after is None or not isinstance(expression, Apply):
             return None
@@ -204,9 +215,13 @@ class Cell:
         return MappingProxyType(found)
 
     def role(self, name: str) -> Role:
-        """What a name is: input, parameter, state, inner, output, loss or target.
+        """The role of a name: input, parameter, state, inner, output, loss or target.
 
-        An output is a node of the target's size that no later step reads; an inner node is any other.
+        An output is a node of the target's size that no later step reads; any other node that is neither a state nor part
+        of the loss is inner.
+
+        Raises:
+            ValueError: if the cell has no such name.
         """
         texts(name=name)
         if name == "x":
@@ -229,8 +244,8 @@ class Cell:
     def hidden(self) -> tuple[tuple[str, ...], ...]:
         """The classes of nodes and vector parameters whose size neither x nor y fixes: the user gives one number for each.
 
-        Each class is named by any of its members; the first is its state, if it has one, else its first node. Between two
-        matrices, W @ (U @ x), stands a vector without a name; W, whose columns it is as many as, names its size.
+        Any member names its class; the first is a state, if the class has one, else its first node. The vector between two
+        matrices, W @ (U @ x), has no name: W, which has a column for each of its units, names its size.
         """
         result = []
         for members in self._classes.groups():
@@ -244,65 +259,38 @@ class Cell:
         return tuple(result)
 
     def sizes(self, sizes: Sizes) -> dict[str, int]:
-        """Units of x, y and of every node, from the numbers that the user gives: {"x": 4, "h": 5, "y": 3}.
+        """The units of x, y and of every node.
 
-        Any member's name names its class. Raises ValueError for a size that is missing, unknown, contradicted or not a
-        whole number from 1 to MAX_SIZE.
+        Args:
+            sizes: a number for each class of sizes, by the name of any member: {"x": 4, "h": 5, "y": 3}.
+
+        Raises:
+            ValueError: for a size that is missing, unknown, contradicted or not a whole number from 1 to MAX_SIZE.
         """
-        found = self._solve(sizes)
+        units = self._solve(sizes)
         return {
-            name: found[self._classes.root(("unit", name))]
+            name: units[self._classes.root(("unit", name))]
             for name in ("x", "y", *self.nodes)
             if ("unit", name) in self._classes and (name != "x" or self.reads_x or "x" in sizes)
         }
 
     def shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
-        """Name of the parameter -> its shape, for sizes such as {"x": 4, "h": 5, "y": 3}; raises as `sizes` does."""
-        found = self._solve(sizes)
+        """Name of the parameter -> its shape, (n,) or (rows, columns).
+
+        Args:
+            sizes: as for `sizes`, with the same errors.
+        """
+        units = self._solve(sizes)
         return {
-            name: (found[self._classes.root(("row", name))], found[self._classes.root(("column", name))])
+            name: (units[self._classes.root(("row", name))], units[self._classes.root(("column", name))])
             if ("row", name) in self._classes
-            else (found[self._classes.root(("unit", name))],)
+            else (units[self._classes.root(("unit", name))],)
             for name in self.parameters
         }
 
     def _solve(self, sizes: Sizes) -> dict[Key, int]:
-        mapping("sizes", sizes, "{name: number of units}")
-        classes, found = self._classes, {}
-        given: dict[Key, tuple[str, int]] = {}
-        for name, size in sizes.items():
-            size = whole(f"sizes[{name!r}]", size, 1, MAX_SIZE, f"a size is a whole number from 1 to {MAX_SIZE}")
-            if name == "x" and not self.reads_x:
-                continue
-            key = self._size_key(name)
-            if key not in classes:
-                known = ", ".join(["x", "y", *(members[0] for members in self.hidden)])
-                raise ValueError(f"sizes has {name!r}, which is no node of {self.name}; give sizes for {known}")
-            root = classes.root(key)
-            if root in given and given[root][1] != size:
-                other, before = given[root]
-                place = classes.place(root)
-                message = f"sizes that contradict each other: {other!r} has {before}, {name!r} has {size}, and they share a size"
-                raise place.error(message) if place else ValueError(message)
-            given[root] = (name, size)
-            found[root] = size
-        one = classes.root(ONE)
-        if found.get(one, 1) != 1:
-            place = classes.place(one) or Place(1, 1)
-            raise place.error(
-                f"sizes that contradict each other: {given[one][0]!r} shares a size with a loss, which has 1 unit"
-            )
-        found[one] = 1
-        missing = [members[0] for members in self.hidden if classes.root(self._size_key(members[0])) not in found]
-        missing += [n for n in ("x", "y") if (n != "x" or self.reads_x) and classes.root(("unit", n)) not in found]
-        if missing:
-            raise ValueError(f"sizes has no number for {', '.join(map(repr, missing))}; given: {dict(sizes)}")
-        return found
-
-    def _size_key(self, name: str) -> Key:
-        """The class that a user's name for a size means: that of the vector, or that of a matrix's unnamed right side."""
-        unnamed = ("unit", name) not in self._classes and any(name in members for members in self.hidden)
-        return ("column" if unnamed else "unit", name)
+        """The size of every class, by its root."""
+        return solve(self._classes, self.hidden, sizes, self.reads_x, self.name)
 
     @lazy_property
     def _classes(self) -> Classes:
@@ -312,13 +300,13 @@ class Cell:
     def dimensions(self) -> Mapping[str, tuple[str, ...]]:
         """Name of a node, of x, y or a parameter -> the class of each of its axes; equal classes have equal sizes.
 
-        A class is named by a member that a reader knows ("h", "x", "y"; "1" for the loss).
+        The label of a class is a familiar member ("h", "x", "y"; "1" for the loss).
         """
         classes = self._classes
         label = {classes.root(ONE): "1"}
         label |= {classes.root(("unit", n)): n for n in ("x", "y") if ("unit", n) in classes}
         for members in self.hidden:
-            label[classes.root(self._size_key(members[0]))] = members[0]
+            label[classes.root(size_key(classes, self.hidden, members[0]))] = members[0]
         found: dict[str, tuple[str, ...]] = {
             name: (label[classes.root(("unit", name))],)
             for name in ("x", "y", *self.nodes, *self.parameters)
@@ -330,7 +318,11 @@ class Cell:
         return MappingProxyType(found)
 
     def latex(self) -> str:
-        """The equations of a step, aligned, in LaTeX: h^{(t)} &= \\tanh\\left(a^{(t)}\\right) …"""
+        r"""The equations of a step, aligned, in LaTeX.
+
+        Returns:
+            Lines such as h^{(t)} &= \tanh\left(a^{(t)}\right), in an `aligned` environment.
+        """
         lines = [
             f"{self.latex_of(Name(equation.name, 0, equation.place))} &= {self.latex_of(equation.expression, inline=True)}"
             for equation in self.equations.values()
@@ -339,7 +331,13 @@ class Cell:
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
     def latex_of(self, expression: Expression, shift: int = 0, inline: bool = False) -> str:
-        """An expression of this cell in LaTeX, at step t + shift; with `inline`, lifted calls are written where they stood."""
+        """An expression of this cell in LaTeX, at step t + shift.
+
+        Args:
+            expression: of one of its equations.
+            shift: of the step, 0 for t itself.
+            inline: whether calls that were lifted from a line are written where they stood.
+        """
 
         def show(read: Name) -> str | Expression:
             call = lifted(self.equations, read) if inline else None
@@ -358,9 +356,22 @@ def parse(
     start: Mapping[str, float] | None = None,
     probabilities: Iterable[str] = (),
 ) -> Cell:
-    """The cell of a text in the language of cells; raises EquationError (a ValueError with .line and .column).
+    """Read the cell of a text.
 
-    What runs but is probably a slip is in the cell's `notes`.
+    Args:
+        text: equations, one per line, in the language of cells.
+        name: of the cell, for messages and links.
+        title: a heading; the name if missing.
+        source: the literature that it is from.
+        about: what it shows, in a few sentences.
+        start: initial values of vector parameters, by name.
+        probabilities: nodes whose entries lie from 0 to 1 for a reason that no equation shows.
+
+    Returns:
+        The cell. Its `notes` point to probable slips.
+
+    Raises:
+        EquationError: a ValueError with .line and .column, for an error in the text.
     """
     texts(title=title)
     if start is not None:
@@ -378,7 +389,7 @@ def _again(
     start: dict[str, float],
     probabilities: tuple[str, ...],
 ) -> Cell:
-    """The cell of a pickle."""
+    """Read the cell of a pickle again."""
     return parse(text, name, title=title, source=source, about=about, start=start, probabilities=probabilities)
 
 
@@ -388,10 +399,10 @@ def _called(equation: Equation, table: Mapping[str, Any]) -> str | None:
 
 
 def sources(cell: Cell) -> Iterator[tuple[str, Read]]:
-    """Every (node, reading) of a cell: the edges of its graph."""
+    """Yield every (node, reading) of a cell: the edges of its graph."""
     for name, reads in cell.reads.items():
         for read in reads:
             yield name, read
 
 
-__all__ = ["Cell", "EquationError", "Read", "Role", "Sizes", "parse", "sources"]
+__all__ = ["Cell", "EquationError", "Read", "Role", "parse", "sources"]

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import CATALOGUE, EquationError, feedforward, parse
-from engine.language.cell import MAX_SIZE, Cell, Read, sources
+from engine.language.cell import Cell, Read, sources
 from engine.language.names import latex
+from engine.language.shapes import MAX_SIZE
 
 RNN = CATALOGUE["rnn"]
 SIZES = {"x": 4, "h": 5, "y": 3}
