@@ -94,8 +94,8 @@ def picture() -> None:
     said = asked("label", "")
     words = dict.fromkeys(drawn.names, f"{said} {{t}}")
     event = live(
-        drawn, key="picture", knob=knob, strength=said or "‖message‖",
-        said=Captions(words, {name: (text, ()) for name, text in words.items()}) if said else None, label="The graph of the test",
+        drawn, key="picture", knob=knob, strength=said or "‖message‖", label="The graph of the test",
+        texts=Captions(words, {name: (text, ()) for name, text in words.items()}) if said else None,
         on_pick=lambda node: held.update(picked=node, picks=held.get("picks", 0) + 1),
         on_turn=lambda at: held.update(at=at),
     )  # fmt: skip

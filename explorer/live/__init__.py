@@ -1,9 +1,7 @@
-"""The live picture: the scene on a canvas that stays mounted while its data change. `live(scene)` puts it on the page.
+"""The live picture: a scene on a canvas that stays mounted while its data change; and the strip of all steps of a long run.
 
-`strip(scene, magnitude)` puts the strip on it: all steps of a long run at once, and the window of those that are drawn.
-
-Sweep, knob, hover, zoom and keyboard run in the browser. What is picked there comes back as an event; the page keeps it
-in its own state and hands it in again with the scene, which is the only truth.
+Sweep, knob, hover, zoom and keyboard run in the browser. A selection comes back as an event; the page keeps it in its own
+state and passes it in again with the scene: that state is the only truth.
 """
 
 from __future__ import annotations
@@ -41,14 +39,14 @@ _component, _strip = (
 
 @dataclass(frozen=True)
 class Picked:
-    """A node was picked: its name and step; or an empty place, and then None."""
+    """The selection of a node, by its name and step; None is an empty place."""
 
     node: tuple[str, int] | None
 
 
 @dataclass(frozen=True)
 class Turned:
-    """The knob was let go at one of its positions."""
+    """A turn of the knob to one of its positions."""
 
     at: int
 
@@ -57,7 +55,7 @@ def live(
     scene: Scene,
     *,
     key: str = "live",
-    said: Captions | None = None,
+    texts: Captions | None = None,
     knob: Knob | None = None,
     strength: str = "norm",
     label: str = "",
@@ -66,73 +64,88 @@ def live(
     on_pick: Callable[[tuple[str, int] | None], None] | None = None,
     on_turn: Callable[[int], None] | None = None,
 ) -> Picked | Turned | None:
-    """The picture of the scene; what was done in it since the last run of the script, or None.
+    """Put the picture of a scene on the page.
 
-    `on_pick` and `on_turn` are called before the script runs, as callbacks of widgets are, so that the whole page sees the
-    change. All else is as `encode` has it.
+    Args:
+        scene: the picture
+        key: of the component
+        texts: the captions of the sweep; see `encode`, also for `knob`, `strength`, `label`, `pace` and `large`
+        knob: the number that can be turned
+        strength: the name of `scene.strength`
+        label: the picture in a sentence
+        pace: milliseconds from frame to frame
+        large: the enlargement
+        on_pick: called with the node of a selection, before the script runs, so that the whole page shows the change
+        on_turn: called with the position of the knob, before the script runs
+
+    Returns:
+        The event since the last run of the script, or None.
     """
-    seen, heard = f"{key}.event", f"{key}.turned"
+    pick_key, turn_key = f"{key}.event", f"{key}.turned"
 
     def picked() -> None:
         pick = _picked(_sent(key, "selected"), scene)
         if pick is not None:
-            st.session_state[seen] = pick[1]
+            st.session_state[pick_key] = pick[1]
             if on_pick is not None:
                 on_pick(pick[0].node)
 
     def turned() -> None:
         turn = _turned(_sent(key, "knob"), knob)
         if turn is not None:
-            st.session_state[heard] = turn[1]
+            st.session_state[turn_key] = turn[1]
             if on_turn is not None:
                 on_turn(turn[0].at)
 
-    event, turns = st.session_state.get(seen, 0), st.session_state.get(heard, 0)
     data = encode(
-        scene, said=said, knob=knob, strength=strength, label=label, pace=pace, large=large, event=event, turned=turns
-    )
+        scene, texts=texts, knob=knob, strength=strength, label=label, pace=pace, large=large,
+        event=st.session_state.get(pick_key, 0), turned=st.session_state.get(turn_key, 0),
+    )  # fmt: skip
     result = _component(key=key, data=data, on_selected_change=picked, on_knob_change=turned)
-    done = _picked(result.get("selected"), scene) or _turned(result.get("knob"), knob)
-    return done and done[0]
+    event = _picked(result.get("selected"), scene) or _turned(result.get("knob"), knob)
+    return event and event[0]
 
 
 def strip(
     scene: Scene, magnitude: Array, *, key: str = "strip", on_window: Callable[[tuple[int, int]], None] | None = None
 ) -> None:
-    """The strip of all steps, with the window that the scene shows; `magnitude` (names, T) as `scene.overview` has it.
+    """Put the strip of all steps on the page, with the window that the scene shows.
 
-    `on_window` is called before the script runs, with the first and the last step of the window that was let go.
+    Args:
+        scene: the picture of the window
+        magnitude: what the colour shows of each name at every step, (names, T), as `picture.readings.overview` has it
+        key: of the component
+        on_window: called with the first and the last step of the window when it is released, before the script runs
     """
-    seen = f"{key}.event"
+    window_key = f"{key}.event"
 
     def moved() -> None:
         move = _moved(_sent(key, "window"), scene)
         if move is not None:
-            st.session_state[seen] = move[1]
+            st.session_state[window_key] = move[1]
             if on_window is not None:
                 on_window(move[0])
 
-    data = encode_strip(scene, magnitude, st.session_state.get(seen, 0))
+    data = encode_strip(scene, magnitude, st.session_state.get(window_key, 0))
     _strip(key=key, data=data, on_window_change=moved)
 
 
-# What comes from a browser may be anything.
+# A browser may send anything.
 
-_LATEST: Final = (
-    2**53
-)  # of events, whose numbers are milliseconds: the last whole number that JavaScript tells from the next
+#: The largest number of an event, which is a time in milliseconds: the last whole number that JavaScript has exactly.
+_LATEST: Final = 2**53
 
 
 def _sent(key: str, name: str) -> object:
-    """What the component with a key has sent under a name; None if it has not, or is no longer there."""
+    """The value that the component with a key has sent under a name; None if none was sent, or it is gone."""
     match st.session_state.get(key):
-        case Mapping() as found:
-            return found.get(name)
+        case Mapping() as values:
+            return values.get(name)
     return None
 
 
 def _picked(value: object, scene: Scene) -> tuple[Picked, int] | None:
-    """A selection and its number, if it is one: {"node": [name, t] or None, "event": number}."""
+    """A selection and its number, from {"node": [name, t] or None, "event": number}; None for anything else."""
     match value:
         case {"node": None, "event": int(event)} if 0 <= event <= _LATEST:
             return Picked(None), event
@@ -142,7 +155,7 @@ def _picked(value: object, scene: Scene) -> tuple[Picked, int] | None:
 
 
 def _moved(value: object, scene: Scene) -> tuple[tuple[int, int], int] | None:
-    """A window and its number, if it is one: {"first": step, "last": step, "event": number}."""
+    """A window and its number, from {"first": step, "last": step, "event": number}; None for anything else."""
     match value:
         case {"first": int(first), "last": int(last), "event": int(event)} if (
             1 <= first <= last <= scene.T and 0 <= event <= _LATEST
@@ -152,7 +165,7 @@ def _moved(value: object, scene: Scene) -> tuple[tuple[int, int], int] | None:
 
 
 def _turned(value: object, knob: Knob | None) -> tuple[Turned, int] | None:
-    """A turn of the knob and its number, if it is one: {"at": place, "event": number}."""
+    """A turn of the knob and its number, from {"at": place, "event": number}; None for anything else."""
     match value:
         case {"at": int(at), "event": int(event)} if (
             knob is not None and 0 <= at < len(knob.labels) and 0 <= event <= _LATEST

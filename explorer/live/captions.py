@@ -1,4 +1,4 @@
-"""What the sweep says of each node, in plain text: its equation, and its gradient as a sum over the edges that leave it."""
+"""Captions of the sweep in plain text: of each node its equation, and its gradient as a sum over the edges that leave it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from explorer.picture.scene import Scene
 
 _At: TypeAlias = Callable[..., str]
 
-#: What is said of a gradient: its begin, and the summands, each with the number of steps by which its node comes later.
+#: A gradient: how its equation begins, and the summands, each with the number of steps by which its node comes later.
 Sum: TypeAlias = tuple[str, tuple[tuple[int, str], ...]]
 
 
 @dataclass(frozen=True)
 class Captions:
-    """What the sweep says at each name, forward and backward.
+    """The captions of each name, forward and backward.
 
-    {t} gives way to the step, {t-1} and {t+2} to others; between ⁽ and ⁾ they are written as superscripts. A summand whose
-    node would come after the last step is left out.
+    {t} stands for the step, {t-1} and {t+2} for steps before and after it; between ⁽ and ⁾ they are written as superscripts.
+    A summand whose node would come after the last step is left out.
     """
 
     forward: Mapping[str, str]
@@ -29,28 +29,35 @@ class Captions:
 
 
 def captions(scene: Scene) -> Captions:
-    """The equations: h⁽³⁾ = tanh(a⁽³⁾); ∇h⁽³⁾ = (∂a⁽⁴⁾/∂h⁽³⁾)ᵀ ∇a⁽⁴⁾ + (∂o⁽³⁾/∂h⁽³⁾)ᵀ ∇o⁽³⁾."""
+    """Write the equations: h⁽³⁾ = tanh(a⁽³⁾); ∇h⁽³⁾ = (∂a⁽⁴⁾/∂h⁽³⁾)ᵀ ∇a⁽⁴⁾ + (∂o⁽³⁾/∂h⁽³⁾)ᵀ ∇o⁽³⁾.
+
+    Args:
+        scene: the picture whose nodes are computed
+
+    Returns:
+        The captions of every name of the scene.
+    """
     cell, shared = scene.cell, scene.grid.shared
-    signs = {name: plain(parts) for name, parts in zip(scene.names, scene.symbols, strict=True)}
+    symbols = {name: symbol_text(parts) for name, parts in zip(scene.names, scene.symbols, strict=True)}
 
     def at(name: str, lag: int = 0) -> str:
-        copied = name not in cell.parameters or (name in signs and name not in shared)
-        sign = signs.get(name) or written(name)
-        return sign + (f"⁽{{t{lag:+d}}}⁾" if lag else "⁽{t}⁾") * copied
+        has_step = name not in cell.parameters or (name in symbols and name not in shared)
+        symbol = symbols.get(name) or written(name)
+        return symbol + (f"⁽{{t{lag:+d}}}⁾" if lag else "⁽{t}⁾") * has_step
 
     def show(read: Name) -> str | Expression:
         return lifted(cell.equations, read) or at(read.name, -read.lag)
 
-    made: dict[str, str] = {}
-    known: dict[str, Sum] = {}
+    forward: dict[str, str] = {}
+    backward: dict[str, Sum] = {}
     for name, role in zip(scene.names, scene.roles, strict=True):
         if name in cell.equations:
             left = "" if cell.equations[name].within is not None else f"{at(name)} = "
-            made[name] = left + printer.write(cell.equations[name].expression, printer.PLAIN, show)
+            forward[name] = left + printer.write(cell.equations[name].expression, printer.PLAIN, show)
         else:
-            made[name] = f"{at(name)} is given"
-        known[name] = ("", ()) if role == "target" else _gradient(cell, scene, name, at)
-    return Captions(made, known)
+            forward[name] = f"{at(name)} is given"
+        backward[name] = ("", ()) if role == "target" else _gradient(cell, scene, name, at)
+    return Captions(forward, backward)
 
 
 def _gradient(cell: Cell, scene: Scene, name: str, at: _At) -> Sum:
@@ -71,8 +78,8 @@ def _term(target: str, source: str) -> str:
     return f"(∂{target}/∂{source})ᵀ ∇{target}"
 
 
-def drawn(parts: Symbol) -> tuple[str, bool, str]:
-    """A symbol as it is drawn: its letter with the accent, whether that is in italics, and its index."""
+def symbol_parts(parts: Symbol) -> tuple[str, bool, str]:
+    """The letter of a symbol with its accent, whether the letter is in italics, and the index."""
     function = theme.FUNCTIONS.get(parts.letter)
     letter = function or written(f"{parts.letter}_{parts.accent}" if parts.accent else parts.letter)
     return (
@@ -82,7 +89,7 @@ def drawn(parts: Symbol) -> tuple[str, bool, str]:
     )
 
 
-def plain(parts: Symbol) -> str:
+def symbol_text(parts: Symbol) -> str:
     """A symbol as plain text: ŷ, σ, W_f, h₁."""
-    letter, _, index = drawn(parts)
+    letter, _, index = symbol_parts(parts)
     return letter + (written(f"x_{index}")[1:] if index.isdigit() else f"_{index}" if index else "")

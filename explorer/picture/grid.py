@@ -1,4 +1,4 @@
-"""Where the nodes of a cell stand within one step, and how its edges run between them: derived from the equations."""
+"""The grid: where the nodes of a cell stand within one step and how its edges run, derived from the equations."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _BENDS = (
     0.0,
     *(sign * size for size in (0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.6) for sign in (1, -1)),
 )
-_TURNS = (1.0, 0.7, 1.3, 0.5, 1.6, 0.3, 2.0)  # columns before a target at which an edge may turn off to it
-CORNER = 0.4  # where the polygon of such a curve has its corner, as a share of these columns
+_TURNS = (1.0, 0.7, 1.3, 0.5, 1.6, 0.3, 2.0)  # columns before a target at which an edge may leave its rail
+CORNER = 0.4  # share of these columns at which the polygon of the curve has its corner
 _CLEARANCE = 0.32  # columns or rows between the line of an edge and the centre of a node that it passes
 
 
@@ -25,8 +25,8 @@ _CLEARANCE = 0.32  # columns or rows between the line of an edge and the centre 
 class Wire:
     """An edge of the rolled graph: `target` reads `source`, `lag` steps back, as its `argument`-th name.
 
-    bend   how far the middle of the curve's polygon stands off the straight line, to its left, in columns
-    turn   for an edge that first runs along the row of its source: how many columns before the target it leaves it; else 0
+    bend   columns from the straight line to the middle of the curve's polygon, to the left
+    turn   of an edge that first runs along the row of its source: columns before the target at which it leaves the row; else 0
     """
 
     source: str
@@ -39,13 +39,13 @@ class Wire:
 
 @dataclass(frozen=True)
 class Grid:
-    """The places of one step: a row for each stage of the flow (0 at the bottom), columns for nodes of one stage.
+    """The places of one step: one row per stage of the flow (0 at the bottom), columns for the nodes of a stage.
 
     row, column   name -> its place; columns are centred on 0, where x stands
     pitch         columns from one step to the next
     wires         every edge of the rolled graph
     shared        names that stand once for all steps: their columns count from the left end of the picture, and their edges
-                  run along rows that they have for themselves, like rails, and turn off at each step
+                  run along rows of their own, like rails, and turn off at each step
 
     **Holds:** no_two_names_share_a_place, no_edge_runs_through_a_node.
     """
@@ -63,26 +63,31 @@ class Grid:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return int(max(self.row.values())) + 1
 
     @property
     def columns(self) -> float:
-        """From the first to the last column of a step, counted as one more than their distance."""
-        own = [column for name, column in self.column.items() if name not in self.shared]
-        return max(own) - min(own) + 1
+        """The width of a step: one more than the distance from its first to its last column."""
+        columns = [column for name, column in self.column.items() if name not in self.shared]
+        return max(columns) - min(columns) + 1
 
 
 @lru_cache(maxsize=64)
 def grid(cell: Cell, parameters: Parameters = "hidden") -> Grid:
-    """The grid of a cell: x at the bottom, the nodes in the order of the flow, losses and then y at the top.
+    """Make the grid of a cell: x at the bottom, the nodes in the order of the flow, losses and then y at the top.
 
-    A node's row is one above the highest that it reads in its own step. A state that reads itself has its row to itself,
+    A node's row is one above the highest row that it reads in its own step. A state that reads itself is alone in its row,
     so that its line through time is straight and free.
 
-    parameters   "copies": each stands below the node that first reads it, in rows put in there: side by side below a node
-                 that is alone in its row, else in a stack half a column beside it; "shared": once, left of all steps,
-                 again in rows put in below that node, two a row
+    Args:
+        cell: whose graph it is
+        parameters: "hidden"; "copies": each stands below the node that first reads it, in rows inserted there, side by side
+            below a node that is alone in its row, else in a stack half a column beside the node; "shared": each stands once,
+            left of all steps, in rows inserted below that node, two per row
+
+    Returns:
+        The places of all names and the ways of all edges.
     """
     level = _levels(cell)
     used = sorted(set(level.values()))
@@ -94,8 +99,7 @@ def grid(cell: Cell, parameters: Parameters = "hidden") -> Grid:
     shared: tuple[str, ...] = ()
     if parameters == "copies":
         row, column = _with_copies(cell, row, column)
-    own = list(column.values())
-    width = max(own) - min(own)
+    width = max(column.values()) - min(column.values())
     pitch = 1.0 if width == 0 else width + (1.3 if parameters == "copies" else 1.6)
     if parameters == "shared":
         shared = cell.parameters
@@ -109,6 +113,7 @@ _BESIDE = 4  # parameters side by side below one node
 
 
 def _with_copies(cell: Cell, row: dict[str, float], column: dict[str, float]) -> _Places:
+    """Rows and columns with the parameters of each step below the nodes that first read them."""
     below: dict[str, list[tuple[float, float]]] = {}  # reader -> the places of its parameters: column, rows below
     readers = _readers(cell)
     for reader, names in readers.items():
@@ -119,47 +124,49 @@ def _with_copies(cell: Cell, row: dict[str, float], column: dict[str, float]) ->
         across = min(len(names), _BESIDE)
         first = column[reader] - (across // 2 + across % 2) + 0.5  # never straight below, where x comes up
         below[reader] = [(first + k % across, 1 + k // across) for k in range(len(names))]
-    # below stacks a row stays empty, in which the lines from x spread
+    # Below stacks a row stays empty, in which the lines from x spread.
     rows = {reader: max(down for _, down in places) + (places[-1][1] > 2) for reader, places in below.items()}
     higher = _raised(row, rows)
-    made, columns = dict(higher), dict(column)
+    rows_of, columns = dict(higher), dict(column)
     for reader, names in readers.items():
         for name, (at, down) in zip(names, below[reader], strict=True):
-            made[name], columns[name] = higher[reader] - down, at
-    return made, columns
+            rows_of[name], columns[name] = higher[reader] - down, at
+    return rows_of, columns
 
 
 def _with_shared(cell: Cell, row: dict[str, float], column: dict[str, float], apart: float) -> _Places:
+    """Rows and columns with each parameter once, left of all steps, on a rail of its own; `apart` columns from each other."""
     rails: dict[float, list[str]] = {}  # row -> the parameters that its nodes are the first to read
     for reader, names in _readers(cell).items():
         rails.setdefault(row[reader], []).extend(names)
     first = {row[reader]: reader for reader in _readers(cell)}
     higher = _raised(row, {first[at]: (len(names) + 1) // 2 for at, names in rails.items()})
-    made, columns = dict(higher), dict(column)
+    rows_of, columns = dict(higher), dict(column)
     for at, names in rails.items():
         for k, name in enumerate(names):
-            made[name], columns[name] = higher[first[at]] - 0.75 - k / 2, -apart * (1 + k % 2)
-    return made, columns
+            rows_of[name], columns[name] = higher[first[at]] - 0.75 - k / 2, -apart * (1 + k % 2)
+    return rows_of, columns
 
 
 def _readers(cell: Cell) -> dict[str, list[str]]:
     """Node -> the parameters that it is the first to read."""
-    found: dict[str, list[str]] = {}
+    readers: dict[str, list[str]] = {}
     for name in cell.parameters:
         reader = next(node for node in cell.nodes if any(read.name == name for read in cell.reads[node]))
-        found.setdefault(reader, []).append(name)
-    return found
+        readers.setdefault(reader, []).append(name)
+    return readers
 
 
-def _raised(row: dict[str, float], more: dict[str, float]) -> dict[str, float]:
-    """Every row as much higher as rows are put in below it and others; `more` has how many, by a node above them."""
-    put_in: dict[float, float] = {}
-    for name, rows in more.items():
-        put_in[row[name]] = max(rows, put_in.get(row[name], 0))
-    return {name: at + sum(rows for below, rows in put_in.items() if below <= at) for name, at in row.items()}
+def _raised(row: dict[str, float], inserted: dict[str, float]) -> dict[str, float]:
+    """The rows after others are inserted; `inserted` has the number of rows right below a node."""
+    below: dict[float, float] = {}
+    for name, rows in inserted.items():
+        below[row[name]] = max(rows, below.get(row[name], 0))
+    return {name: at + sum(rows for start, rows in below.items() if start <= at) for name, at in row.items()}
 
 
 def _levels(cell: Cell) -> dict[str, int]:
+    """The stage of the flow at which each name but the parameters stands."""
     now = {
         name: [read.name for read in reads if not read.lag and cell.role(read.name) not in ("parameter", "target")]
         for name, reads in cell.reads.items()
@@ -167,14 +174,14 @@ def _levels(cell: Cell) -> dict[str, int]:
     level = {"x": 0} if cell.reads_x else {}
     for name in cell.nodes:
         level[name] = 1 + max((level[read] for read in now[name]), default=0)
-    for name in reversed(cell.nodes):  # what reads earlier steps only stands right below what reads it
+    for name in reversed(cell.nodes):  # a node that reads earlier steps only stands right below its reader
         readers = [level[other] for other in cell.nodes if name in now[other]]
         if not now[name] and readers:
             level[name] = min(readers) - 1
     for state in cell.states:
         if any(read.name == state for read in cell.reads[state]) and list(level.values()).count(level[state]) > 1:
-            own = level[state]
-            level = {name: at + (at > own or name == state) for name, at in level.items()}
+            old = level[state]
+            level = {name: at + (at > old or name == state) for name, at in level.items()}
     top = max(level.values())
     level |= dict.fromkeys(cell.losses, top)
     return level | {"y": top + 1}
@@ -183,45 +190,61 @@ def _levels(cell: Cell) -> dict[str, int]:
 def _wires(
     cell: Cell, row: dict[str, float], column: dict[str, float], pitch: float, shared: tuple[str, ...]
 ) -> tuple[Wire, ...]:
+    """The way of each edge: the first that keeps clear of all nodes, else the one that keeps farthest from them."""
     places = np.array([(column[name], row[name]) for name in row if name not in shared])
     wires: list[Wire] = []
     for target, reads in cell.reads.items():
         for read in reads:
             if read.name not in row:
                 continue
-            of_shared = read.name in shared
-            start = np.array([column[target] if of_shared else column[read.name], row[read.name]])
+            on_rail = read.name in shared
+            start = np.array([column[target] if on_rail else column[read.name], row[read.name]])
             end = np.array([column[target] + read.lag * pitch, row[target]])
             passed = np.concatenate([places + np.array([step * pitch, 0]) for step in range(-1, read.lag + 2)])
             passed = passed[(passed != start).any(1) & (passed != end).any(1)]
             alike = [w for w in wires if (w.source, w.target, w.lag) == (read.name, target, read.lag)]
             taken = [w.turn or w.bend for w in alike]
             side = -1 if start[0] == 0 < end[0] and not read.lag else 1  # from the middle, outwards first
-            ways = [way for way in (_TURNS if of_shared else [side * bend for bend in _BENDS]) if way not in taken]
-            ways = ways or [0.4 * len(taken)]
-            room: dict[float, float] = {}
-            for way in ways:
-                line = railed(end, start[1], way) if of_shared else curve(start, end, way)
-                room[way] = _room(line, passed)
-                if room[way] >= _CLEARANCE:
-                    break
-            best = max(room, key=room.__getitem__)
-            bend, turn = (0.0, best) if of_shared else (best, 0.0)
+            ways = [way for way in (_TURNS if on_rail else [side * bend for bend in _BENDS]) if way not in taken]
+            best = _clearest(start, end, ways or [0.4 * len(taken)], passed, on_rail)
+            bend, turn = (0.0, best) if on_rail else (best, 0.0)
             wires.append(Wire(read.name, target, read.lag, read.argument, bend, turn))
     return tuple(wires)
+
+
+def _clearest(
+    start: NDArray[np.float64], end: NDArray[np.float64], ways: list[float], passed: NDArray[np.float64], on_rail: bool
+) -> float:
+    """Of several bends, or with `on_rail` turns, the first that clears the passed nodes, else the one with most room."""
+    room: dict[float, float] = {}
+    for way in ways:
+        room[way] = _room(railed(end, start[1], way) if on_rail else curve(start, end, way), passed)
+        if room[way] >= _CLEARANCE:
+            break
+    return max(room, key=room.__getitem__)
 
 
 def _room(points: NDArray[np.float64], passed: NDArray[np.float64]) -> float:
     """The least distance from the points of a curve to any of the nodes that it passes, 1 at most."""
     (low, bottom), (high, top) = points.min(axis=0) - 1, points.max(axis=0) + 1
     x, y = passed[(passed > (low, bottom)).all(axis=1) & (passed < (high, top)).all(axis=1)].T
-    squares = (points[:, :1] - x) ** 2 + (points[:, 1:] - y) ** 2  # those further off are at least 1 away
+    squares = (points[:, :1] - x) ** 2 + (points[:, 1:] - y) ** 2  # all other nodes are at least 1 away
     return float(np.sqrt(squares.min(initial=1.0)))
 
 
 def railed(end: NDArray[np.floating], rail: NDArray[np.floating] | float, turn: NDArray[np.floating] | float,
            points: int = 25) -> NDArray[np.float64]:  # fmt: skip
-    """Points of the curve by which an edge leaves a row `rail`, `turn` columns before its end: end (…, 2), the others (…)."""
+    """Points of the curve by which an edge leaves a row, its rail.
+
+    Args:
+        end: the place of the target, (…, 2)
+        rail: the row, (…)
+        turn: columns before the target at which the edge leaves the row, (…)
+        points: of the curve
+
+    Returns:
+        The points, (…, points, 2).
+    """
     end, rail, turn = np.asarray(end, np.float64), np.asarray(rail, np.float64), np.asarray(turn, np.float64)
     start = np.stack([end[..., 0] - turn, np.broadcast_to(rail, turn.shape)], axis=-1)
     middle = np.stack([end[..., 0] - CORNER * turn, np.broadcast_to(rail, turn.shape)], axis=-1)
@@ -231,9 +254,18 @@ def railed(end: NDArray[np.floating], rail: NDArray[np.floating] | float, turn: 
 def curve(
     start: NDArray[np.floating], end: NDArray[np.floating], bend: NDArray[np.floating] | float, points: int = 25
 ) -> NDArray[np.float64]:
-    """Points of the parabola from start to end: start, end (…, 2), bend (…); result (…, points, 2).
+    """Points of the parabola between two places.
 
     A Bézier curve of degree 2, so that stretching either axis gives the curve of the stretched points.
+
+    Args:
+        start: where it begins, (…, 2)
+        end: where it ends, (…, 2)
+        bend: columns from the straight line to the middle of the curve's polygon, to the left, (…)
+        points: of the curve
+
+    Returns:
+        The points, (…, points, 2).
     """
     start, end = np.asarray(start, float), np.asarray(end, float)
     along = end - start

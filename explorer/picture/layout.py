@@ -1,4 +1,4 @@
-"""Where neurons stand: names in rows, steps side by side, the units of a name side by side; and how edges bend past them."""
+"""The layout of neurons: names in rows, steps side by side, units side by side; and how edges bend past neurons."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ _LED: Final = 300  # edges, at most, that are led around neurons
 
 @dataclass(frozen=True)
 class Layout:
-    """The places of neurons. Each unit of a name stands a little higher than the one before, so that a line from one step to
-    the next passes none of its row. Without memory: layers side by side, units downwards.
+    """The places of neurons.
+
+    Each unit of a name stands a little higher than the one before, so that a line from one step to the next passes none of
+    its row. Without memory: layers side by side, units downwards.
 
     rows      names, from the bottom up
     columns   the width of the picture
@@ -114,7 +116,7 @@ def _columns(
 
 
 def bends(points: Array, source: Array, target: Array, drawn: Array) -> Array:
-    """How each edge bends so that it passes no neuron, as far as that can be had and is worth the time."""
+    """How each edge bends so that it passes no neuron, as far as that is possible and the picture is not too large."""
     bend = np.zeros(len(source))
     if len(source) * len(points) > _PAIRS:
         return bend

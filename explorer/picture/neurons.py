@@ -1,4 +1,4 @@
-"""The network taken apart into single neurons, as flat arrays that say what the picture looks like."""
+"""The network taken apart into single neurons: their picture as flat arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.language import Symbol
 from engine.working import MAX_NEURONS, count, neuron_of
 from explorer.model import samples
 from explorer.picture.grid import grid
-from explorer.picture.layout import bends, layout
+from explorer.picture.layout import Layout, bends, layout
 from explorer.picture.scene import Scene
 from explorer.state import View
 
@@ -28,18 +28,20 @@ _READABLE: Final = 11  # pixels for each neuron, from which a picture is readabl
 
 @dataclass(frozen=True, kw_only=True)
 class Neurons(Scene):
-    """What the picture of the neurons looks like: a `Scene` whose nodes are neurons, with
+    """The picture of neurons: a `Scene` whose nodes are neurons.
 
     unit (N,)       counted from 0
     a, z, slope, delta (N,)   argument, value, φ'(a) (nan where there is no single number) and ∂L/∂a, for one sample
     function (N,)   index into functions: the φ of each
     weight, message (E,)      w_kl and w_kl δ_k;  direct (E,)  whether the weight is ∂L/∂a, straight from the loss
-    chosen          which neurons are selected: (N,) bool
+    chosen (N,)     which neurons are selected, bool
     blocks          step -> its middle, across the flow
-    levels          for each row of names (or layer), its middle along the flow;  rows  its names, as indices into names
-    sizes           of each name, its units
+    levels          the middle of each row of names (or layer), along the flow;  rows  its names, as indices into names
+    sizes           the units of each name
 
-    A neuron's columns and rows are as far apart as each other. **Holds:** each_neuron_once, no_two_neurons_share_a_place.
+    Columns and rows of neurons are equally far apart.
+
+    **Holds:** each_neuron_once, no_two_neurons_share_a_place.
     """
 
     unit: Array
@@ -68,8 +70,16 @@ class Neurons(Scene):
 
 
 def window(run: Run, view: View, width: int = 1000) -> tuple[int, int]:
-    """The first and the last step that are drawn: those of the view as far as there is room for so many neurons, else as
-    many of the last as can be read in so many pixels, or as many from the selected one on if it is not among them."""
+    """The first and the last step that are drawn.
+
+    Those of the view as far as their neurons have room; without a window, as many of the last steps as can be read, or as
+    many from the selected step on if it is not among them.
+
+    Args:
+        run: what is drawn
+        view: how it is looked at
+        width: pixels across the picture
+    """
     first, last = view.window or (1, run.T)
     last = min(max(last, 1), run.T)
     if view.window is None:
@@ -95,7 +105,7 @@ def neurons(
     labels: Sequence[str] = (),
     targets: Sequence[str] = (),
 ) -> Neurons:
-    """The neurons of a window of steps.
+    """Make the picture of the neurons of a window of steps.
 
     Args:
         run: what is drawn
@@ -103,6 +113,9 @@ def neurons(
         width: pixels across the picture
         labels: a text for each step of the run, at its input; or none
         targets: a text for each step of the run, at its target; or none
+
+    Returns:
+        The picture.
 
     Raises:
         ValueError: if a single step has more neurons than can be drawn
@@ -112,22 +125,15 @@ def neurons(
     graph = engine.neurons(run, first, last, samples.one(run, view.sample), merged=True)
     place = layout(run, first, last)
     keys = list(graph.nodes)
-    points = np.array([place.at(*key) for key in keys])
-    names = tuple(name for name in grid(run.cell).names if any(name in row for row in place.rows))
-    number = {name: i for i, name in enumerate(names)}
-    values, chosen = _values(graph), _chosen(run, view, keys)
-    edges = _edges(graph)
+    placed, values, edges = _placed(run, place, keys), _values(graph), _edges(graph)
+    chosen = _chosen(run, view, keys)
     none = np.full((len(keys), 1), np.nan)
+    points = np.stack([placed["x"], placed["y"]], axis=-1)
     return Neurons(
         cell=run.cell,
         grid=grid(run.cell),
         view=view,
-        names=names,
-        name=np.array([number[name] for name, _, _ in keys], np.int32),
-        t=np.array([t for _, t, _ in keys], np.int32),
-        x=points[:, 0],
-        y=points[:, 1],
-        units=np.ones(len(keys), np.int32),
+        **placed,
         magnitude=_magnitude(view, values),
         value=np.abs(values["z"]),
         gradient=np.abs(values["delta"]),
@@ -143,13 +149,28 @@ def neurons(
         labels=tuple(labels[first - 1 : last]),
         targets=tuple(targets[first - 1 : last]),
         selected=int(np.argmax(chosen)) if chosen.sum() == 1 else None,
-        unit=np.array([unit for _, _, unit in keys], np.int32),
         chosen=chosen,
-        blocks=place.blocks,
-        levels=place.levels,
-        rows=tuple(tuple(number[name] for name in row) for row in place.rows),
-        sizes=tuple(run.sizes[name] for name in names),
     )
+
+
+def _placed(run: Run, place: Layout, keys: list[tuple[str, int, int]]) -> dict[str, Any]:
+    """Names, steps, units and places of the neurons, as fields of `Neurons`."""
+    names = tuple(name for name in grid(run.cell).names if any(name in row for row in place.rows))
+    number = {name: i for i, name in enumerate(names)}
+    points = np.array([place.at(*key) for key in keys])
+    return {
+        "names": names,
+        "name": np.array([number[name] for name, _, _ in keys], np.int32),
+        "t": np.array([t for _, t, _ in keys], np.int32),
+        "unit": np.array([unit for _, _, unit in keys], np.int32),
+        "units": np.ones(len(keys), np.int32),
+        "x": points[:, 0],
+        "y": points[:, 1],
+        "blocks": place.blocks,
+        "levels": place.levels,
+        "rows": tuple(tuple(number[name] for name in row) for row in place.rows),
+        "sizes": tuple(run.sizes[name] for name in names),
+    }
 
 
 def _values(graph: nx.MultiDiGraph) -> dict[str, Any]:
@@ -207,7 +228,7 @@ def _chosen(run: Run, view: View, keys: list[tuple[str, int, int]]) -> Array:
 
 
 def near(picture: Neurons) -> tuple[Array, Array]:
-    """What stands out: (N,) the selected neurons and those that they feed, (E,) the edges between; all if none is selected."""
+    """The selected neurons and those that they feed, (N,) bool, and the edges between, (E,) bool; all if none is selected."""
     if not picture.chosen.any():
         return np.ones(len(picture.name), bool), np.ones(len(picture.source), bool)
     edges = picture.chosen[picture.source]

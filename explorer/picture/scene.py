@@ -144,13 +144,16 @@ class Edges(NamedTuple):
 
 
 def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), targets: Sequence[str] = ()) -> Scene:
-    """The scene of the unrolled graph.
+    """Make the scene of the unrolled graph.
 
     Args:
         run: what is drawn
         view: how it is looked at
         labels: a text for each step of the run, at its input; or none
         targets: a text for each step of the run, at its target; or none
+
+    Returns:
+        The scene of the steps that the view shows.
     """
     view = view or View()
     place = grid(run.cell, view.parameters)
@@ -183,11 +186,18 @@ def scene(run: Run, view: View | None = None, labels: Sequence[str] = (), target
 
 
 def folded(source: Run | Cell, view: View | None = None) -> Scene:
-    """The scene of the rolled graph: every name once, edges with a lag among the others.
+    """Make the scene of the rolled graph: every name once, edges with a lag among the others.
 
     The readings of a node are of all steps together: the norm of all that stands in its row of the unrolled graph; of a
     parameter, the gradient of the whole. t is the step that a click means: the selected one, else the last. A cell without
     a run has no numbers, and no magnitude.
+
+    Args:
+        source: a run, or a cell alone
+        view: how it is looked at
+
+    Returns:
+        The scene of one step.
     """
     view = view or View()
     run = source if isinstance(source, Run) else None

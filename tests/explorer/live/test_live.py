@@ -60,7 +60,7 @@ each_way = pytest.mark.parametrize("parameters", PARAMETERS)
 def test_the_bytes_give_the_scene_back(cell, parameters):
     picture = scene(run_of(cell), View(parameters=parameters), labels="abcd", targets="bcda")
     picture = replace(picture, strength=picture.gradient[picture.target])
-    header, arrays = decoded(encode(picture, said=captions(picture)))
+    header, arrays = decoded(encode(picture, texts=captions(picture)))
     assert header["names"] == list(picture.names)
     assert header["roles"] == list(picture.roles)
     assert (header["low"], header["high"], header["selected"]) == (picture.low, picture.high, None)
