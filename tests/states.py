@@ -11,7 +11,7 @@ from engine import CATALOGUE
 from engine.inputs import SCHEMES, Scheme
 from engine.inputs.tasks import TASKS
 from engine.language.catalogue import ACTIVATIONS
-from engine.verify.verdict import Asked
+from engine.verify.asked import Asked
 from explorer import model as models
 from explorer.experiments import cliff
 from explorer.experiments.cliff import Cliff

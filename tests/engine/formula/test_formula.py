@@ -14,8 +14,10 @@ import engine
 from engine import CATALOGUE, EquationError
 from engine.formula import Misfit, code, evaluate, latex, parse
 from engine.language.operations import FUNCTIONS
+from engine.verify.asked import Asked, by_disturbance, truth
+from engine.verify.other_networks import other_network
 from engine.verify.tolerance import OF_A_FORMULA
-from engine.verify.verdict import Asked, by_disturbance, judge, other_network, truth
+from engine.verify.verdict import judge
 from explorer import model as models
 from explorer.model import Model
 

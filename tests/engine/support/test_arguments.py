@@ -13,9 +13,10 @@ import engine
 from engine import CATALOGUE, TASKS
 from engine import formula as language
 from engine.support.arguments import whole
-from engine.verify import verdict
+from engine.verify.asked import Asked, by_disturbance, truth
 from engine.verify.measured import measured
-from engine.verify.verdict import Asked
+from engine.verify.other_networks import other_network
+from engine.verify.verdict import judge
 from engine.working import derivation
 from engine.working import messages as explain
 from engine.working.entries import explained
@@ -56,12 +57,12 @@ CALLS = {
     "jacobian_of_softmax": (lambda run, t, sample: explain.jacobian_of_softmax(run, "y_hat", t, sample), (1, 1)),
     "measured": (lambda run, t, sample: measured(run, "h", t, sample), (1, 1)),
     "judge": (
-        lambda run, t, sample: verdict.judge(language.parse("g_h", RNN), run, Asked("gradient", "h", t), sample),
+        lambda run, t, sample: judge(language.parse("g_h", RNN), run, Asked("gradient", "h", t), sample),
         (2, 1),
     ),
-    "truth": (lambda run, t, sample: verdict.truth(run, Asked("gradient", "h", t), sample), (2, 1)),
-    "by_disturbance": (lambda run, t, sample: verdict.by_disturbance(run, Asked("gradient", "h", t), sample), (2, 1)),
-    "other_network": (lambda run, t, seed: verdict.other_network(run, Asked("gradient", "h", t), seed), (2, 1)),
+    "truth": (lambda run, t, sample: truth(run, Asked("gradient", "h", t), sample), (2, 1)),
+    "by_disturbance": (lambda run, t, sample: by_disturbance(run, Asked("gradient", "h", t), sample), (2, 1)),
+    "other_network": (lambda run, t, seed: other_network(run, Asked("gradient", "h", t), seed), (2, 1)),
     **{
         f"task {name}": (
             lambda run, *given, entry=entry: entry.function(

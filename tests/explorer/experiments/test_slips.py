@@ -13,7 +13,8 @@ from pages import opened, words
 from engine import CATALOGUE
 from engine.formula import MAX_FORMULA, parse
 from engine.inputs import Scheme
-from engine.verify.verdict import Asked, judge
+from engine.verify.asked import Asked
+from engine.verify.verdict import judge
 from explorer import model as models
 from explorer.experiments import slips
 from explorer.experiments.slips import SLIPS, case
