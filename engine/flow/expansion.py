@@ -1,4 +1,4 @@
-"""The recursion of the gradient, substituted into itself: a term for each loss, a factor for each step, a share for each route.
+"""The recursion of the gradient, substituted into itself: one term per loss, one factor per step, one share per route.
 
 ∇h(t) = Vᵀ∇o(t) + (∂h(t+1)/∂h(t))ᵀ ∇h(t+1), written out down to the last step, is a sum over the losses s ≥ t.
 """
@@ -16,19 +16,20 @@ from engine.language import notation
 from engine.language.cell import Read
 from engine.language.operations import Array
 
-_WRITTEN = 4  # factors that a product is written out with
+_WRITTEN = 4  # factors of a product that are written out
 
 
 @dataclass(frozen=True)
 class Term:
-    """What the loss of one step gives to a gradient.
+    """The contribution of the loss of one step to a gradient.
 
-    s        the step of the loss, from 1
-    symbols  the term in LaTeX
-    vector   (n,), its numbers
-    norm     its L2 norm
-    share    its component along the gradient, as a fraction of the gradient's norm; the shares of all terms sum to 1
-    chain    the norms of what the loss gives at the steps s, s − 1, …, t; their ratios are what each step's factor did
+    Attributes:
+        s: the step of the loss, from 1.
+        symbols: the term in LaTeX.
+        vector: (n,), its numbers.
+        norm: its L2 norm.
+        share: its component along the gradient, as a fraction of the gradient's norm; the shares of all terms sum to 1.
+        chain: the norms of the contribution at the steps s, s − 1, …, t; their ratios are the effects of the factors.
     """
 
     s: int
@@ -41,12 +42,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Expansion:
-    """A gradient as the sum of its losses' terms.
+    """A gradient as a sum over the losses.
 
-    symbols   the recursion substituted into itself, in LaTeX
-    terms     by loss, s = t … T
-    gradient  (n,), from the run
-    error     the largest |Σ terms − gradient|
+    Attributes:
+        symbols: the recursion substituted into itself, in LaTeX.
+        terms: one for each loss, s = t … T.
+        gradient: (n,), from the run.
+        error: the largest |Σ terms − gradient|.
     """
 
     symbols: str
@@ -57,13 +59,14 @@ class Expansion:
 
 @dataclass(frozen=True)
 class Route:
-    """What reaches a gradient along one edge from a step to a later one, or (target and read None) from the step's own loss.
+    """The part of a gradient that arrives along one edge from a later step, or from the loss of its own step.
 
-    target  the node of the later step
-    read    its reading of a state of this step
-    vector  (T, B, n), what comes along it at each step
-    norm    (T, B)
-    share   (T, B), its component along the gradient, as a fraction of the gradient's norm (nan where that is 0)
+    Attributes:
+        target: the node of the later step; None for the loss of the own step.
+        read: its reading of a state of this step; None for the loss of the own step.
+        vector: (T, B, n), the part at each step.
+        norm: (T, B), its L2 norm.
+        share: (T, B), its component along the gradient, as a fraction of the gradient's norm; nan where that is 0.
     """
 
     target: str | None
@@ -74,10 +77,21 @@ class Route:
 
 
 def expand(run: Run, name: str, t: int, sample: int = 0) -> Expansion:
-    """The gradient at a node, or at x, at step t (from 1) as the sum over the losses s ≥ t, for one sample.
+    """Expand the gradient of one step into a sum over the losses s ≥ t.
+
+    Args:
+        run: the run.
+        name: a node, or "x".
+        t: the step, from 1.
+        sample: the sample, from 0.
+
+    Returns:
+        The terms, in symbols and numbers.
+
+    Raises:
+        ValueError: for an unknown name, step or sample.
 
     **Holds:** the_terms_sum_to_the_gradient.
-    Raises ValueError for an unknown name, step or sample.
     """
     known(run, name)
     sample, t = run.check_place(sample, t)
@@ -114,10 +128,19 @@ def expand(run: Run, name: str, t: int, sample: int = 0) -> Expansion:
 
 
 def routes(run: Run, name: str) -> tuple[Route, ...]:
-    """The gradient of a node taken apart by the edges that carry it from later steps: through s directly, through each gate.
+    """Decompose the gradient of a node by the edges that carry it from later steps, such as those through each gate.
+
+    Args:
+        run: the run.
+        name: a node, or "x".
+
+    Returns:
+        The routes that carry anything, that from the loss of the own step first.
+
+    Raises:
+        ValueError: for an unknown name.
 
     **Holds:** the_routes_sum_to_the_gradient.
-    Raises ValueError for an unknown name.
     """
     known(run, name)
     grad = np.asarray(run.grad[name], np.float64)
@@ -150,13 +173,13 @@ def _factor(name: str, shift: int) -> str:
 
 
 def _gradient(name: str, shift: int) -> str:
-    """∇h(t+k) L(t+k): what the loss of the step itself gives."""
+    """∇h(t+k) L(t+k), the contribution of the loss of the same step."""
     at = notation.step(shift)
     return rf"\nabla_{{{notation.at_step(name, (), at)}}} L^{{({at})}}"
 
 
 def _term(name: str, steps: int) -> str:
-    """(∂h(t+k)/∂h(t))ᵀ ∇h(t+k) L(t+k), the Jacobian as the product of its steps'."""
+    """(∂h(t+k)/∂h(t))ᵀ ∇h(t+k) L(t+k), with the Jacobian as a product of one factor per step."""
     if steps <= _WRITTEN:
         factors = [_factor(name, k) for k in range(1, steps + 1)]
     else:
@@ -165,7 +188,7 @@ def _term(name: str, steps: int) -> str:
 
 
 def _nested(run: Run, name: str, steps: int) -> str:
-    """The recursion substituted into itself, to the last step or until it is too long."""
+    """The recursion substituted into itself, down to the last step or as far as there is room."""
     depth = min(steps, _WRITTEN - 1)
     inside = _gradient(name, depth)
     if steps > depth:

@@ -1,8 +1,8 @@
-"""The backward pass of a run as the linear system that it is: who sends its gradient to whom, times what.
+"""The backward pass of a run as a linear system: its links carry gradients from name to name, with known coefficients.
 
-A run's gradients obey ∇p(t) = Σ (∂u(t + lag)/∂p(t))ᵀ ∇u(t + lag), and after the forward pass every coefficient is known. The
-coefficients follow from the schedule's instructions, so they are there for any cell; values in between, which only pass on
-what they get times a factor, are eliminated: the factors of all steps are multiplied at once.
+The gradients of a run obey ∇p(t) = Σ (∂u(t + lag)/∂p(t))ᵀ ∇u(t + lag), and after the forward pass every coefficient is known. The
+coefficients follow from the instructions of the schedule, for any cell. Values in between, which only multiply a gradient by a
+factor and pass it on, are eliminated: the factors of all steps are multiplied at once.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from engine.flow.wide import Wide
 from engine.language import operations
 from engine.language.operations import FUNCTIONS, SOFTMAX, Array
 
-FAR = 2.0**-150  # a slope below it is no longer a matter for floats alone
+FAR = 2.0**-150  # slopes below it get an exponent of their own
 
-#: The name of what stands for the gradient that is asked for.
+#: The name under which the wanted gradient arrives.
 WANTED = ":wanted"
 
 
@@ -41,9 +41,13 @@ WANTED = ":wanted"
 class Link:
     """From ∇head(t) to ∇tail(t − lag): (scale ∘ ∇head), then through the softmax or times the matrix, if there is one.
 
-    scale    a number, or (T, B, n) floats or Wide
-    matrix   (n_head, n_tail)
-    softmax  (T, B, n), its value
+    Attributes:
+        head: the name whose gradient is sent.
+        tail: the name that receives.
+        lag: the steps between them.
+        scale: a number, or (T, B, n) in floats or Wide.
+        matrix: (n_head, n_tail), or None.
+        softmax: (T, B, n), the value of the softmax, or None.
     """
 
     head: str
@@ -55,30 +59,31 @@ class Link:
 
     @property
     def is_diagonal(self) -> bool:
-        """Whether it multiplies entry by entry."""
+        """Whether the link multiplies entry by entry."""
         return self.matrix is None and self.softmax is None
 
     @property
     def width(self) -> int | None:
-        """Numbers of a row once it is scaled: more than the head's where a loss has many arguments. None: as many."""
+        """The numbers of a scaled row, None if as many as of the head; a loss may have several arguments."""
         if self.matrix is not None:
             return len(self.matrix)
         return None if isinstance(self.scale, float) else int(self.scale[0].shape[-1])
 
     @property
     def is_identity(self) -> bool:
-        """Whether what goes along stays as it is."""
+        """Whether the link leaves gradients as they are."""
         return self.is_diagonal and isinstance(self.scale, float) and self.scale == 1.0
 
 
 @dataclass(frozen=True)
 class System:
-    """Links in the order of the sweep back, between the names that could not be eliminated.
+    """The links between the names that could not be eliminated, in the order of the sweep back.
 
-    links    by head, the heads in the order in which a step's sweep reaches them
-    lags     name that is read by later steps -> the most steps
-    units    name -> units
-    far      (T,), the steps at which a slope or value has left the comfortable range of floats
+    Attributes:
+        links: head -> its links, the heads in the order in which the sweep reaches them within a step.
+        lags: name that later steps read -> its largest lag.
+        units: name -> its units.
+        far: (T,), the steps at which a slope or value has left the comfortable range of floats.
     """
 
     links: dict[str, tuple[Link, ...]]
@@ -88,7 +93,7 @@ class System:
 
     @property
     def carried(self) -> tuple[Link, ...]:
-        """The links that what comes from later steps can go along."""
+        """The links along which a gradient from a later step can be sent."""
         reached = set(self.lags)
         for head, own in self.links.items():
             if head in reached:
@@ -105,12 +110,19 @@ def system(
     flat: bool = False,
     start: Mapping[str, Array] | None = None,
 ) -> System:
-    """What leads from the gradients at `sources` to the gradient at `wanted`, which receives under the name WANTED.
+    """Make the system that leads from the gradients at some names to the gradient at another.
 
-    far      the coefficients as Wide, right however small they are
-    flat     every slope φ' taken as 1: what is left is the part of the weights (and of the gates' values)
-    start    source -> (T, B), where its gradient is not 0. Where nothing of that comes, an infinite coefficient is 0, so
-             that it makes no nan of a zero. None: everywhere
+    Args:
+        run: the run.
+        sources: the names at which gradients start.
+        wanted: the name whose gradient is wanted; it arrives under the name WANTED.
+        far: whether the coefficients are Wide, right however small.
+        flat: whether every slope φ' is taken as 1, which leaves the part of the weights and of the values of gates.
+        start: source -> (T, B), whether its gradient is not 0; everywhere if missing. Where no such gradient arrives, an
+            infinite coefficient becomes 0, so that 0 times infinity makes no nan.
+
+    Returns:
+        The system, with all values in between eliminated.
     """
     plan = schedule(run.cell)
     maker = _Far(run, plan) if far else _Coefficients(run, plan, flat)
@@ -150,7 +162,7 @@ def system(
 
 
 def _where(reached: Array, scale: Any) -> Any:
-    """A coefficient, and 0 where nothing that is not 0 can come along."""
+    """A coefficient, with 0 where only gradients that are 0 can arrive."""
     if isinstance(scale, Wide):
         zero = wide.wide(0.0)
         return Wide(np.where(reached[..., None], scale.m, zero.m), np.where(reached[..., None], scale.e, zero.e))
@@ -191,7 +203,7 @@ def _edges(i: Instruction, maker: _Coefficients, run: Run) -> Iterator[_Edge]:
 
 
 def _between(edges: list[_Edge], sources: set[str], wanted: str) -> list[_Edge]:
-    """The edges on a way from a source to what is wanted."""
+    """The edges on a path from a source to the wanted name."""
     down, up = set(sources), {wanted}
     while more := {e.tail for e in edges if e.head in down} - down:
         down |= more
@@ -247,7 +259,7 @@ class _Coefficients:
         return self.run.sizes[name]
 
     def value(self, operand: Operand) -> Array:
-        """What an instruction reads at each step: (T, B, n), or (n,) for a parameter."""
+        """The value that an instruction reads, (T, B, n), or (n,) for a parameter."""
         name = operand.name
         if name not in self.by_name or name in self.run.value:
             return np.asarray(self.run.read(name, operand.lag), np.float64)
@@ -267,7 +279,7 @@ class _Coefficients:
         return self.hidden[name]
 
     def factor(self, operand: Operand) -> Any:
-        """A value as a factor of others' gradients."""
+        """A value as a factor of a gradient, (T, B, n)."""
         value, made = self.value(operand), self.by_name.get(operand.name)
         if isinstance(made, Normalise) or (isinstance(made, Elementwise) and made.function.name in wide.VALUES):
             self.far |= (value < FAR).any(axis=(1, 2))
@@ -296,7 +308,7 @@ class _Coefficients:
         if not joint:
             p = self.value(i.p)
             pulled = np.asarray(i.loss.pull(p, y, np.ones((run.T, run.B, 1))), np.float64)
-            if self.is_small(i.p):  # what a small p leaves of p − y, or of 1/p
+            if self.is_small(i.p):  # where a small p matters in p − y, or in 1/p
                 self.far |= ((p < FAR) | ~np.isfinite(pulled)).any(axis=(1, 2))
             return pulled
         assert i.logits is not None
@@ -310,13 +322,13 @@ class _Coefficients:
         return pulled
 
     def is_small(self, operand: Operand) -> bool:
-        """Whether a value is a softmax or a function that falls below every float."""
+        """Whether a value is a softmax, or of a function that may fall below every float."""
         made = self.by_name.get(operand.name)
         return isinstance(made, Normalise) or (isinstance(made, Elementwise) and made.function.name in wide.VALUES)
 
 
 class _Far(_Coefficients):
-    """The same as Wide: slopes and values that have left the floats are computed from their arguments."""
+    """The coefficients as Wide; slopes and values beyond the range of floats are computed from their arguments."""
 
     def factor(self, operand: Operand) -> Any:
         made, whole = self.by_name.get(operand.name), wide.wide(super().factor(operand))
@@ -337,7 +349,7 @@ class _Far(_Coefficients):
         return whole
 
     def late(self, early: Wide, own: Wide, lag: int) -> Wide:
-        """What is read `lag` steps later; the first rows are of the initial values."""
+        """Values as they are read `lag` steps later; the first rows are those of the initial values."""
         T, lag = self.run.T, min(lag, self.run.T)
         return Wide(*(np.concatenate([a[:lag], b[: T - lag]]) for a, b in ((early.m, own.m), (early.e, own.e))))
 

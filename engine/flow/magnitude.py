@@ -1,9 +1,9 @@
-"""The magnitude of a gradient where floats end.
+"""The magnitude of a gradient beyond the range of floats.
 
-The sweep back runs in blocks of steps. What is carried into a block, and what joins in it, is brought near 1 by one power
-of two for each sample, which is exact; a block is as long as its coefficients cannot lead out of the range of floats. Where
-slopes themselves leave that range (φ'(a) = 10⁻³⁴⁷ for tanh at a = 400), or the entries of one row lie too far apart, each
-number has an exponent of its own.
+The sweep back runs in blocks of steps. Gradients that are carried into a block or join in it are scaled to about 1 by a common
+power of two per sample, which is exact; a block ends before its coefficients could lead out of the range of floats. Where
+slopes themselves leave that range (φ'(a) = 10⁻³⁴⁷ for tanh at a = 400), or the entries of one row lie too far apart, each number
+has an exponent of its own.
 """
 
 from __future__ import annotations
@@ -23,32 +23,49 @@ from engine.language.operations import SOFTMAX, Array, locked
 from engine.support.arguments import one_of
 from engine.support.pause import pause
 
-_ROOM = 600  # powers of two that a row may grow or shrink by within a block
+_ROOM = 600  # powers of two by which a row may grow or shrink within a block
 _SPREAD = 300  # powers of two between the entries of a row, above which each has an exponent of its own
 _NOTHING = np.int64(-(1 << 60))  # the exponent of zero
-_JOINING = 100  # powers of two by which a loss may be above what comes from later steps, in a block
-_FAR_STEPS = 16  # steps with an exponent for each number, between two looks whether floats would do
+_JOINING = 100  # powers of two by which the gradient of a loss may exceed the one from later steps, within a block
+_FAR_STEPS = 16  # steps with an exponent for each number, before floats are tried again
 _LONGEST = 256  # steps of a block
 
 
 def log_grad_norm(run: Run, name: str) -> Array:
-    """log10 of the L2 norm of the gradient at a node, or at x, (T, B): right far outside the range of a float.
+    """Compute log10 of the L2 norm of a gradient, right far outside the range of floats.
 
-    −∞ for a gradient that is zero. Always float64.
+    Args:
+        run: the run.
+        name: a node, or "x".
+
+    Returns:
+        (T, B), float64; −∞ for a gradient that is 0.
+
+    Raises:
+        ValueError: for an unknown name.
+
     **Holds:** log_grad_norm_is_right_where_floats_end (against mpmath).
-    Raises ValueError for an unknown name.
     """
     known(run, name)
     return _log10_norm(run, name, run.grad[name])
 
 
 def log_argument_grad_norm(run: Run, name: str) -> Array:
-    """The same at the argument of a node h = φ(a), (T, B): φ'(a(t)) ∘ ∇h(t), also where a has no name of its own.
+    """Compute log10 of the L2 norm of the gradient at the argument a of a node h = φ(a), also where a has no name of its own.
 
-    An argument that other nodes read as well is taken with what it gets from them; row t is the argument that h(t) reads,
-    and where that is a value of an earlier step, of which the first have none in the run, −∞ stands in their rows.
-    **Holds:** log_argument_grad_norm_is_that_of_the_argument_s_gradient.
-    Raises ValueError for a node that is no elementwise function of its argument.
+    If other nodes read the argument as well, its gradient includes their messages.
+
+    Args:
+        run: the run.
+        name: a node whose equation is one call of an elementwise function.
+
+    Returns:
+        (T, B), float64; row t is for the argument that h(t) reads. Where that is an initial value, the row is −∞.
+
+    Raises:
+        ValueError: for any other node.
+
+    **Holds:** log_argument_grad_norm_matches_the_gradient_of_the_argument.
     """
     one_of("name", name, run.cell.nodes)
     made = next((i for i in schedule(run.cell).instructions if i.out == name), None)
@@ -61,7 +78,7 @@ def log_argument_grad_norm(run: Run, name: str) -> Array:
 
 
 def _log10_norm(run: Run, name: str, grad: Array) -> Array:
-    """log10 of the norm of a gradient, which as floats is `grad`; of any name of the schedule."""
+    """Log10 of the norm of the gradient of any name of the schedule; `grad` is the gradient in floats."""
     with np.errstate(all="ignore"):
         links = system(run, run.cell.losses, name, start=started(of_losses(run)))
         if not links.far.any() and all(_in_range(own) for own in (grad, *(run.grad[other] for other in links.lags))):
@@ -70,14 +87,14 @@ def _log10_norm(run: Run, name: str, grad: Array) -> Array:
 
 
 def _in_range(grad: Array) -> bool:
-    """Whether nothing here has come near the ends of the floats."""
+    """Whether no number has come near the ends of the range of floats."""
     size = np.abs(grad)
     smallest, largest = (2.0**-500, 2.0**500) if grad.dtype == np.float64 else (2.0**-60, 2.0**60)
     return bool(((size == 0) | ((size > smallest) & (size < largest))).all())
 
 
 def joined(run: Run, links: System) -> dict[str, Any]:
-    """What the losses give, without a later step's help, to every name: (T, B, n), all steps at once; floats or Wide."""
+    """The gradients that every name gets from the losses without passing a later step, (T, B, n), in floats or Wide."""
     here: dict[str, Any] = {name: seed[:, :, 0] for name, seed in of_losses(run).items()}
     carried = {link.head for link in links.carried} | set(links.lags)
     for head, own in links.links.items():
@@ -89,7 +106,7 @@ def joined(run: Run, links: System) -> dict[str, Any]:
 
 
 def _shifted(g: Any, lag: int) -> Any:
-    """Rows `lag` steps earlier; those before the first step are dropped."""
+    """Move rows `lag` steps back; those before the first step are dropped."""
     if not lag:
         return g
     if isinstance(g, Wide):
@@ -105,7 +122,7 @@ def _up(array: Array, lag: int, fill: Any) -> Array:
 
 
 class _Sweep:
-    """One sweep back for the sum of all losses. Row t of a name's memory is its gradient divided by 2^exponent[t]."""
+    """A sweep back for the sum of all losses. Row t of the memory of a name is its gradient divided by 2^exponent[t]."""
 
     def __init__(self, run: Run, links: System, name: str) -> None:
         self.run, self.links, self.name = run, links, name
@@ -117,8 +134,8 @@ class _Sweep:
         names = dict.fromkeys([*links.lags, *(link.tail for link in self.carried)])
         self.slots = {other: Buffer(lead=self.lead).take(links.units[other]) for other in names}
         self.rows = {other: slot.buffer.allocate(self.space) for other, slot in self.slots.items()}
-        self.joins: dict[str, Array] = {}  # name -> the steps at which something joins
-        self.joining = np.full((self.T, self.B), _NOTHING)  # the exponents of what joins in all
+        self.joins: dict[str, Array] = {}  # name -> the steps at which a gradient joins
+        self.joining = np.full((self.T, self.B), _NOTHING)  # the largest exponents of the gradients that join
         for other, g in self.here.items():
             m, e = np.frexp(np.abs(g).max(axis=2))
             self.joins[other] = (m != 0).any(axis=1) | links.far
@@ -136,11 +153,12 @@ class _Sweep:
         self.far: System | None = None
         self.far_here: dict[str, Any] = {}
         self.far_norms: dict[int, Array] = {}  # step -> log10 of the norm
-        self.late = set(np.flatnonzero(links.far).tolist())  # steps at which what joins is not in memory yet
-        self.window: dict[str, list[Wide]] | None = None  # after a block of that kind: what waits, by name, by steps
+        self.late = set(np.flatnonzero(links.far).tolist())  # steps whose joining gradients are not in memory yet
+        #: After steps with an exponent for each number: name -> the gradients that wait, by steps.
+        self.window: dict[str, list[Wide]] | None = None
 
     def _groups(self) -> list[list[Link]]:
-        """Links whose products are one: from one head to one tail by matrices."""
+        """Links that are sent as one product: those by matrices from one head to one tail."""
         found: dict[Any, list[Link]] = {}
         for link in self.carried:
             key = (link.head, link.tail, link.lag, link.width) if link.matrix is not None else id(link)
@@ -148,21 +166,21 @@ class _Sweep:
         return list(found.values())
 
     def _program(self, write: bool) -> Loop:
-        """The steps from the last to the first; where `write`, what comes first to a name's rows writes to them."""
+        """The loop from the last step to the first; with `write`, the first arrival at the rows of a name overwrites them."""
         if write not in self.programs:
             calls = [call for i, own in enumerate(self.groups) for call in self._calls(own, write and i in self.first)]
             self.programs[write] = self.space.loop(calls, range(self.T - 1, -1, -1))
         return self.programs[write]
 
     def _first(self, groups: list[list[Link]]) -> dict[int, tuple[str, int]]:
-        """The groups that come first to a name's rows, each with its tail and lag: they may write where nothing joins."""
+        """The groups that arrive first at the rows of a name, each with its tail and lag: they may write where nothing joins."""
         found: dict[str, tuple[int, int]] = {}
         for i, (link, *_) in enumerate(groups):
             found[link.tail] = min(found.get(link.tail, (1, 0)), (-link.lag, i))
         return {i: (tail, -minus_lag) for tail, (minus_lag, i) in found.items()}
 
     def _calls(self, group: list[Link], write: bool) -> list[Call]:
-        """Along the links of a group, added to what is there, or written."""
+        """Calls that send along the links of a group, and add to the rows of the tail or overwrite them."""
         link = group[0]
         head, out = self.slots[link.head], self.slots[link.tail].back(link.lag)
         n = out.hi - out.lo
@@ -233,7 +251,7 @@ class _Sweep:
         return np.asarray(result)
 
     def _obstacle(self, start: int, stop: int) -> int | None:
-        """The last row at which something joins that is far larger than what comes from later steps, if there is one."""
+        """The last row at which a gradient joins that is far larger than those from later steps; None if there is none."""
         top, low = stop + self.lead, max(self.lead, start)
         if stop <= low or not self.joins_anywhere[low - self.lead : stop - self.lead].any():
             return None
@@ -247,7 +265,7 @@ class _Sweep:
         return stop - self.lead - 1 - int(found[0]) if len(found) else None
 
     def _block(self, start: int, stop: int) -> int:
-        """Steps stop − 1 … start, all at one exponent; gives `start`."""
+        """Sweep the steps stop − 1 … start with one exponent for all; gives `start`."""
         if start == stop:
             return start
         window = slice(start, stop + self.lead)  # the rows of the block, and those before it that it writes to
@@ -273,7 +291,7 @@ class _Sweep:
         return start
 
     def _spread(self, stop: int) -> bool:
-        """Whether what waits holds numbers so far apart that the next block might lose the smaller ones."""
+        """Whether the waiting gradients have numbers so far apart that the next block might lose the smaller ones."""
         if self.window is None:
             rows = [own[stop : stop + self.lead] for own in self.rows.values()]
             sizes = np.abs(np.concatenate(rows, axis=2))
@@ -283,7 +301,7 @@ class _Sweep:
         return bool(((e > _NOTHING) & (e < e.max(axis=-1, keepdims=True) - _SPREAD)).any())
 
     def _far_steps(self, start: int, stop: int) -> int:
-        """Steps stop − 1 … start with an exponent for each number; what waits stays in `window`. Gives `start`."""
+        """Sweep the steps stop − 1 … start with an exponent for each number, in `window`; gives `start`."""
         far = self._go_far()
         if self.window is None:
             self.window = {
@@ -315,14 +333,14 @@ class _Sweep:
         return start
 
     def _go_far(self) -> System:
-        """The system with an exponent for each coefficient, and what joins in it."""
+        """The system with an exponent for each coefficient; its joining gradients are made with it."""
         if self.far is None:
             self.far = system(self.run, self.run.cell.losses, self.name, far=True, start=started(of_losses(self.run)))
             self.far_here = joined(self.run, self.far)
         return self.far
 
     def _joining(self, name: str, t: int) -> Wide:
-        """What a name gets without a later step's help."""
+        """The gradient that a name gets at step index t without passing a later step."""
         if t < 0 or name not in self.far_here:
             return wide.wide(np.zeros((self.B, self.links.units[name])))
         return wide.wide(self.far_here[name])[t]
@@ -334,7 +352,7 @@ class _Sweep:
         return row + self._joining(name, t) if t in self.late else row
 
     def _lower(self, stop: int) -> None:
-        """What waits goes back to where the blocks of floats find it."""
+        """Return the waiting gradients to the memory of the blocks."""
         assert self.window is not None
         for k in range(min(self.lead, stop)):
             row = self.lead + stop - 1 - k

@@ -1,9 +1,9 @@
-"""The loss over a plane in the space of weights and inputs: at many points in one run, with the derivatives along the plane.
+"""The loss over a plane in the space of weights and inputs, at many points in one run, with its derivatives along the plane.
 
-The samples of a batch share their parameters, so a parameter that is another for each sample has to come in as data. A cell
-is its equations, and these are rewritten: the coordinates of a point become inputs more, a vector b becomes b + D @ x, and a
-product W @ v becomes W @ v + (G @ x) * (D @ v), where G picks the coordinate and D is the direction. Then each point is a
-sample, and the gradient at its further inputs is the derivative of its loss along the plane.
+The samples of a batch share their parameters, so a parameter that differs between samples has to enter as data. The equations
+of the cell are rewritten for that: the coordinates of a point become extra inputs, a vector b becomes b + D @ x, and a product
+W @ v becomes W @ v + (G @ x) * (D @ v), where G picks the coordinate and D is the direction. Each point is then a sample, and the
+gradient at its extra inputs is the derivative of its loss along the plane.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.language.operations import LOSSES, Array
 from engine.language.printer import code
 from engine.support.arguments import mapping, one_of, unmasked
 
-#: Name of a parameter, or "x" -> how it changes with the coordinate, in its shape; what is not named does not change.
+#: Name of a parameter, or "x" -> its change with the coordinate, in its shape; an array without an entry does not change.
 Direction: TypeAlias = Mapping[str, Array]
 
 _MOST = 3  # directions
@@ -35,7 +35,11 @@ _MOST = 3  # directions
 class Plane:
     """The loss at N points of a plane, and its derivatives along the k directions that span it.
 
-    loss (N,), slope (N, k); where the values leave the range of floating point they are inf or nan.
+    Where values leave the range of floating point, both are inf or nan.
+
+    Attributes:
+        loss: (N,).
+        slope: (N, k).
     """
 
     loss: Array
@@ -43,15 +47,23 @@ class Plane:
 
 
 def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mapping[str, Array] | None = None) -> Plane:
-    """The loss of a run, and its derivatives, with its parameters and inputs at origin + Σ u_i direction_i for each point u.
+    """Compute the loss of a run with its parameters and inputs at origin + Σ u_i direction_i, for each point u.
 
-    directions  one to three
-    points      (N, k) floats
-    origin      the arrays at u = 0 where they are not the run's own: a parameter, or "x"
+    All points are samples of one run with N · B samples; take them in portions if that is too much.
 
-    One run of N · B samples is made; take the points in portions where that is too much.
+    Args:
+        run: the run.
+        directions: one to three directions.
+        points: (N, k) floats, the coordinates u.
+        origin: the arrays at u = 0 that differ from those of the run, by the name of the parameter, or "x".
+
+    Returns:
+        The losses, and their derivatives along the directions.
+
+    Raises:
+        ValueError: for an array that the run does not have, a wrong shape, or equations that are too long to be rewritten.
+
     **Holds:** the_plane_is_that_of_single_runs, the_slopes_are_those_of_the_parameters.
-    Raises ValueError for an array that is none of the run's, a shape that is not its own, or equations that are too long.
     """
     unmasked("points", points)
     points = np.asarray(points, run.dtype)
@@ -113,7 +125,17 @@ def _start(run: Run, directions: Sequence[Direction], origin: Mapping[str, Array
 
 
 def along(run: Run, directions: Iterable[Direction]) -> Array:
-    """The derivative of a run's loss along each direction, (k,): ⟨∂L/∂W, D⟩, summed over the arrays of the direction.
+    """Compute the derivative of the loss of a run along each direction, ⟨∂L/∂W, D⟩ summed over the arrays of the direction.
+
+    Args:
+        run: the run.
+        directions: the directions.
+
+    Returns:
+        (k,).
+
+    Raises:
+        ValueError: for an array that the run does not have.
 
     **Holds:** the_slopes_are_those_of_the_parameters.
     """
@@ -134,11 +156,13 @@ def along(run: Run, directions: Iterable[Direction]) -> Array:
 
 @dataclass(frozen=True)
 class _Rewritten:
-    """A cell that reads the coordinates of a point after its own inputs, and what its further parameters are called.
+    """A cell that reads the coordinates of a point after its own inputs, and the names of its added parameters.
 
-    x         the matrix that takes the cell's own inputs from all of them, or ""
-    vectors   (name of a vector, the matrix that adds to it, its directions)
-    matrices  (name of a matrix, its direction, the matrix of that direction, the matrix that picks the coordinate)
+    Attributes:
+        cell: the cell.
+        x: the matrix that picks the original inputs from all of them, or "".
+        vectors: (name of a vector, the matrix that adds to it, its directions).
+        matrices: (name of a matrix, its direction, the matrix of that direction, the matrix that picks the coordinate).
     """
 
     cell: Cell
@@ -149,7 +173,7 @@ class _Rewritten:
 
 @lru_cache(maxsize=64)
 def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> _Rewritten:
-    """The cell with some of its parameters moved, each along some of the directions."""
+    """Rewrite a cell so that some of its parameters move, each along some of the directions."""
     fresh = partial(_fresh, {"x", "y", "t", *cell.nodes, *cell.parameters})
     lines: list[str] = []
     own = fresh("own") if cell.reads_x else ""
@@ -166,7 +190,7 @@ def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> 
             matrices[name] = [(i, fresh("towards"), fresh("pick")) for i in which]
 
     def moved(expression: Expression) -> Expression:
-        """The expression with the coordinates of the point in, and with the calls that were lifted from its line."""
+        """Put the coordinates of the point into an expression, and the calls that were lifted from it back in their place."""
         if isinstance(expression, Number):
             return expression
         if isinstance(expression, Name):
@@ -214,7 +238,7 @@ def _fresh(taken: set[str], name: str) -> str:
 
 
 def _has_loss(cell: Cell, expression: Expression) -> bool:
-    """Whether a loss is called in an expression, calls that were lifted from it included."""
+    """Whether an expression calls a loss, also in a call that was lifted from it."""
     for part in walk(expression):
         if isinstance(part, Apply):
             if part.operation in LOSSES:
@@ -229,7 +253,7 @@ def _has_loss(cell: Cell, expression: Expression) -> bool:
 def _bound(
     made: _Rewritten, start: Mapping[str, Array], directions: Sequence[Direction], n_x: int, dtype: Any
 ) -> dict[str, Array]:
-    """The further parameters of the rewritten cell."""
+    """The values of the added parameters of the rewritten cell."""
     width = n_x + len(directions)
     result: dict[str, Array] = {}
     if made.x:

@@ -1,7 +1,7 @@
 """Why gradients vanish: the factor of each step, its singular values, the matrices in it, and the rate of growth.
 
-∇h(t) is a product of one Jacobian a step, so its size is decided by their singular values. All of it is computed from the
-links of the run: no cell has a formula here.
+∇h(t) contains a product of one Jacobian per step, and the singular values of these factors decide its size. Everything is
+computed from the links of the run; there is no formula for any particular cell.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.execute.run import Run
 from engine.execute.schedule import Affine, Elementwise, Instruction, Stage, Term, operands, schedule
+from engine.flow.graded import graded_logs, is_sure
 from engine.flow.jacobians import jacobian_at
 from engine.flow.links import WANTED, System, system
 from engine.flow.norms import spectral_norm
@@ -21,22 +22,21 @@ from engine.language.operations import Array
 from engine.support.budget import fits
 from engine.support.pause import pause
 
-_WORK = 1 << 32  # multiplications that a product of Jacobians may cost, about
+_WORK = 1 << 32  # multiplications of a product of Jacobians, at most, about
 _WORK_OF_ONE = 1 << 26  # the same for the product of one Jacobian
-_SURE = 1e-10  # the least singular value of a factor's directions, beside the largest, from which they are told apart
-_SWEEPS = 30  # of the rotations that make rows orthogonal; few are needed
 _CHUNK = 1 << 20  # numbers of the Jacobians that are made at a time
 
 
 @dataclass(frozen=True)
 class Factors:
-    """The Jacobian of each step, row t − 1 being ∂name(t+1)/∂name(t) by all paths within the step (t = 1 … T − 1).
+    """The Jacobian of each step; row t − 1 is ∂name(t+1)/∂name(t) along all paths within the step, t = 1 … T − 1.
 
-    jacobian    (T − 1, B, n, n)
-    largest     (T − 1, B), its largest singular value: no gradient grows by more
-    smallest    (T − 1, B), its smallest: no gradient shrinks by more
-    weights     (T − 1, B), the largest singular value with every slope φ' taken as 1: the part of the weights
-    activation  (T − 1, B), largest / weights: the part of the activations (nan where the weights' part is 0)
+    Attributes:
+        jacobian: (T − 1, B, n, n).
+        largest: (T − 1, B), its largest singular value: no gradient grows by more.
+        smallest: (T − 1, B), its smallest singular value: no gradient shrinks by more.
+        weights: (T − 1, B), the largest singular value with every slope φ' taken as 1: the part of the weights.
+        activation: (T − 1, B), largest / weights: the part of the activations; nan where the part of the weights is 0.
     """
 
     jacobian: Array
@@ -50,9 +50,10 @@ class Factors:
 class Stretches:
     """The singular values of one Jacobian ∂of(t)/∂wrt(s), the largest first.
 
-    log10  (B, k), their logarithms; −∞ for 0, nan where the Jacobian is not finite
-    told   (B, k), whether a value is known: below `floor` nothing but rounding may be left of it
-    floor  (B,), log10 of k ε σ_max; −∞ where the values come from the factors of the steps, each right however small
+    Attributes:
+        log10: (B, k), their logarithms; −∞ for 0, nan where the Jacobian is not finite.
+        told: (B, k), whether a value is known; a value below `floor` may be rounding alone.
+        floor: (B,), log10 of k ε σ_max; −∞ where the values come from the factors of the steps, each right however small.
     """
 
     log10: Array
@@ -62,11 +63,13 @@ class Stretches:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A matrix that the recurrence multiplies by.
+    """A matrix of a recurrence.
 
-    singular     its singular values, the largest first
-    eigenvalues  complex, the largest in magnitude first; none unless the matrix is square
-    radius       the largest magnitude of an eigenvalue; None unless the matrix is square
+    Attributes:
+        name: its parameter.
+        singular: its singular values, the largest first.
+        eigenvalues: complex, the largest in magnitude first; none if the matrix is not square.
+        radius: the largest magnitude of an eigenvalue; None if the matrix is not square.
     """
 
     name: str
@@ -82,12 +85,13 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Growth:
-    """How the product J(t) … J(1) of the Jacobians of the whole state grows along the run; natural logarithms.
+    """The growth of the product J(t) … J(1) of the Jacobians of the whole state along the run, in natural logarithms.
 
-    state     the names of the state and how many steps back each is read, (name, 0), (name, 1), …
-    log_norm  (T, B), ln of the largest singular value of the product of the first t
-    largest   (B,), the last one by step: the largest Lyapunov exponent of the run
-    spectrum  (B, N), all exponents of the run, the largest first, by QR
+    Attributes:
+        state: the values that make up the state: (name, 0), (name, 1), …, each with its steps back.
+        log_norm: (T, B), ln of the largest singular value of the product of the first t.
+        largest: (B,), the last of these per step: the largest Lyapunov exponent of the run.
+        spectrum: (B, N), all Lyapunov exponents of the run, the largest first, by QR.
     """
 
     state: tuple[tuple[str, int], ...]
@@ -98,12 +102,14 @@ class Growth:
 
 @dataclass(frozen=True)
 class Bound:
-    """‖∂h(t)/∂h(s)‖ ≤ rate^(t − s), Pascanu, Mikolov & Bengio (2013).
+    """The bound ‖∂h(t)/∂h(s)‖ ≤ rate^(t − s).
 
-    weights  the product of the largest singular values on the cycle, σ_max(W)
-    slope    the largest |φ'| that the activations can have
-    seen     the largest |φ'| in this run: weights · seen is a bound of this run as well
-    rate     weights · slope: below 1 the gradient must vanish, and it can explode only above 1
+    Attributes:
+        weights: the product of the largest singular values on the cycle, such as σ_max(W).
+        slope: the largest |φ'| of the activations.
+        seen: the largest |φ'| in this run; weights · seen is a bound of this run as well.
+
+    Source: Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks.
     """
 
     weights: float
@@ -112,20 +118,29 @@ class Bound:
 
     @property
     def rate(self) -> float:
-        """σ_max(W) · max |φ'|."""
+        """σ_max(W) · max |φ'|: below 1 the gradient must vanish; only above 1 can it explode."""
         return self.weights * self.slope
 
     def log10(self, steps: Array | int) -> Array:
-        """log10 of the bound after so many steps."""
+        """Log10 of the bound after a number of steps."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.asarray(steps) * np.log10(self.rate))
 
 
 def factors(run: Run, name: str) -> Factors:
-    """The Jacobian of each step and what is in it.
+    """Compute the Jacobian of a node from each step to the next, and its parts from weights and activations.
+
+    Args:
+        run: the run.
+        name: a node.
+
+    Returns:
+        The factors, one per step but the last.
+
+    Raises:
+        ValueError: for an unknown name, or for too much memory, with the T that would fit.
 
     **Holds:** factors_are_those_of_the_jacobian, the_largest_factor_is_weights_times_activation.
-    Raises ValueError for an unknown name, or for too much memory, with the T that would fit.
     """
     known(run, name)
     n = run.sizes[name]
@@ -141,13 +156,26 @@ def factors(run: Run, name: str) -> Factors:
 
 
 def stretches(run: Run, of: str, wrt: str, t: int, s: int) -> Stretches:
-    """The singular values of ∂of(t)/∂wrt(s), from the largest to the smallest.
+    """Compute the singular values of ∂of(t)/∂wrt(s).
 
-    The smallest values of a long product are lost when it is multiplied out. Where the Jacobian is a product of one factor
-    a step (a cell of one state that is read one step later, and `of` = `wrt` is that state), they are computed from the
-    factors, right however small; elsewhere, and for more work than is done, `told` says which are known.
+    A long product loses its smallest values when it is multiplied out. If the Jacobian is a product of one factor per step (a
+    cell with one state that is read one step later, and both names are that state), the values are computed from the factors,
+    each right however small. Otherwise, or if that would take too long, `told` marks the values that are known.
+
+    Args:
+        run: the run.
+        of: a node; a loss is taken before its weight.
+        wrt: a node, or "x".
+        t: the step of `of`, from 1.
+        s: the step of `wrt`, from 1.
+
+    Returns:
+        The singular values, the largest first.
+
+    Raises:
+        ValueError: for an unknown name or step.
+
     **Holds:** singular_values_of_a_long_product_are_right (against mpmath).
-    Raises ValueError for an unknown name or step.
     """
     whole = jacobian_at(run, of, wrt, t, s)
     t, s = int(t), int(s)
@@ -157,7 +185,7 @@ def stretches(run: Run, of: str, wrt: str, t: int, s: int) -> Stretches:
             links = system(run, [of], of)
             if links.lags == {of: 1} and all(link.is_identity for link in links.links[of] if link.tail == WANTED):
                 jacobians = np.concatenate(list(transitions(run, links, n)))[s:t]
-                if np.isfinite(jacobians).all() and _is_sure(jacobians):
+                if np.isfinite(jacobians).all() and is_sure(jacobians):
                     found = np.array([graded_logs(jacobians[:, b]) for b in range(run.B)])
                     return Stretches(found, np.ones(found.shape, bool), np.full(run.B, -np.inf))
         finite = np.asarray(np.isfinite(whole).all(axis=(1, 2)))
@@ -168,86 +196,8 @@ def stretches(run: Run, of: str, wrt: str, t: int, s: int) -> Stretches:
         return Stretches(logs, told, np.where(finite, floor, -np.inf))
 
 
-def _is_sure(factors: Array) -> bool:
-    """Whether rounding cannot have made a singular factor regular: its rows, whatever their lengths, differ in direction."""
-    length = np.linalg.norm(factors, axis=-1, keepdims=True)
-    values = np.linalg.svd(factors / np.where(length == 0, 1, length), compute_uv=False)
-    count = np.asarray((length[..., 0] > 0).sum(axis=-1, keepdims=True))  # rows of shut units are exactly 0
-    least = np.take_along_axis(values, np.maximum(count - 1, 0), axis=-1)
-    return bool(((least > _SURE * values[..., :1]) | (count == 0)).all())
-
-
-def graded_logs(factors: Array) -> Array:
-    """log10 of the singular values of the product factors[m − 1] … factors[0], (m, n, n), right however far apart they are.
-
-    A sweep of QR from the last factor to the first finds the directions that are stretched, in their order. From them, a
-    sweep the other way leaves a triangle whose rows fall off as the singular values do; its rows, each with an exponent of
-    its own, are made orthogonal by the rotations of Jacobi, whose lengths are the values (Demmel & Veselić, 1992).
-    """
-    n = factors.shape[1]
-    Q = np.eye(n)
-    for A in factors[::-1]:
-        Q, _, _ = _triangular(A.T @ Q)
-    rows, exponents = np.eye(n), np.zeros(n, np.int64)
-    for A in factors:
-        Q, R, scale = _triangular(A @ Q)
-        gaps = np.clip(exponents[None] - exponents[:, None], -2000, 1000)  # row j seen from row i
-        rows = (np.triu(R) * np.ldexp(1.0, gaps)) @ rows
-        shift = np.frexp(np.abs(rows).max(axis=1))[1]
-        rows = np.ldexp(rows, -shift[:, None])
-        exponents = exponents + shift + scale
-    rows, exponents = _orthogonal(rows, exponents)
-    logs = np.log10(np.linalg.norm(rows, axis=1)) + exponents * np.log10(2.0)
-    return np.sort(logs)[::-1]
-
-
-def _triangular(M: Array) -> tuple[Array, Array, int]:
-    """M = 2^e Q R, as (Q, R, e); rows are taken from the longest to the shortest, so that no short one is lost."""
-    exponent = int(np.frexp(np.abs(M).max(initial=0))[1])
-    M = np.ldexp(M, -exponent)
-    order = np.argsort(-np.linalg.norm(M, axis=1))
-    Q = np.empty_like(M)
-    Q[order], R = np.linalg.qr(M[order])
-    return Q, R, exponent
-
-
-def _orthogonal(rows: Array, exponents: Array) -> tuple[Array, Array]:
-    """Rows times 2^exponents, turned by rotations of pairs until they are orthogonal; disjoint pairs are turned at once."""
-    n = len(rows)
-    players = np.arange(n + n % 2)
-    for _ in range(_SWEEPS):
-        worst = 0.0
-        for _ in range(len(players) - 1):
-            half = len(players) // 2
-            i, j = players[:half], players[half:][::-1]
-            real = (i < n) & (j < n)
-            i, j = i[real], j[real]
-            swap = exponents[i] < exponents[j]
-            i, j = np.where(swap, j, i), np.where(swap, i, j)  # row i has the larger exponent
-            g, h = rows[i], rows[j]
-            a, b, c = (g * g).sum(1), (h * h).sum(1), (g * h).sum(1)
-            cosine = np.abs(c) / np.sqrt(np.where(a * b == 0, 1, a * b))
-            worst = max(worst, float(cosine.max(initial=0)))
-            gap = np.ldexp(1.0, np.maximum(exponents[j] - exponents[i], -400))
-            # tan θ over the gap, θ the angle that makes the two orthogonal
-            difference = a - b * gap * gap
-            root = np.abs(difference) + np.sqrt(difference**2 + 4 * (c * gap) ** 2)
-            tangent = np.where(c == 0, 0, 2 * c / np.where(root == 0, 1, root)) * np.where(difference < 0, -1, 1)
-            cos = 1 / np.sqrt(1 + (tangent * gap) ** 2)
-            rows[i] = (g + h * (tangent * gap * gap)[:, None]) * cos[:, None]
-            rows[j] = (h - g * tangent[:, None]) * cos[:, None]
-            for k in (i, j):
-                shift = np.frexp(np.abs(rows[k]).max(axis=1))[1]
-                rows[k] = np.ldexp(rows[k], -shift[:, None])
-                exponents[k] += shift
-            players = np.concatenate([players[:1], players[-1:], players[1:-1]])
-        if worst < 1e-14:
-            break
-    return rows, exponents
-
-
 def step_jacobian(run: Run, of: str, wrt: str, flat: bool = False) -> Array:
-    """∂of(t+1)/∂wrt(t) by all paths, (T − 1, B, n_of, n_wrt); with `flat` every slope is taken as 1."""
+    """Compute ∂of(t+1)/∂wrt(t) along all paths, (T − 1, B, n_of, n_wrt); with `flat` every slope is taken as 1."""
     links = system(run, [of], wrt, flat=flat)
     m = run.sizes[of]
     left, _ = within_step(links, {of: np.broadcast_to(np.eye(m), (run.T, run.B, m, m))})
@@ -257,16 +207,32 @@ def step_jacobian(run: Run, of: str, wrt: str, flat: bool = False) -> Array:
 
 
 def recurrent_matrices(run: Run) -> tuple[Matrix, ...]:
-    """The matrices by which a recurrence multiplies its own values, in the order of the cell's parameters."""
+    """List the matrices by which a recurrence multiplies its own values.
+
+    Args:
+        run: the run.
+
+    Returns:
+        Their singular values and eigenvalues, in the order of the cell's parameters.
+    """
     names = {term.matrix for stage, i in _recurrent(run) for term in _inner(i, stage)}
     return tuple(_matrix(name, run.parameters[name]) for name in run.cell.parameters if name in names)
 
 
 def growth(run: Run, name: str) -> Growth | None:
-    """The growth of the product of Jacobians of the state that `name` belongs to; None if it is in no recurrence.
+    """Compute the growth of the product of Jacobians of a state.
+
+    Args:
+        run: the run.
+        name: a node of the recurrence whose state is meant.
+
+    Returns:
+        The growth, or None if the node is in no recurrence.
+
+    Raises:
+        ValueError: for an unknown name, or if it would take too long, with the T · B that would do.
 
     **Holds:** exponents_of_a_linear_system_are_the_logarithms_of_its_eigenvalues, the_exponents_sum_to_the_determinant's.
-    Raises ValueError for an unknown name, or for more work than is done, with the T that would fit.
     """
     known(run, name)
     with np.errstate(all="ignore"):
@@ -283,10 +249,19 @@ def growth(run: Run, name: str) -> Growth | None:
 
 
 def bound(run: Run, name: str) -> Bound | None:
-    """The bound of Pascanu et al. for a name in a recurrence of one cycle without gates; else None, for it does not hold.
+    """Compute the bound of Pascanu et al. on the Jacobians of a node.
+
+    Args:
+        run: the run.
+        name: a node.
+
+    Returns:
+        The bound, or None unless the node is in a recurrence of one cycle without gates: elsewhere it does not hold.
+
+    Raises:
+        ValueError: for an unknown name.
 
     **Holds:** no_jacobian_is_larger_than_the_bound.
-    Raises ValueError for an unknown name.
     """
     known(run, name)
     stage = next(
@@ -320,12 +295,12 @@ def bound(run: Run, name: str) -> Bound | None:
 
 
 def _recurrent(run: Run) -> Iterator[tuple[Stage, Instruction]]:
-    """Every instruction of a recurrence."""
+    """Each instruction of a recurrence with its stage."""
     return ((stage, i) for stage in schedule(run.cell).stages if stage.recurrent for i in stage.instructions)
 
 
 def _inner(i: Instruction, stage: Stage) -> list[Term]:
-    """The products of an instruction whose vector is of its own recurrence."""
+    """The products of an instruction with a vector of the same recurrence."""
     inside = {other.out for other in stage.instructions}
     terms = i.terms if isinstance(i, Affine) else ()
     return [term for term in terms if term.matrix is not None and term.factors[0].name in inside]
@@ -342,7 +317,7 @@ def _matrix(name: str, value: Array) -> Matrix:
 
 
 def transitions(run: Run, links: System, N: int) -> Iterator[Array]:
-    """∂z(t)/∂z(t−1), (steps, B, N, N), a chunk of steps at a time, z(t) being the values that links.lags says are kept."""
+    """Yield ∂z(t)/∂z(t−1), (steps, B, N, N), for one chunk of steps after the other; z(t) are the values of `links.lags`."""
     places, at = {}, 0
     for name, lag in links.lags.items():
         for k in range(lag):

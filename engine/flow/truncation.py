@@ -1,7 +1,7 @@
-"""Truncated back-propagation through time, against the whole; and clipping.
+"""Truncated back-propagation through time, compared with the whole gradient; and clipping.
 
-A network cut in time is the same network run on shorter sequences that start from the states that the whole run had there.
-So the pieces become samples of one run, and the gradients of the pieces need no backward pass of their own.
+A network that is cut in time is the same network on shorter sequences, which start from the states of the whole run. The
+pieces therefore become samples of one run, and need no backward pass of their own.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from engine.language.operations import Array, locked
 from engine.support.arguments import mapping, unmasked, whole
 
 ROUNDINGS = 4096  # units in the last place, up to which two sums of the same numbers differ
-_BATCH = 1 << 24  # numbers of a run of pieces, at most
+_BATCH = 1 << 24  # numbers in a run of pieces, at most
 
 
 @dataclass(frozen=True)
 class Truncated:
-    """Gradients of a run whose recurrence is cut, and how far they are from the whole.
+    """The gradients of a run whose recurrence is cut, and their distance from the whole gradients.
 
-    grad, param_grad, initial_grad  as a run's
-    error    name of the parameter -> ‖truncated − whole‖ / ‖whole‖ (0 where both are 0), and 0 where that is no more than
-             rounding: `ROUNDINGS` units in the last place
-    cosine   name of the parameter -> the cosine of the angle between the two (nan where one is 0)
+    Attributes:
+        grad: name -> (T, B, n), as in a run.
+        param_grad: parameter -> its gradient, as in a run.
+        initial_grad: state -> (K, B, n), as in a run.
+        error: parameter -> ‖truncated − whole‖ / ‖whole‖; 0 where both are 0, or differ by rounding alone (`ROUNDINGS` units in
+            the last place).
+        cosine: parameter -> the cosine of the angle between the two gradients; nan where one is 0.
     """
 
     grad: Mapping[str, Array]
@@ -37,10 +40,20 @@ class Truncated:
 
 
 def cut(run: Run, every: int) -> Truncated:
-    """The gradients with the recurrence cut after each `every` steps: none goes from step every + 1 to step every, and so on.
+    """Compute the gradients with the recurrence cut at regular places.
 
-    **Holds:** cut_gradients_are_those_of_cut_networks; every ≥ T gives the whole gradient.
-    Raises ValueError for `every` that is no whole number from 1, and for a run whose states are not all finite.
+    Args:
+        run: the run.
+        every: the number of steps between two cuts: no gradient flows from step every + 1 to step every, and so on. From T
+            on the gradient is the whole one.
+
+    Returns:
+        The gradients, and their distance from the whole ones.
+
+    Raises:
+        ValueError: if `every` is not a whole number from 1, or a state of the run is not finite.
+
+    **Holds:** cut_gradients_are_those_of_cut_networks.
     """
     every = _steps("every", every)
     starts = range(0, run.T, every)
@@ -49,10 +62,19 @@ def cut(run: Run, every: int) -> Truncated:
 
 
 def window(run: Run, steps: int) -> Truncated:
-    """The gradients with each loss going back `steps` steps at most, its own included.
+    """Compute the gradients with each loss sent back a limited number of steps.
 
-    **Holds:** windowed_gradients_are_partial_sums_of_by_loss; steps ≥ T gives the whole gradient.
-    Raises ValueError for `steps` that is no whole number from 1, and for a run whose states are not all finite.
+    Args:
+        run: the run.
+        steps: the largest number of steps, that of the loss included. From T on the gradient is the whole one.
+
+    Returns:
+        The gradients, and their distance from the whole ones.
+
+    Raises:
+        ValueError: if `steps` is not a whole number from 1, or a state of the run is not finite.
+
+    **Holds:** windowed_gradients_are_partial_sums_of_by_loss.
     """
     steps = min(_steps("steps", steps), run.T)
     pieces = [(0, steps, run.seed)]
@@ -64,10 +86,19 @@ def window(run: Run, steps: int) -> Truncated:
 
 
 def clip_by_norm(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, Array], float]:
-    """The gradients scaled so that their common L2 norm is at most `limit`, and the factor (1 if nothing was to be done).
+    """Scale gradients so that their common L2 norm is at most a limit; the norm is right even where its square is no float.
 
-    **Holds:** clipping_by_norm_keeps_the_direction; the norm is right even where its square is no float.
-    Raises ValueError for a limit that is not positive, or gradients that are not finite.
+    Args:
+        grads: {name: array}.
+        limit: the largest norm.
+
+    Returns:
+        The scaled gradients, and the factor; 1 if the norm was within the limit.
+
+    Raises:
+        ValueError: if the limit is not positive, or a gradient is not finite.
+
+    **Holds:** clipping_by_norm_keeps_the_direction.
     """
     mapping("grads", grads, "{name: array}")
     _positive(limit)
@@ -88,10 +119,19 @@ def clip_by_norm(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, Ar
 
 
 def clip_by_value(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, Array], int]:
-    """The gradients with each entry between −limit and limit, and how many entries were beyond.
+    """Clip each entry of some gradients to the range from −limit to limit.
+
+    Args:
+        grads: {name: array}.
+        limit: the largest absolute value.
+
+    Returns:
+        The clipped gradients, and the number of entries that were beyond the limit.
+
+    Raises:
+        ValueError: if the limit is not positive.
 
     **Holds:** clipping_by_value_bounds_every_entry.
-    Raises ValueError for a limit that is not positive.
     """
     mapping("grads", grads, "{name: array}")
     _positive(limit)
@@ -102,7 +142,7 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> tuple[dict[str, A
 
 
 def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
-    """The sum of the gradients of pieces (first step index, steps, seed of all steps)."""
+    """Sum the gradients of some pieces, each a triple (index of the first step, number of steps, seed of all steps)."""
     if any(not np.isfinite(run.value[name]).all() for name in run.cell.states):
         assert run.overflow is not None
         raise ValueError(
@@ -114,35 +154,35 @@ def _of_pieces(run: Run, pieces: list[tuple[int, int, Array]]) -> Truncated:
     initial_grad = {name: np.zeros(array.shape, run.dtype) for name, array in run.initial_grad.items()}
     with np.errstate(all="ignore"):
         for group, length in _batches(run, pieces):
-            made = _together(run, group, length)
+            together = _together(run, group, length)
             for name, total in param_grad.items():
-                total += made.param_grad[name]
+                total += together.param_grad[name]
             for name, array in grad.items():
-                parts = made.grad[name].reshape(length, len(group), run.B, -1)
+                parts = together.grad[name].reshape(length, len(group), run.B, -1)
                 for i, (start, _, _) in enumerate(group):
                     array[start : start + length] += parts[:, i]
             for name, array in initial_grad.items():
-                parts = made.initial_grad[name].reshape(len(array), len(group), run.B, -1)
+                parts = together.initial_grad[name].reshape(len(array), len(group), run.B, -1)
                 for i, (start, _, _) in enumerate(group):
-                    if start == 0:  # what the others start from is cut off
+                    if start == 0:  # the initial values of all other pieces are cut off
                         array += parts[:, i]
     for array in (*grad.values(), *param_grad.values(), *initial_grad.values()):
         locked(array)
     error, cosine = {}, {}
-    for name, found in param_grad.items():
+    for name, truncated in param_grad.items():
         whole = run.param_grad[name]
-        size, other = float(np.linalg.norm(whole)), float(np.linalg.norm(found))
-        difference = float(np.linalg.norm(found - whole))
+        size, truncated_size = float(np.linalg.norm(whole)), float(np.linalg.norm(truncated))
+        difference = float(np.linalg.norm(truncated - whole))
         same = difference <= ROUNDINGS * np.finfo(run.dtype).eps * size
         error[name] = 0.0 if same else difference / size if size else np.inf
-        cosine[name] = float(np.sum(found * whole) / (size * other)) if size and other else np.nan
+        cosine[name] = float(np.sum(truncated * whole) / (size * truncated_size)) if size and truncated_size else np.nan
         if same and size:
             cosine[name] = 1.0
     return Truncated(grad, param_grad, initial_grad, error, cosine)
 
 
 def _batches(run: Run, pieces: list[tuple[int, int, Array]]) -> Iterator[tuple[list[tuple[int, int, Array]], int]]:
-    """Pieces of one length, as many as one run may hold."""
+    """Yield pieces of one length, as many as one run may hold, with that length."""
     for length in sorted({piece[1] for piece in pieces}):
         alike = [piece for piece in pieces if piece[1] == length]
         most = max(1, _BATCH // (length * run.B * sum(run.sizes.values())))
@@ -151,7 +191,7 @@ def _batches(run: Run, pieces: list[tuple[int, int, Array]]) -> Iterator[tuple[l
 
 
 def _together(run: Run, group: list[tuple[int, int, Array]], length: int) -> Run:
-    """The pieces as samples of one run, which starts from the states that the whole run had there."""
+    """Run the pieces as samples of one run, which start from the states of the whole run."""
 
     samples = np.tile(np.arange(run.B), len(group))
     first = np.repeat([start + 1 for start, _, _ in group], run.B)

@@ -1,4 +1,4 @@
-"""Numbers with an exponent of their own, for products of thousands of slopes: right where floats end.
+"""Numbers with an exponent of their own, for products of thousands of slopes beyond the range of floats.
 
 A `Wide` is m · 2^e with a float mantissa ½ ≤ |m| < 1 and an integer exponent for each entry. Sums are aligned at the
 largest exponent of their own terms, so that nothing is lost that a float with enough exponent bits would keep.
@@ -50,20 +50,20 @@ class Wide:
     __radd__ = __add__
 
     def sum(self, axis: int) -> Wide:
-        """The sum along an axis, which stays with length 1."""
+        """Sum along an axis, which keeps the length 1."""
         e = self.e.max(axis=axis, keepdims=True)
         return _normal(np.ldexp(self.m, _shift(self.e - e)).sum(axis=axis, keepdims=True), e)
 
     def __matmul__(self, matrix: Array) -> Wide:
-        """(…, n) times floats (n, m)."""
+        """Multiply (…, n) by floats (n, m)."""
         return (self[..., None] * matrix).sum(axis=-2)[..., 0, :]
 
     def floats(self) -> Array:
-        """As floats: 0 or ±∞ where these end."""
+        """Convert to floats; 0 or ±∞ beyond their range."""
         return np.asarray(np.ldexp(self.m, np.clip(self.e, -5000, 5000)))
 
     def log10_norm(self) -> Array:
-        """log10 of the L2 norm along the last axis; −∞ for zeros."""
+        """Log10 of the L2 norm along the last axis; −∞ for zeros."""
         e = self.e.max(axis=-1, keepdims=True)
         with np.errstate(divide="ignore"):
             mantissa = np.log10(np.linalg.norm(np.ldexp(self.m, _shift(self.e - e)), axis=-1))
@@ -71,7 +71,7 @@ class Wide:
 
 
 def wide(value: Any) -> Wide:
-    """Floats (or a Wide) as Wide."""
+    """Convert floats to Wide; a Wide stays itself."""
     if isinstance(value, Wide):
         return value
     m, e = np.frexp(np.asarray(value, np.float64))
@@ -88,7 +88,7 @@ def _shift(e: Array) -> Array:
 
 
 def exp(z: Array) -> Wide:
-    """e^z for z ≤ 1e16, right to a few units in the last place of the mantissa; 0 for z < −1e16, the exponents' end."""
+    """Compute e^z for z ≤ 1e16, to a few units in the last place of the mantissa; 0 for z < −1e16, where exponents end."""
     k = np.round(np.clip(z, -_END, _END) / _LN2[0])
     m = np.exp((z - k * _LN2[0]) - k * _LN2[1])
     return _normal(np.where(z < -_END, 0, m), k.astype(np.int64))
@@ -115,17 +115,17 @@ def _softplus(a: Array) -> Wide:
 
 
 def complement(function: Function, a: Array) -> Wide:
-    """1 − φ(a); for the sigmoid however small, σ(−a)."""
+    """Compute 1 − φ(a); for the sigmoid as σ(−a), right however small."""
     return _sigmoid(-a) if function.name == "sigmoid" else wide(1 - plain_value(function, np.ascontiguousarray(a)))
 
 
 def over(numerator: Array, value: Wide) -> Wide:
-    """A quotient, 0 where the numerator is 0."""
+    """Divide floats by a Wide; 0 where the numerator is 0."""
     inverse = Wide(1 / np.where(value.m == 0, 1, value.m), -value.e)
     return inverse * np.where(numerator == 0, 0, np.where(value.m == 0, np.inf, 1) * numerator)
 
 
-#: Functions whose slope or value falls below every float: the others are right as they are.
+#: Functions whose slope or value falls below every float; those of all others are right in floats.
 SLOPES: Mapping[str, Callable[[Array], Wide]] = MappingProxyType(
     {"tanh": _tanh_slope, "sigmoid": _sigmoid_slope, "softplus": _sigmoid}
 )
@@ -133,7 +133,7 @@ VALUES: Mapping[str, Callable[[Array], Wide]] = MappingProxyType({"sigmoid": _si
 
 
 def slope(function: Function, a: Array) -> Wide:
-    """φ'(a), however small.
+    """Compute φ'(a), right however small.
 
     **Holds:** slopes_are_right_however_small (against mpmath).
     """
@@ -142,7 +142,7 @@ def slope(function: Function, a: Array) -> Wide:
 
 
 def others(value: Wide) -> Wide:
-    """For each entry the sum of all others along the last axis, without taking it from the whole: 1 − S_i of a softmax."""
+    """Sum, for each entry, all others along the last axis without a subtraction, such as 1 − S_i of a softmax."""
     n = value.m.shape[-1]
     zero = wide(np.zeros((*value.m.shape[:-1], 1)))
     before, after = [zero], [zero]
@@ -157,7 +157,7 @@ def others(value: Wide) -> Wide:
 
 
 def softmax(a: Array) -> Wide:
-    """softmax(a) along the last axis, however small its entries."""
+    """Compute softmax(a) along the last axis, right however small its entries."""
     e = exp(a - a.max(axis=-1, keepdims=True))
     total: Array = e.floats().sum(axis=-1, keepdims=True)
     return e * (1 / total)

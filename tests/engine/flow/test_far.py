@@ -139,3 +139,18 @@ def test_how_the_sweep_is_cut_into_blocks_changes_nothing(text, longest, far_ste
             patch.setattr(magnitude, "_in_range", lambda grad: False)  # the sweep is made, also where floats would do
             for name, norms in expected.items():
                 np.testing.assert_allclose(engine.log_grad_norm(run, name), norms, rtol=1e-12, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize(("text", "seed"), [("h[t-2]", 15), ("h[t-2]", 26), ("h[t-3] + R @ h[t-1]", 115)])
+def test_a_loss_joins_once_where_the_sweep_goes_to_floats_and_back_within_a_lag(text, seed) -> None:
+    """Saturated steps lie thinly, and the losses are up to 400 decades apart: a step that waits is read twice."""
+    cell = engine.parse(f"h = tanh(W @ {text} + U @ x)\nL = mse(V @ h, y)")
+    random = np.random.default_rng(seed)
+    T, n = int(random.integers(8, 40)), int(random.integers(1, 4))
+    shapes = cell.shapes({"x": 1, "y": n, "h": n})
+    params = {name: random.normal(size=shape) * random.choice([0.1, 1, 1e3]) for name, shape in shapes.items()}
+    params["U"] = random.normal(size=shapes["U"])
+    saturated = random.random((T, 1, 1)) < random.choice([0.1, 0.3, 0.6])
+    x = np.where(saturated, random.choice([100.0, 300, 400, 1e3], (T, 1, 1)), random.normal(size=(T, 1, 1)))
+    weights = np.where(random.random(T) < 0.7, 10.0 ** random.integers(-200, 200, T), 0)
+    assert_right(engine.run(cell, params, x, random.normal(size=(T, 1, n)), weights=weights))

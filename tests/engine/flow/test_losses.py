@@ -382,7 +382,7 @@ def test_log_grad_norm_is_right_where_floats_end(run) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
-def test_log_argument_grad_norm_is_that_of_the_argument_s_gradient(scale) -> None:
+def test_log_argument_grad_norm_matches_the_gradient_of_the_argument(scale) -> None:
     random, texts = np.random.default_rng(0), ("h = tanh(b + W @ h[t-1])", "a = b + W @ h[t-1]\nh = tanh(a)")
     W, b, V = scale * random.normal(size=(3, 3)), random.normal(size=3), random.normal(size=(1, 3))
     y, start = np.zeros((300, 2, 1)), {"h": random.normal(size=(2, 3))}

@@ -17,8 +17,9 @@ from engine.execute import interpreter
 from engine.execute.run import Run
 from engine.flow import spectra, truncation
 from engine.flow.expansion import _WRITTEN
+from engine.flow.graded import graded_logs
 from engine.flow.links import system
-from engine.flow.spectra import _WORK, graded_logs, stretches, transitions
+from engine.flow.spectra import _WORK, stretches, transitions
 
 
 def made(name: str, T: int = 7, B: int = 2, n: int = 3, scale: float = 1.0, **options) -> Run:
