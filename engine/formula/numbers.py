@@ -1,4 +1,4 @@
-"""The numbers that a formula gives for a run, each with a bound of what rounding has done to it."""
+"""The value of a formula for a run, with a bound of the rounding error of each entry."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from engine.language.expressions import Apply, Expression, Name, Number
 from engine.language.operations import ARITHMETIC, FUNCTIONS, SOFTMAX, Array, one_hot
 from engine.support.pause import pause
 
-#: An array and how far each of its entries may be off.
+#: An array and a bound of the error of each entry.
 _Pair: TypeAlias = tuple[Array, Array]
 
-_OF_VALUE, _OF_GRADIENT = 8, 64  # roundings that a node's own numbers may be off by
+_OF_VALUE, _OF_GRADIENT = 8, 64  # roundings in the numbers of a node
 
 
 def evaluate(formula: Formula, run: Run, t: int | None, sample: int = 0) -> Array:
@@ -41,14 +41,28 @@ def evaluate(formula: Formula, run: Run, t: int | None, sample: int = 0) -> Arra
 
 
 def as_vector(value: Array, of: Shape) -> Array:
-    """An array of a formula's shape as the engine has it: (), (n,) for a column, else (m, n)."""
+    """An array as the engine has it: (), (n,) for a column, else (m, n).
+
+    Args:
+        value: with as many entries as the shape.
+        of: the shape of a formula.
+    """
     return value.reshape(of[:1] if of[1:] == (1,) else of)
 
 
 def evaluated(formula: Formula, run: Run, t: int | None, sample: int = 0) -> tuple[Array, Array]:
-    """The value of a formula, (m, n), and how far each entry may be off by rounding alone.
+    """The value of a formula, (m, n), and a bound of the rounding error of each entry.
 
-    The bound follows the rules of running error analysis. Arguments and errors are those of `evaluate`.
+    The bound follows the rules of running error analysis.
+
+    Args:
+        formula: in the names of the run's cell.
+        run: whose numbers it reads.
+        t: the step, as for `evaluate`.
+        sample: counted from 0.
+
+    Raises:
+        Misfit: where shapes do not fit.
     """
     wide = shape(formula, run, t) or (1, 1)
     with np.errstate(all="ignore"):
@@ -58,7 +72,7 @@ def evaluated(formula: Formula, run: Run, t: int | None, sample: int = 0) -> tup
 
 
 class _Numbers:
-    """Values from the inside out, (steps, m, n), with a bound of what rounding has done to them."""
+    """Values from the inside out, (steps, m, n), with a bound of their rounding errors."""
 
     def __init__(self, run: Run, steps: Array, sample: int) -> None:
         self.run, self.steps, self.sample = run, steps, sample
@@ -75,7 +89,7 @@ class _Numbers:
         return self.call(part, [self.of(argument) for argument in part.arguments])
 
     def read(self, part: Name) -> Array:
-        """What a name has at the steps; a class as the vector with one 1."""
+        """The value of a name, or the gradient at it, at the steps; a class as the vector with one 1."""
         run, name = self.run, part.name
         if name in run.parameters:
             array = np.asarray(run.parameters[name], np.float64)
@@ -86,7 +100,7 @@ class _Numbers:
         return self.gathered(values[name][:, self.sample], early.get(name), part.lag)
 
     def gathered(self, values: Array, early: Array | None, lag: int) -> Array:
-        """The columns of (T, n) values, with those of (K, B, n) before the first step, at the steps; zeros beyond either end."""
+        """Columns of `values`, (T, n), `lag` steps back, and of `early`, (K, B, n), before step 1; zeros beyond either end."""
         steps = self.steps - lag
         columns = np.zeros((len(steps), values.shape[-1]))
         inside = (steps >= 1) & (steps <= self.run.T)
@@ -101,15 +115,15 @@ class _Numbers:
         run = self.run
         wide = Shapes(run, stepped=True).of(part) or (1, 1)
         size = wide[0] * wide[1]
-        total, off, count = np.zeros((1, *wide)), np.zeros((1, *wide)), max(1, MAX_ENTRIES // (8 * size))
+        total, bound, count = np.zeros((1, *wide)), np.zeros((1, *wide)), max(1, MAX_ENTRIES // (8 * size))
         for start in range(1, run.T + 1, count):
             pause()
             steps = np.arange(start, min(start + count, run.T + 1))
             value, error = _Numbers(run, steps, self.sample).of(part)
             value, error = (np.broadcast_to(array, (len(steps), *wide)) for array in (value, error))
             total = total + value.sum(axis=0, keepdims=True)
-            off = off + (error + run.T * self.eps * np.abs(value)).sum(axis=0, keepdims=True)
-        return total, off
+            bound = bound + (error + run.T * self.eps * np.abs(value)).sum(axis=0, keepdims=True)
+        return total, bound
 
     def call(self, part: Apply, arguments: list[_Pair]) -> _Pair:
         operation, eps = part.operation, self.eps
@@ -168,5 +182,5 @@ class _Numbers:
 
 
 def _moved(operation: str, a: Array) -> Array:
-    """An array with its entries at other places: transposed, or a column on a diagonal."""
+    """An array transposed ("T"), or a column on a diagonal ("diag")."""
     return np.asarray(np.swapaxes(a, -1, -2) if operation == "T" else np.where(np.eye(a.shape[-2], dtype=bool), a, 0))

@@ -1,7 +1,7 @@
-"""The language of formulas: what a reader says that a gradient is, as text, with errors that point.
+"""The language of formulas: a gradient as a user writes it, in text, with errors that point.
 
-It is the language of cells (`engine.language`) with the gradients of nodes, and with what a chain rule written in vectors
-needs: `V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])`.
+It is the language of cells (`engine.language`) with the gradients of nodes, and with the operations of a chain rule in vectors:
+`V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])`.
 
 - `h`, `h[t-1]`, `h[t+1]` are values of nodes, `x` and `y` the input and the target (a class as the vector with one 1),
   `g_h`, `g_h[t+1]` the gradients there; beyond either end of the sequence everything is zero.
@@ -9,7 +9,7 @@ needs: `V.T @ g_o + W.T @ (slope(tanh, a[t+1]) * g_h[t+1])`.
   and `/` go entry by entry, and one side may be a number, such as `u.T @ v`, `sum(v)` or a loss.
 - `diag(v)`, `one(v)` (a 1 for each entry of v), `exp`, `log`, the functions of the table, and their derivatives,
   `slope(tanh, a)`.
-- `sum_t(…)` adds up what its inside gives at all steps: that is how the gradient of a parameter is written.
+- `sum_t(…)` sums its inside over all steps, as the gradient of a parameter does.
 
 A formula that was read is an `Expression`. Beside the operations of the table it has "/", "T", the calls by their names, and
 the derivative of a function by the function's name with a prime, "tanh'".
@@ -38,7 +38,13 @@ class Gradient(Name):
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that was read: its text, the cell whose names it uses, and the expression that it is."""
+    """A formula that was read.
+
+    Attributes:
+        text: as it was typed.
+        cell: whose names it uses.
+        expression: the tree of its operations.
+    """
 
     text: str
     cell: Cell
@@ -55,7 +61,7 @@ def parse(text: str, cell: Cell) -> Formula:
 
     Args:
         text: up to MAX_FORMULA characters, on one line or several; `#` starts a comment.
-        cell: whose nodes and parameters it may read.
+        cell: the one whose nodes and parameters it may read.
 
     Raises:
         EquationError: with line and column, for anything that the language does not have.
@@ -85,21 +91,19 @@ def parse(text: str, cell: Cell) -> Formula:
 
 
 def _check_brackets(code: list[str]) -> None:
-    """No bracket closes what was not opened, and there is no assignment: both would be read as something else."""
+    """Refuse a bracket that closes none, and an assignment: Python would read them as something else."""
     depth = 0
     for i, line in enumerate(code, 1):
         for j, character in enumerate(line, 1):
             depth += {"(": 1, ")": -1}.get(character, 0)
             if depth < 0:
-                raise EquationError("')' closes what was not opened", i, j)
+                raise EquationError("this ')' closes no bracket", i, j)
             if character == "=":
-                raise EquationError(
-                    "only what stands right of = is written here; what it is the formula of is chosen beside it", i, j
-                )
+                raise EquationError("only the right side of = is written here; the left side is chosen beside it", i, j)
 
 
 class _FormulaReader(Reader):
-    """The expressions of formulas: the names of a cell and their gradients, at any step, with `/`, `.T` and more calls."""
+    """Reads expressions of formulas: the names of a cell and their gradients, at any step, with `/`, `.T` and more calls."""
 
     operators = Reader.operators | {ast.Div: "/"}  # type: ignore[operator]
 

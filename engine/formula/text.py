@@ -13,7 +13,10 @@ _LONGEST = 60  # characters of a part in a message
 
 
 def latex(formula: Formula) -> str:
-    r"""The formula in LaTeX, at step t: {V}^\top\,\left(\nabla_{o^{(t)}} L\right).
+    r"""Write a formula in LaTeX, at step t: {V}^\top\,\left(\nabla_{o^{(t)}} L\right).
+
+    Args:
+        formula: that was read.
 
     **Holds:** what_is_drawn_is_what_was_typed.
     """
@@ -28,7 +31,10 @@ def latex(formula: Formula) -> str:
 
 
 def code(expression: Expression) -> str:
-    """A part of a formula as text of the language.
+    """Write a part of a formula as text of the language.
+
+    Args:
+        expression: the whole formula or a part of it.
 
     **Holds:** what_is_drawn_is_what_was_typed.
     """
@@ -41,7 +47,7 @@ def code(expression: Expression) -> str:
 
 
 def abridged(expression: Expression) -> str:
-    """A part as text for a message, cut off where it is long."""
+    """A part as text for a message, cut off after 60 characters."""
     text = code(expression)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}…"
 
@@ -66,7 +72,7 @@ class _FormulaCode(Code):
 
 _FORMULA_CODE = _FormulaCode()
 
-#: Operation -> how it is written, how tightly that holds together, and how tightly its argument must.
+#: The forms of operations that the language of cells does not have.
 _FORMS = {
     "sum": Form(r"\textstyle\sum_i \left({}\right)_i", PRODUCT, (0,)),
     "sum_t": Form(r"\textstyle\sum_t {}", SUM, (PRODUCT,)),  # it reaches over every factor that follows
@@ -118,7 +124,7 @@ class _FormulaLaTeX(LaTeX):
         return r"\left({}\right)^\top" if has_step else r"{{{}}}^\top"  # a step is an index at the top already
 
     def is_number(self, part: Expression) -> bool:
-        """Whether a part is a number, as far as the sizes do not matter."""
+        """Whether a part is a number, as far as that follows without sizes."""
         if isinstance(part, Number) or (isinstance(part, Name) and self.cell.is_number(part.name)):
             return True
         if isinstance(part, Name):
@@ -128,5 +134,5 @@ class _FormulaLaTeX(LaTeX):
 
 
 def _beside(part: Expression) -> int:
-    """How tightly a factor of a product of matrices must hold together: side by side binds tighter than ⊙ and ⊘."""
+    """How tightly a factor of a product of matrices must bind: side by side binds tighter than ⊙ and ⊘."""
     return ATOM if isinstance(part, Apply) and part.operation in ("*", "/") else PRODUCT

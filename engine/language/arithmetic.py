@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.language.arrays import Array, ResultSize, spread
 
-SUM, PRODUCT, SIGN, ATOM = 1, 2, 3, 4  # how tightly a written expression holds together
+SUM, PRODUCT, SIGN, ATOM = 1, 2, 3, 4  # how tightly the parts of a written expression bind
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Arithmetic:
             reads no argument. That of a matrix is (T, n, m), the samples summed.
         signs: for each argument the sign with which it enters.
         is_product: whether it is a product of two arguments.
-        latex, text: how it is written, in LaTeX and in plain text, the arguments in braces.
-        latex_by_number, text_by_number: the same where one argument is a constant.
-        latex_vjp: for each argument the transposed Jacobian, but for the sign, in terms of {other}, the other factor.
-        strength: how tightly what is written holds together.
-        strengths: for each argument how tightly it must hold together to stand without parentheses.
-        sizes: how many units the value has.
+        latex: the form in LaTeX, with braces for the arguments.
+        text: the form in plain text.
+        latex_by_number: the form in LaTeX where one argument is a constant, if it differs.
+        text_by_number: the same in plain text.
+        latex_vjp: for each argument the transposed Jacobian without its sign, in terms of {other}, the other factor.
+        strength: how tightly the written form binds.
+        strengths: for each argument, how tightly it must bind to stand without parentheses.
+        sizes: the number of units of the value.
     """
 
     name: str

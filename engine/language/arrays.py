@@ -14,13 +14,13 @@ ResultSize: TypeAlias = Literal["alike", "rows", "one"]
 
 
 def locked(array: Array) -> Array:
-    """The array, from now on read-only."""
+    """The same array, made read-only."""
     array.setflags(write=False)
     return array
 
 
 def no_zero(array: Array) -> bool:
-    """Whether no entry is 0; of a small array known in a fifth of the time that `all` takes."""
+    """Whether no entry is 0; on a small array five times faster than `all`."""
     return bool(np.count_nonzero(array) == array.size)
 
 

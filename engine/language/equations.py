@@ -24,7 +24,14 @@ RESERVED = ("x", "y", "t")
 
 @dataclass(frozen=True)
 class Equation:
-    """One line of a cell: name = expression. `within` is the line that a lifted call stands in, else None."""
+    """One line of a cell, name = expression, or a call that was lifted from a line.
+
+    Attributes:
+        name: of the node.
+        expression: its value.
+        place: of the name, or of the lifted call.
+        within: the line that a lifted call stands in, else None.
+    """
 
     name: str
     expression: Expression
@@ -33,7 +40,7 @@ class Equation:
 
 
 def lifted(of: Mapping[str, Equation], read: Name) -> Expression | None:
-    """The call that stood in a line where a name stands now; None for a name that the line itself reads.
+    """The call that was lifted from a line and replaced by a name; None for a name of the text.
 
     Args:
         of: the equations of the cell by name.
@@ -44,16 +51,20 @@ def lifted(of: Mapping[str, Equation], read: Name) -> Expression | None:
 
 
 def equations(text: str) -> tuple[Equation, ...]:
-    """The equations of a cell's text, calls inside larger expressions lifted to equations of their own.
+    """Read the equations of a cell's text; calls inside larger expressions become equations of their own.
 
-    Raises EquationError, with line and column, for anything that the language does not have.
+    Args:
+        text: equations, one per line.
+
+    Raises:
+        EquationError: with line and column, for anything that the language does not have.
     """
     if not isinstance(text, str):
         raise TypeError(f"the text of a cell is a str, not {type(text).__name__}")
     if len(text) > MAX_TEXT:
         raise EquationError(f"a cell has at most {MAX_TEXT:,} characters, this one has {len(text):,}", 1)
-    found = [_line(line, i) for i, line in enumerate(text.splitlines(), 1)]
-    lines = [equation for equation in found if equation is not None]
+    read = (_line(line, i) for i, line in enumerate(text.splitlines(), 1))
+    lines = [equation for equation in read if equation is not None]
     if not lines:
         raise EquationError("there is no equation; write one a line, such as h = tanh(b + W @ h[t-1] + U @ x)", 1)
     if len(lines) > MAX_LINES:
@@ -96,7 +107,7 @@ def _line(text: str, number: int) -> Equation | None:
 
 
 def _statements(line: str, number: int, indent: int) -> list[ast.stmt]:
-    """A line as Python reads it."""
+    """Parse a line by Python."""
     try:
         tree = syntax_tree(line, "exec")
     except SyntaxError as error:
@@ -130,7 +141,7 @@ def _defined(target: ast.expr, place: Place) -> str:
 
 
 class _CellReader(Reader):
-    """The expressions of cells: any name, earlier steps alone, a parameter matrix left of @, the calls of the table."""
+    """Reads expressions of cells: any name, earlier steps only, a parameter matrix left of @, the calls of the table."""
 
     too_deep = f"{Reader.too_deep}; take the line apart"
     another_step = "an earlier step"
@@ -197,13 +208,13 @@ class _CellReader(Reader):
         return remedies.instead_of_called(function)
 
     def further(self, node: ast.expr, here: Place, depth: int) -> Expression:
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):  # Python has it bind weakly
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):  # it binds weakly in Python
             here = self.place(remedies.operands(node)[0])
         raise here.error(remedies.reason(node))
 
 
 def _check_names(lines: list[Equation]) -> None:
-    """Each name read is defined where it is read, and y stands only where a loss has it."""
+    """Check that each name is defined where it is read, and that y stands only as the target of a loss."""
     defined_on = {equation.name: equation.place.line for equation in lines}
     known: list[str] = []
     for equation in lines:
@@ -225,9 +236,9 @@ def _check_names(lines: list[Equation]) -> None:
                     f"{likely(read.name, nodes)}"
                 )
             if not read.lag and read.name in defined_on and read.name not in known:
-                own = "its own equation" if read.name == equation.name else f"line {defined_on[read.name]}, below"
+                where = "its own equation" if read.name == equation.name else f"line {defined_on[read.name]}, below"
                 raise read.place.error(
-                    f"{read.name!r} is used before it is computed in this step ({own}); known here: {remedies.listed(known)}; "
+                    f"{read.name!r} is used before it is computed in this step ({where}); known here: {remedies.listed(known)}; "
                     f"for the step before write {read.name}[t-1]"
                 )
         known.append(equation.name)
@@ -239,7 +250,7 @@ def _check_names(lines: list[Equation]) -> None:
 
 
 def _check_writing(lines: list[Equation]) -> dict[str, Place]:
-    """The names of a text in their order, each with its first place; no two of them may be written alike."""
+    """The names of a text in their order, each with its first place; checks that no two of them are written alike."""
     places = {name: Place(1, 1) for name in ("x", "y")}
     for equation in lines:
         for name, place in [(equation.name, equation.place), *((r.name, r.place) for r in names(equation.expression))]:
@@ -253,9 +264,11 @@ def _check_writing(lines: list[Equation]) -> dict[str, Place]:
 
 
 def _lift(equation: Equation, taken: set[str]) -> list[Equation]:
-    """A call inside a larger expression becomes an equation of its own, named after its line and the function.
+    """Make each call inside a larger expression an equation of its own, named after its line and the function.
 
-    taken   the names that there are, as they are written; the new ones are added
+    Args:
+        equation: a line of the text.
+        taken: all names of the cell, as they are written; the new ones are added.
     """
     lifted: list[Equation] = []
 

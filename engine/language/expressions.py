@@ -11,6 +11,13 @@ class EquationError(ValueError):
     """An error in the text of a cell or a formula, and where it is: `.line` and `.column`, both counted from 1."""
 
     def __init__(self, message: str, line: int, column: int = 1) -> None:
+        """Make the error.
+
+        Args:
+            message: without the place.
+            line: counted from 1.
+            column: counted from 1.
+        """
         super().__init__(f"line {line}, column {column}: {message}")
         self.message, self.line, self.column = message, line, column
 
@@ -50,7 +57,13 @@ class Number:
 
 @dataclass(frozen=True)
 class Name:
-    """A name that is read: a node `lag` steps earlier (0: in its own step), the input x, the target y, or a parameter (lag 0)."""
+    """A name that is read: a node, the input x, the target y or a parameter.
+
+    Attributes:
+        name: of the language of cells.
+        lag: the number of steps back, 0 for the same step; a formula reads later steps as well, below 0.
+        place: in the text.
+    """
 
     name: str
     lag: int
@@ -59,7 +72,13 @@ class Name:
 
 @dataclass(frozen=True)
 class Apply:
-    """An operation of the table, by its name there, on expressions: "+", "neg", "@", "tanh"."""
+    """An operation on expressions.
+
+    Attributes:
+        operation: its name in the table of operations, such as "+", "neg", "@", "tanh".
+        arguments: from left to right.
+        place: of the first argument of a sign, or of the call.
+    """
 
     operation: str
     arguments: tuple[Expression, ...]

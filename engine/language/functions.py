@@ -18,12 +18,12 @@ import numpy as np
 
 from engine.language.arrays import Array, ResultSize, spread
 
-#: One numpy call of a recipe: the ufunc, its operands (a register or a constant) and the register it writes.
-#: Registers: `a` the argument, `out` the value, `slope` the derivative, anything else is memory of the recipe's own;
-#: of that, what the value's recipe wrote may be read by the slope's. The constant MAX is the dtype's largest number.
+#: One numpy call of a recipe: the ufunc, its operands (registers or constants) and the register that it writes.
+#: Registers: `a` is the argument, `out` the value, `slope` the derivative; any other is scratch memory, and the slope's recipe
+#: may read the scratch that the value's recipe wrote. The constant MAX is the dtype's largest number.
 Step: TypeAlias = tuple[np.ufunc, tuple[str | float, ...], str]
-#: 0 − a stands for −a: np.negative of numpy 2.4 gives wrong numbers for columns whose rows are 64 bytes (8 float64, 4 float32
-#: of 16 bytes) apart; a test of numpy itself watches for other functions of the kind.
+#: A recipe computes −a as 0 − a: np.negative of numpy 2.4 gives wrong numbers for columns whose rows are 64 bytes (float32: 16
+#: bytes) apart. A test of numpy itself checks the other functions for this error.
 Recipe: TypeAlias = tuple[Step, ...]
 MAX = "max"
 
@@ -34,12 +34,16 @@ LEAK = 0.01  # the slope of leaky_relu below zero, as PyTorch and Keras' legacy 
 class Function:
     """An elementwise function φ: h = φ(a), ∇a = φ'(a) ∘ ∇h.
 
-    latex, text   φ in LaTeX and in plain text
-    latex_slope   φ'(a) in LaTeX, in terms of {a} and {h} = φ(a)
-    value, slope  recipes for φ(a) and φ'(a)
-    definition    φ in plain numpy, for real and complex arrays: the oracle of the checks (complex step)
-    kink          the argument where φ' jumps, or None
-    bound         the largest |φ'| (None: unbounded)
+    Attributes:
+        name: in the language of cells.
+        latex: φ in LaTeX.
+        text: φ in plain text.
+        latex_slope: φ'(a) in LaTeX, in terms of {a} and {h} = φ(a).
+        value: the recipe of φ(a).
+        slope: the recipe of φ'(a).
+        definition: φ in plain numpy, for real and complex arrays: the oracle of the checks (complex step).
+        kink: the argument where φ' jumps, or None.
+        bound: the largest |φ'|, None if it is unbounded.
     """
 
     name: str
@@ -61,9 +65,15 @@ class Function:
 
 
 def apply(recipe: Recipe, result: str, **registers: Array) -> Array:
-    """The register `result` after the recipe has run on fresh memory; `registers` are what it may read.
+    """Run a recipe on fresh memory.
 
-    Shapes: all registers share one shape, which is the shape of the result.
+    Args:
+        recipe: of a value or a slope.
+        result: the register that is returned.
+        registers: arrays that the recipe may read, all of one shape and dtype.
+
+    Returns:
+        The array of the register, in the same shape and dtype.
     """
     held: dict[str, Any] = dict(registers)
     like = next(iter(registers.values()))
@@ -81,7 +91,7 @@ def is_constant(operand: str | float) -> bool:
 
 
 def constant(operand: str | float, dtype: Any) -> Array:
-    """The number that an operand of a recipe stands for, as an array of no axes."""
+    """The number that an operand of a recipe stands for, as an array without axes."""
     return np.asarray(np.finfo(dtype).max if operand == MAX else operand, dtype)
 
 
@@ -95,17 +105,19 @@ def slope(function: Function, a: Array) -> Array:
 
     **Holds:** slopes_are_right_in_every_digit (against mpmath, saturated units included).
     """
-    read = {operand for _, operands, _ in function.slope for operand in operands if not is_constant(operand)}
-    needs_the_value = not read <= {"a", "slope"}
+    registers = {operand for _, operands, _ in function.slope for operand in operands if not is_constant(operand)}
+    needs_the_value = not registers <= {"a", "slope"}
     return apply(function.value + function.slope if needs_the_value else function.slope, "slope", a=a)
 
 
 def softplus(a: Array) -> Array:
+    """ζ(a) = log(1 + e^a) of a real or complex array, without overflow."""
     positive = np.where(a.real > 0, a, 0)
     return np.asarray(positive + np.log1p(np.exp(np.where(a.real > 0, -a, a))))
 
 
 def sigmoid(a: Array) -> Array:
+    """σ(a) = 1 / (1 + e^−a) of a real or complex array, without overflow."""
     e = np.exp(np.where(a.real > 0, -a, a))
     return np.asarray(np.where(a.real > 0, 1 / (1 + e), e / (1 + e)))
 

@@ -1,4 +1,4 @@
-"""Notes on losses that take the logarithm of what is no probability: nll and bce of a value that need not lie from 0 to 1."""
+"""Notes on losses that take the logarithm of other values than probabilities: nll and bce of values outside 0 to 1."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from engine.language.functions import sigmoid, softplus
 
 @dataclass(frozen=True)
 class Softmax:
-    """softmax: S_i = e^{a_i} / Σ_j e^{a_j}; its Jacobian is S_i (δ_ij − S_j).
+    """The function softmax: S_i = e^{a_i} / Σ_j e^{a_j}; its Jacobian is S_i (δ_ij − S_j).
 
-    Arrays are (..., n), the last axis being the one that is normalised.
+    Arrays are (..., n); the last axis is normalised.
     """
 
     name: str = "softmax"
@@ -31,7 +31,7 @@ class Softmax:
     sizes: ResultSize = "alike"
 
     def value(self, a: Array, out: Array) -> Array:
-        """Writes softmax(a) to out: shifted by the largest entry, so that nothing overflows."""
+        """Write softmax(a) to `out`; the largest entry of a is subtracted first, so that nothing overflows."""
         np.subtract(a, np.maximum.reduce(a, -1, keepdims=True), out)
         np.exp(out, out)
         return np.divide(out, np.add.reduce(out, -1, keepdims=True), out)
@@ -49,7 +49,7 @@ class Softmax:
         return np.asarray(np.diag(out) - np.outer(out, out))
 
     def definition(self, a: Array) -> Array:
-        """softmax of a real or complex array."""
+        """S(a) of a real or complex array."""
         e = np.exp(a - np.max(a.real, axis=-1, keepdims=True))
         return np.asarray(e / np.sum(e, axis=-1, keepdims=True))
 
@@ -60,14 +60,21 @@ class Loss:
 
     y is (...,) integers, the classes counted from 0 (if `classes`), or (..., n) floats.
 
-    value, pull   L(p, y), and ∇p = ∂L/∂p · ∇L, as pull(p, y, ∇L) with ∇L (..., 1); 0 where ∇L is 0, whatever ∂L/∂p
-    after, joint  the operation whose result is best not looked at: nll(softmax(a)) and bce(sigmoid(a)) are computed
-                  from a, where nothing overflows and the factor −y/ŷ has cancelled. joint(a, y, p, L, pull), on
-                  tables (rows, n) with L (rows,), writes the value to L, ∂L/∂a to pull, and may write after(a) to p; p and
-                  pull are contiguous
-    definition    L(p, y) in plain numpy, for real and complex arrays; definition_joint the same as a function of a and y
-    logs          what L takes logarithms of, as logs(p, y); None if of nothing
-    latex, latex_pull, latex_joint   L, ∂L/∂p in terms of {p} and {y}, and ∂L/∂a in terms of {p} = after(a) and {y}
+    Attributes:
+        name: in the language of cells.
+        latex: L, in terms of {p} and {y}.
+        latex_pull: ∂L/∂p, in terms of {p} and {y}.
+        classes: whether y may be classes.
+        value: L(p, y).
+        pull: ∇p = ∂L/∂p · ∇L, as pull(p, y, ∇L) with ∇L (..., 1); 0 where ∇L is 0, even if ∂L/∂p is infinite.
+        definition: L(p, y) in plain numpy, for real and complex arrays.
+        after: the function of which the loss is computed jointly, or None: nll(softmax(a)) and bce(sigmoid(a)) are computed
+            from a, where nothing overflows and the factor −y/ŷ cancels.
+        joint: the joint computation, as joint(a, y, p, L, pull) on tables (rows, n) with L (rows,): it writes the value to L
+            and ∂L/∂a to pull, and may write after(a) to p; p and pull are contiguous.
+        definition_joint: L as a function of a and y, in plain numpy.
+        latex_joint: ∂L/∂a, in terms of {p} = after(a) and {y}.
+        logs: the numbers whose logarithm L takes, as logs(p, y); None if it takes none.
     """
 
     name: str
@@ -117,7 +124,16 @@ def _ones(n: int, dtype: Any) -> Array:
 
 
 def one_hot(y: Array, n: int, dtype: Any = np.float64) -> Array:
-    """Classes (...,) as vectors (..., n) with a single 1; floats are passed through."""
+    """Classes as vectors with a single 1.
+
+    Args:
+        y: (...,) integers, the classes counted from 0; floats are returned as they are.
+        n: the number of classes.
+        dtype: of the result.
+
+    Returns:
+        (..., n).
+    """
     if not _are_classes(y):
         return y
     result = np.zeros((*y.shape, n), dtype)
@@ -154,19 +170,19 @@ def _softmax_nll(a: Array, y: Array, p: Array, L: Array, pull: Array) -> None:
     np.subtract(a, top[:, None], p)
     np.exp(p, p)
     if _are_classes(y):
-        # e^{a_y} is kept apart from the rest: where the answer is sure and right, L = log1p(rest) and ŷ_y − 1 = −rest
-        # keep all their digits, and ŷ_y − 1 as a difference would have none.
+        # e^{a_y} is kept apart from the others: where ŷ_y is nearly 1, L = log1p(others) and ŷ_y − 1 = −others keep all
+        # their digits, while ŷ_y − 1 as a difference would have none.
         at = _rows(p) + y
         flat = p.reshape(-1)
-        own = flat.take(at)
+        right = flat.take(at)
         flat.put(at, 0)
-        rest = p.dot(_ones(p.shape[1], p.dtype))
-        flat.put(at, own)
-        total = rest + own
+        others = p.dot(_ones(p.shape[1], p.dtype))
+        flat.put(at, right)
+        total = others + right
         np.divide(p, total[:, None], p)
         pull[...] = p
-        pull.reshape(-1).put(at, (0 - rest) / total)
-        np.add(np.log1p(rest + (own - 1)), top - a.reshape(-1).take(at), L)
+        pull.reshape(-1).put(at, (0 - others) / total)
+        np.add(np.log1p(others + (right - 1)), top - a.reshape(-1).take(at), L)
     else:
         total = np.add.reduce(p, 1, keepdims=True)
         np.divide(p, total, p)

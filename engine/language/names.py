@@ -1,7 +1,7 @@
-"""How a name of the language of cells is written in mathematics: y_hat is ŷ, phi_2 is φ₂, W_f is W with index f.
+"""The names of cells in mathematical writing: y_hat is ŷ, phi_2 is φ₂, W_f is W with index f.
 
-What is written is only a way of writing: h1 and h_1 are both written h₁. So that each name can be told from all others,
-no cell has two names that are written alike (`alike`).
+Two names can be written alike, as h1 and h_1 are both h₁. So that a reader can tell all names apart, no cell has two such names
+(`alike`).
 """
 
 from __future__ import annotations
@@ -54,10 +54,13 @@ _SUBSCRIPT_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"
 
 @dataclass(frozen=True)
 class Symbol:
-    """A name taken apart: its letter (or word), an accent over it, and its index.
+    """A name taken apart.
 
-    The parts of an index are joined as in the name, by underscores; a comma separates what is no part of the name, such as
-    the number of a unit: "f", "in_1", "f,3".
+    Attributes:
+        letter: or word.
+        accent: over the letter: "hat", "tilde", "bar" or None.
+        index: its parts are joined by underscores, as in the name; a comma sets off an addition to the name, such as the
+            number of a unit: "f", "in_1", "f,3".
     """
 
     letter: str
@@ -66,7 +69,11 @@ class Symbol:
 
 
 def symbol_of(name: str) -> Symbol:
-    """The parts of a name: letter, accent ("hat", "tilde", "bar") and index, as `y_hat`, `W_f`, `h1`, `phi_2` have them."""
+    """Take a name apart.
+
+    Args:
+        name: of the language of cells, such as y_hat, W_f, h1, phi_2.
+    """
     head, *rest = name.strip("_").split("_") if name.strip("_") else [name]
     accent = next((part for part in rest if part in _ACCENTS), None)
     if accent:
@@ -78,7 +85,12 @@ def symbol_of(name: str) -> Symbol:
 
 
 def index_text(index: str, write: Callable[[str], str]) -> str:
-    """An index as text: each of its parts as `write` has it, between them what is between them."""
+    """An index with each of its parts rewritten; underscores and commas stay.
+
+    Args:
+        index: of a `Symbol`.
+        write: from a part to its text.
+    """
     return "".join(part if part in ("_", ",") else write(part) for part in re.split("([_,])", index))
 
 
@@ -93,7 +105,8 @@ def _latex_word(word: str) -> str:
 def latex(name: str) -> str:
     r"""A name in LaTeX: y_hat gives \hat{y}, phi_2 gives \phi_{2}, W_f gives W_{f}, h1 gives h_{1}.
 
-    Only letters, digits, commas and the commands of this module come out, whatever the name is.
+    Args:
+        name: of the language of cells. Any name gives only letters, digits, commas and the commands of this module.
     """
     parts = symbol_of(name)
     text = _latex_word(parts.letter.replace("_", r"\_"))
@@ -105,7 +118,11 @@ def latex(name: str) -> str:
 
 
 def written(name: str) -> str:
-    """A name as plain text: ŷ, φ₂, W_f, gate_in_1."""
+    """A name in plain text: ŷ, φ₂, W_f, gate_in_1.
+
+    Args:
+        name: of the language of cells.
+    """
     parts = symbol_of(name)
     text = _LETTERS.get(parts.letter, parts.letter)
     if parts.accent:
@@ -117,17 +134,17 @@ def written(name: str) -> str:
 
 
 def alike(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of different names that are written alike: the earlier one, and the one that cannot be told from it."""
+    """Yield the pairs of different names that are written alike, the earlier name first."""
     first: dict[str, str] = {}
     for name in names:
-        for shown in (written(name), latex(name)):
-            if first.setdefault(shown, name) != name:
-                yield first[shown], name
+        for text in (written(name), latex(name)):
+            if first.setdefault(text, name) != name:
+                yield first[text], name
                 break
 
 
 def free(taken: Iterable[str], *wanted: str) -> str:
-    """The first of the wanted names, or else the last of them with a number, that is written like no name that is taken."""
+    """The first of the wanted names that is written like no taken one; if there is none, the last of them with a number."""
     known = {written(name) for name in taken}
     numbered = (f"{wanted[-1]}_{i}" for i in itertools.count(2))
     return next(name for name in itertools.chain(wanted, numbered) if written(name) not in known)

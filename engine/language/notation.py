@@ -19,13 +19,19 @@ def step(shift: int) -> str:
 
 
 def at_step(name: str, parameters: Collection[str], at: str | None = None) -> str:
-    """A name at a step: h^{(t-1)}; a parameter without one."""
+    """A name at a step: h^{(t-1)}.
+
+    Args:
+        name: of the language of cells.
+        parameters: the names that have no step.
+        at: the step, as text; None for the name alone.
+    """
     text = names.latex(name)
     return text if name in parameters or at is None else f"{text}^{{({at})}}"
 
 
 def indexed(name: str, *indices: str) -> str:
-    """An entry of a name: W_{i,j}; of one that has an index already W_{f,i,j}."""
+    """An entry of a vector or matrix: W_{i,j}, or W_{f,i,j} of a name that has an index already. Empty indices are left out."""
     text, index = names.latex(name), ",".join(filter(None, indices))
     if not index:
         return text
@@ -33,7 +39,7 @@ def indexed(name: str, *indices: str) -> str:
 
 
 def nabla(name: str, at: str | None = None) -> str:
-    r"""The gradient of the loss there: \nabla_{h^{(t)}} L."""
+    r"""The gradient of the loss at a node: \nabla_{h^{(t)}} L."""
     return rf"\nabla_{{{at_step(name, (), at)}}} L"
 
 
@@ -49,7 +55,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def matrix(array: Array, digits: int = 3) -> str:
-    """A number, a vector (as a column) or a matrix in LaTeX; what is wider than WIDE is abridged with dots."""
+    """A number, a vector (as a column) or a matrix in LaTeX; of more than WIDE rows or columns some give way to dots."""
     if array.ndim == 0 or array.size == 1:
         return number(float(array.reshape(-1)[0]), digits)
     table = array[:, None] if array.ndim == 1 else array
@@ -62,7 +68,7 @@ def matrix(array: Array, digits: int = 3) -> str:
 
 
 def abridged(n: int) -> list[int | None]:
-    """The places of a vector, of a row or a column, that are written; None stands where others are left out."""
+    """The places of n entries that are written, counted from 0; None stands where others are left out."""
     return list(range(n)) if n <= WIDE else [*range(WIDE - 2), None, n - 1]
 
 

@@ -1,8 +1,8 @@
-"""Expressions written out: in LaTeX, in plain text, or as code, which the language reads again.
+"""The printer of expressions: LaTeX, plain text, or code that the language reads again.
 
-`write` walks an expression once, and sets parentheses where a part holds together less tightly than what stands around it.
-A `Style` has the rest: the form of each operation, numbers, parentheses. The forms of mathematics stand in the table of
-operations; code has Python's precedence.
+`write` walks an expression once, and sets parentheses around a part that binds less tightly than its surroundings need. A
+`Style` has the form of each operation, of numbers and of parentheses. Mathematical forms stand in the table of operations; code
+has Python's precedence.
 """
 
 from __future__ import annotations
@@ -16,13 +16,19 @@ from engine.language import notation
 from engine.language.expressions import Apply, Expression, Name, Number
 from engine.language.operations import ARITHMETIC, ATOM, CALLS, LOSSES, SIGN, SUM
 
-#: What stands for a name: its text, an expression that is written out in its place, or a text and how tightly it holds together.
+#: From a name to its text, to an expression that is written in its place, or to a text and its strength.
 Show: TypeAlias = Callable[[Name], "str | Expression | tuple[str, int]"]
 
 
 @dataclass(frozen=True)
 class Form:
-    """How an operation is written: its arguments in braces, and how tightly it, and each of its arguments, holds together."""
+    """The written form of an operation.
+
+    Attributes:
+        template: with braces for the arguments.
+        strength: how tightly the whole binds: SUM, PRODUCT, SIGN or ATOM.
+        strengths: for each argument, how tightly it must bind to stand without parentheses.
+    """
 
     template: str
     strength: int
@@ -30,7 +36,7 @@ class Form:
 
 
 class Style:
-    """A way of writing; the plain one is the base of the others: f ⊙ s + tanh(b − W x)."""
+    """A way of writing. This one is plain text, f ⊙ s + tanh(b − W x); the others derive from it."""
 
     parentheses = "({})"
 
@@ -39,11 +45,11 @@ class Style:
         return f"{value:g}".replace("-", "−")
 
     def turned(self, expression: Apply) -> Apply:
-        """The operation as it is written, if that is another than the one meant, such as −u v for (−u) v."""
+        """The expression that is written in place of this one, such as −(u v) for (−u) v."""
         return expression
 
     def form(self, expression: Apply) -> Form:
-        """How the outermost operation is written."""
+        """The form of the outermost operation."""
         row = ARITHMETIC.get(expression.operation)
         if row is not None:
             by_number = row.text_by_number if any(isinstance(part, Number) for part in expression.arguments) else ""
@@ -57,16 +63,19 @@ class Style:
 
 
 class LaTeX(Style):
-    """LaTeX, as the book has it."""
+    """LaTeX, in the book's notation."""
 
     parentheses = r"\left({}\right)"
+
     #: A name with an index at its end, such as p_{1}^{(t)}.
     _INDEXED: Final = re.compile(r"_\{(?:[^{}]|\{[^{}]*\})*\}(?:\^\{[^{}]*\})?$")
 
     def number(self, value: float) -> str:
+        """A constant, to six digits."""
         return notation.number(value, 6)
 
     def form(self, expression: Apply) -> Form:
+        """The form of the outermost operation, from its row of the table."""
         row = ARITHMETIC.get(expression.operation)
         if row is not None:
             by_number = row.latex_by_number if any(isinstance(part, Number) for part in expression.arguments) else ""
@@ -77,6 +86,7 @@ class LaTeX(Style):
         return Form(literal(called.latex) + self.parentheses, ATOM, (0,))
 
     def joined(self, expression: Apply, form: Form, parts: list[str]) -> str:
+        """The text of an operation from those of its arguments; a matrix of numbers brings its own parentheses."""
         if expression.operation in LOSSES:
             p, y = parts
             if self._INDEXED.search(p):  # the index i of its entries would join its own
@@ -92,9 +102,11 @@ class Code(Style):
     """The language of cells, with as few parentheses as Python's precedence needs."""
 
     def number(self, value: float) -> str:
+        """A constant, in full."""
         return repr(value).removesuffix(".0")
 
     def form(self, expression: Apply) -> Form:
+        """The form of the outermost operation in Python."""
         operation = expression.operation
         row = ARITHMETIC.get(operation)
         if row is None:
@@ -107,7 +119,7 @@ class Code(Style):
 
 
 def literal(text: str) -> str:
-    """A text as a template without arguments."""
+    """A text with its braces escaped, as a template without arguments."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
@@ -117,13 +129,16 @@ CODE: Final = Code()
 
 
 def write(expression: Expression, style: Style, show: Show, strength: int = 0) -> str:
-    """An expression in a style.
+    """Write an expression in a style.
 
     Args:
-        expression: what is written.
-        style: PLAIN, LATEX, CODE, or one of your own.
-        show: gives for each name its text, or the expression that is written out in its place.
-        strength: how tightly it must hold together to stand without parentheses; 0 for an expression by itself.
+        expression: of the language of cells or of formulas.
+        style: PLAIN, LATEX, CODE or another.
+        show: from each name to its text, or to the expression that is written in its place.
+        strength: how tightly the surroundings bind; 0 for an expression by itself.
+
+    Returns:
+        The text, in parentheses if the expression binds less tightly than its surroundings.
 
     **Holds:** what_is_written_is_read_again.
     """
@@ -145,7 +160,14 @@ def write(expression: Expression, style: Style, show: Show, strength: int = 0) -
 
 
 def code(expression: Expression, inline: Callable[[Name], Expression | None] = lambda _: None) -> str:
-    """An expression as text of the language; `inline` may give what is written out in place of a name, else None."""
+    """Write an expression as text of the language.
+
+    Args:
+        expression: of the language of cells.
+        inline: from a name to the expression that is written in its place, or to None.
+
+    **Holds:** what_is_written_is_read_again.
+    """
 
     def show(read: Name) -> str | Expression:
         step = f"[t-{read.lag}]" if read.lag else ""

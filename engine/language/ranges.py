@@ -1,4 +1,4 @@
-"""The ranges of a cell's nodes, by its equations: the least and the largest that an entry can be."""
+"""The ranges of a cell's nodes, from its equations: the smallest and the largest value that an entry can have."""
 
 from __future__ import annotations
 
@@ -13,22 +13,28 @@ from engine.language.expressions import Apply, Expression, Name, Number, names
 from engine.language.operations import ARITHMETIC, OPERATIONS
 from engine.language.printer import code
 
-#: The least and the largest that an entry can be.
+#: The smallest and the largest value of an entry.
 _Range: TypeAlias = tuple[float, float]
 _ANY: Final[_Range] = (-math.inf, math.inf)
 _THRESHOLDS: Final = (-math.inf, -1.0, 0.0, 1.0, math.inf)
-_ROUNDS: Final = 8  # of the iteration, before a value that is read later is taken to be anything
-_WIDE: Final = 100  # parts of an expression that is searched for mixtures
-_MIXED: Final = 20  # terms of a sum that is searched for mixtures
+_ROUNDS: Final = 8  # of the iteration; a state whose range still moves then may have any value
+_MAX_PARTS: Final = 100  # of an expression that is searched for mixtures
+_MAX_TERMS: Final = 20  # of a sum that is searched for mixtures
 
 
 class Ranges:
-    """The range of every node, by its equation: parameters and x are any numbers, initial values are 0.
+    """The range of every node: parameters and x can have any value, initial values are 0.
 
-    What is read later is found by iteration from 0, with bounds that go out to the next threshold where they do not settle.
+    The ranges of states are found by iteration from 0; bounds that keep moving are widened to the next threshold.
     """
 
     def __init__(self, equations: Mapping[str, Equation], probabilities: Collection[str]) -> None:
+        """Find the ranges.
+
+        Args:
+            equations: of a cell, by name.
+            probabilities: nodes whose entries lie from 0 to 1 for a reason that no equation shows.
+        """
         self.equations = equations
         self.found: dict[str, _Range] = {}
         self.parameters = {
@@ -56,11 +62,11 @@ class Ranges:
     def _mixed(self, expression: Expression) -> _Range:
         """The range of an expression in which mixtures are recognised."""
         found, terms = self._of(expression), list(_terms(expression))
-        low, high = self._sum(terms) if len(terms) <= _MIXED else found
+        low, high = self._sum(terms) if len(terms) <= _MAX_TERMS else found
         return max(low, found[0]), min(high, found[1])
 
     def _sum(self, terms: list[list[Expression]]) -> _Range:
-        """The range of a sum of products; that of a ∘ u + (1 − a) ∘ v, with a from 0 to 1, is that of u and v together."""
+        """The range of a sum of products. A mixture a ∘ u + (1 − a) ∘ v, with a from 0 to 1, ranges over that of u and of v."""
         if not terms:
             return 0.0, 0.0
         keys = [[code(factor) for factor in factors] for factors in terms]
@@ -68,14 +74,16 @@ class Ranges:
                  for rest in [factor]}  # fmt: skip
         for rest, share in rests.items():
             low, high = self._of(share)
-            own = code(share)
-            with_share, with_rest = ({i for i, found in enumerate(keys) if key in found} for key in (own, rest))
+            key_of_share = code(share)
+            with_share, with_rest = (
+                {i for i, found in enumerate(keys) if key in found} for key in (key_of_share, rest)
+            )
             some = sorted(with_share - with_rest or with_share)
             others = sorted(with_rest.difference(some))
             if some and others and low >= 0 and high <= 1:
                 u, v = (
                     self._sum([_without(terms[i], keys[i].index(key)) for i in mine])
-                    for mine, key in ((some, own), (others, rest))
+                    for mine, key in ((some, key_of_share), (others, rest))
                 )
                 left = self._sum([terms[i] for i in range(len(terms)) if i not in some and i not in others])
                 both = _hull(u, v)
@@ -95,8 +103,8 @@ class Ranges:
         return _hull(self.found.get(name, (0.0, 0.0)), (0.0, 0.0)) if lag else self.found[name]
 
     def _inlined(self, expression: Expression) -> Expression:
-        """The expression with sums and products written where their names stood, while it does not get too long."""
-        room = _WIDE
+        """The expression with sums and products in place of their names, up to a certain length."""
+        room = _MAX_PARTS
 
         def write(part: Expression) -> Expression:
             nonlocal room
@@ -112,7 +120,7 @@ class Ranges:
         return write(expression)
 
     def _of(self, expression: Expression) -> _Range:
-        """The range of an expression whose parts have nothing to do with one another."""
+        """The range of an expression, as if its parts varied independently."""
         if isinstance(expression, Number):
             return expression.value, expression.value
         if isinstance(expression, Name):
@@ -123,7 +131,7 @@ class Ranges:
         if row.kind == "loss" or row.sizes == "rows":
             return _ANY
         parts = [self._of(argument) for argument in expression.arguments]
-        if row.kind == "function":  # none of the table falls anywhere
+        if row.kind == "function":  # every function of the table increases
             with np.errstate(all="ignore"):
                 low, high = row.definition(np.array(parts[0]))
             return _ordered(float(low), float(high))
@@ -144,9 +152,9 @@ def _hull(a: _Range, b: _Range) -> _Range:
 
 
 def _widened(before: _Range, after: _Range) -> _Range:
-    """Bounds that have moved, out to the next threshold."""
-    low = after[0] if after[0] == before[0] else max(own for own in _THRESHOLDS if own <= after[0])
-    high = after[1] if after[1] == before[1] else min(own for own in _THRESHOLDS if own >= after[1])
+    """The range after a round, with bounds that have moved widened to the next threshold."""
+    low = after[0] if after[0] == before[0] else max(bound for bound in _THRESHOLDS if bound <= after[0])
+    high = after[1] if after[1] == before[1] else min(bound for bound in _THRESHOLDS if bound >= after[1])
     return low, high
 
 
@@ -156,11 +164,11 @@ def _times(a: _Range, b: _Range) -> _Range:
 
 
 def _terms(expression: Expression, sign: float = 1.0) -> Iterator[list[Expression]]:
-    """The terms of a sum, each as the factors of a product; products of sums stay as they are."""
+    """Yield the terms of a sum, each as the factors of a product; products of sums are not multiplied out."""
     signs = _signs(expression)
     if isinstance(expression, Apply) and signs:
-        for argument, own in zip(expression.arguments, signs, strict=True):
-            yield from _terms(argument, sign * own)
+        for argument, its_sign in zip(expression.arguments, signs, strict=True):
+            yield from _terms(argument, sign * its_sign)
     else:
         yield [Number(sign, expression.place)] * (sign < 0) + _factors(expression)
 
@@ -183,7 +191,7 @@ def _factors(expression: Expression) -> list[Expression]:
 
 
 def _rest_of(expression: Expression) -> Expression | None:
-    """The a of 1 − a; None of all else."""
+    """The a of 1 − a; None of any other expression."""
     if isinstance(expression, Apply) and expression.operation == "-":
         first, second = expression.arguments
         if isinstance(first, Number) and first.value == 1:

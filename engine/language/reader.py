@@ -1,7 +1,7 @@
 """The reader of expressions: Python's own syntax tree, walked against a white list. Nothing of it is ever evaluated.
 
-`Reader` has what the languages of cells and of formulas share. Each of them is a subclass, which says what operators, names,
-steps and calls it allows, and what an error proposes instead.
+`Reader` has the common part of the languages of cells and of formulas. Each language is a subclass with the operators, names,
+steps and calls that it allows, and with the remedies of its errors.
 """
 
 from __future__ import annotations
@@ -21,14 +21,7 @@ MAX_NAME = 40
 
 
 class Reader:
-    """Expressions of a text that Python has parsed.
-
-    Args:
-        lines: the text as Python read it.
-        first: the number of its first line.
-        indent: characters that were cut off at the begin of each line.
-        above: lines that were put above it before Python read it.
-    """
+    """A reader of expressions of a text that Python has parsed."""
 
     operators: ClassVar[Mapping[type[ast.operator], str]] = {
         ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.MatMult: "@",
@@ -38,17 +31,33 @@ class Reader:
     called: ClassVar = "the language"  # whose functions can be called
 
     def __init__(self, lines: Sequence[str], first: int = 1, indent: int = 0, above: int = 0) -> None:
+        """Set what is needed to find the place of a part of the tree.
+
+        Args:
+            lines: the text that Python parsed.
+            first: the number of its first line.
+            indent: characters that were cut off at the start of each line.
+            above: lines that were put above the text before Python parsed it.
+        """
         self.lines, self.first, self.indent, self.above = lines, first, indent, above
 
     def place(self, node: ast.AST) -> Place:
-        """Where a part of the tree begins in the text."""
+        """The place of the text where a part of the tree begins."""
         i = min(max(getattr(node, "lineno", 1) - self.above, 1), len(self.lines)) - 1
         offset = getattr(node, "col_offset", 0)  # in bytes of UTF-8
         before = self.lines[i].encode()[:offset].decode(errors="ignore")
         return Place(self.first + i, self.indent + 1 + len(before))
 
     def expression(self, node: ast.expr, depth: int = 0) -> Expression:
-        """The expression of a part of the tree that lies inside `depth` operations; raises EquationError where it is none."""
+        """Read an expression.
+
+        Args:
+            node: a part of the tree.
+            depth: the number of operations around it.
+
+        Raises:
+            EquationError: for anything that the language does not have.
+        """
         here = self.place(node)
         if depth > MAX_DEPTH:
             raise self.depth_error(here)
@@ -76,11 +85,11 @@ class Reader:
                 return self.further(node, here, depth)
 
     def binary(self, operation: str, node: ast.BinOp, here: Place, depth: int) -> Apply:
-        """An operation with its sign between two expressions."""
+        """Read an operation with its sign between two expressions."""
         return Apply(operation, (self.expression(node.left, depth + 1), self.expression(node.right, depth + 1)), here)
 
     def call(self, name: str, node: ast.Call, here: Place, depth: int) -> Expression:
-        """A function that is called by its name."""
+        """Read a call of a function by its name."""
         arity = self.arity(name, node, here)
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise here.error(f"{name} takes plain arguments, separated by commas")
@@ -89,49 +98,49 @@ class Reader:
         return self.applied(name, node.args, here, depth)
 
     def applied(self, name: str, arguments: list[ast.expr], here: Place, depth: int) -> Apply:
-        """A function on as many arguments as it has."""
+        """Read the arguments of a function, whose number is right."""
         return Apply(name, tuple(self.expression(argument, depth + 1) for argument in arguments), here)
 
-    # What a language says ------------------------------------------------------------------------------------------------
+    # What a language defines ------------------------------------------------------------------------------------------------
 
     def depth_error(self, here: Place) -> Exception:
         """The error of an expression with too many operations inside one another."""
         return here.error(self.too_deep)
 
     def name(self, name: str, here: Place) -> Expression:
-        """A name without a step."""
+        """Read a name without an index."""
         raise NotImplementedError
 
     def name_at(self, name: str, index: ast.expr, here: Place) -> Expression:
-        """A name with an index."""
+        """Read a name with an index."""
         raise NotImplementedError
 
     def arity(self, name: str, node: ast.Call, here: Place) -> int:
-        """How many arguments a function has; raises EquationError if there is no such function."""
+        """The number of arguments of a function; raises EquationError if it does not exist."""
         raise NotImplementedError
 
     def arity_error(self, name: str, arity: int, given: int) -> str:
-        """What to say of a wrong number of arguments."""
+        """The message about a wrong number of arguments."""
         raise NotImplementedError
 
     def instead_of_called(self, function: ast.expr) -> str:
-        """What to write for a call of something else than a name."""
+        """The remedy for a call of anything but a name."""
         return ""
 
     def further(self, node: ast.expr, here: Place, depth: int) -> Expression:
-        """An expression of another kind; raises EquationError unless the language has it."""
+        """Read an expression of another kind; raises EquationError unless the language has it."""
         raise NotImplementedError
 
 
 def syntax_tree(code: str, mode: Literal["exec", "eval"]) -> ast.AST:
-    """Python's tree of a text, without its warnings, such as "invalid decimal literal": the errors come from the walk."""
+    """Parse a text by Python, without warnings such as "invalid decimal literal": the walk finds the errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(code, mode=mode)
 
 
 def step_of_index(index: ast.expr) -> tuple[Literal["-", "+"], int] | None:
-    """The sign and the number of an index such as t-1 or t+2; None of any other."""
+    """The sign and the number of an index such as t-1 or t+2; None of any other index."""
     match index:
         case ast.BinOp(
             left=ast.Name(id="t"), op=ast.Sub() | ast.Add() as operator, right=ast.Constant(value=int(steps))
@@ -141,7 +150,7 @@ def step_of_index(index: ast.expr) -> tuple[Literal["-", "+"], int] | None:
 
 
 def constant(node: ast.Constant, here: Place) -> Number:
-    """A number of the text; raises EquationError for any other constant, and for a number that no float holds."""
+    """Read a number; raises EquationError for any other constant, and for a number that is too large for a float."""
     if isinstance(node.value, bool) or not isinstance(node.value, int | float):
         raise here.error(f"{node.value!r} is not a number".replace("\n", " ")[:200])
     try:

@@ -1,6 +1,6 @@
-"""What to write instead of an expression that the language of cells does not have.
+"""Reasons and remedies for expressions that the language of cells does not have.
 
-Each function takes a part of Python's syntax tree that was refused, and gives the reason or the remedy for the message.
+Each function takes a part of Python's syntax tree that the reader refuses, and returns a text for the error's message.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OPERATORS: dict[type[ast.operator], str] = {
 
 
 def reason(node: ast.expr) -> str:
-    """Why an expression is none of the language, and what to write instead."""
+    """The reason why an expression is not part of the language, and the remedy."""
     if isinstance(node, ast.BinOp):
         return f"{_OPERATORS[type(node.op)]!r} is not an operation; {_instead(node)}"
     if isinstance(node, ast.Attribute):
@@ -39,34 +39,34 @@ def reason(node: ast.expr) -> str:
 
 
 def _instead(node: ast.BinOp) -> str:
-    """What to write for an operator that the language does not have."""
+    """The remedy for an operator that the language does not have."""
     left, right = operands(node)
     name = left.id if isinstance(left, ast.Name) else "h"
     value = right.value if isinstance(right, ast.Constant) else None
     number = float(value) if isinstance(value, int | float) and abs(value) < 2**64 else None
     if isinstance(node.op, ast.Div):
-        said = "multiply by a constant or a vector parameter"
+        remedy = "multiply by a constant or a vector parameter"
         if number == 0:
             return "nothing can be divided by 0"
         if number:
-            return f"{said}: {plain_number(1 / number)} * {name}"
+            return f"{remedy}: {plain_number(1 / number)} * {name}"
         exponential = any(isinstance(part, ast.Name) and part.id == "exp" for part in ast.walk(right))
-        return f"{said}; nothing divides by what is computed" + "; 1 / (1 + exp(-a)) is sigmoid(a)" * exponential
+        return f"{remedy}; nothing divides by a computed value" + "; 1 / (1 + exp(-a)) is sigmoid(a)" * exponential
     if isinstance(node.op, ast.Pow | ast.BitXor):
         step = right.elts[0] if isinstance(right, ast.Set) else right
         if isinstance(step, ast.Name) and step.id in ("T", "t"):
-            return TRANSPOSED if step.id == "T" else f"what is of this step is written {name}"
+            return TRANSPOSED if step.id == "T" else f"the value of this step is written {name}"
         if isinstance(step, ast.BinOp) and _is_step(step):
             return f"an earlier step is written {name}[t-{_whole(step.right)}]"
         if number is not None and number not in (2, 3, 4):
             return "the language has no powers but products such as h * h"
-        own = " * ".join([name] * int(number or 2))
-        return f"write a product such as {own if name == 'h' else f'h * h, here {own}'}"
+        product = " * ".join([name] * int(number or 2))
+        return f"write a product such as {product if name == 'h' else f'h * h, here {product}'}"
     return "there are +, -, * (elementwise) and @ (matrix times vector)"
 
 
 def operands(node: ast.BinOp) -> tuple[ast.expr, ast.expr]:
-    """What stands next to an operator; to '^' more than one means it to, since Python has it bind weakly."""
+    """The operands that the author meant: of '^' only the nearest factors, though Python has it bind weakly."""
     left, right = node.left, node.right
     while isinstance(node.op, ast.BitXor) and isinstance(left, ast.BinOp):
         left = left.right
@@ -85,7 +85,7 @@ def _whole(node: ast.expr) -> int:
 
 
 def as_equation(statement: ast.stmt) -> str:
-    """What to write for a line that is none."""
+    """The remedy for a statement that is not an equation."""
     if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
         name = statement.target.id
         return f"; to carry {name} on from the step before write {name} = {name}[t-1] + …"
@@ -98,7 +98,7 @@ def as_equation(statement: ast.stmt) -> str:
 
 
 def instead_of_product(left: Expression, right: Expression) -> str:
-    """What to write for a matrix times a vector whose left side is no parameter."""
+    """The remedy for a matrix product whose left side is not a parameter."""
     if isinstance(left, Name) and isinstance(right, Name) and not right.lag and right.name not in ("x", "y"):
         return f"; the matrix stands on the left: {right.name} @ {code(left)}"
     operation = left.operation if isinstance(left, Apply) else ""
@@ -110,7 +110,7 @@ def instead_of_product(left: Expression, right: Expression) -> str:
 
 
 def instead_of_index(name: str, index: ast.expr) -> str:
-    """What to write for an index that is no step."""
+    """The remedy for an index that is not a step."""
     if isinstance(index, ast.Tuple | ast.Slice):
         return "; it is the whole vector of that step"
     if isinstance(index, ast.BinOp) and isinstance(index.left, ast.Name) and index.left.id != "t":
@@ -121,7 +121,7 @@ def instead_of_index(name: str, index: ast.expr) -> str:
 
 
 def instead_of_called(called: ast.expr) -> str:
-    """What to write for a call of what is no name: np.tanh(a), W.dot(h), 2(h + b)."""
+    """The remedy for a call of anything but a name: np.tanh(a), W.dot(h), 2(h + b)."""
     if isinstance(called, ast.Attribute):
         if called.attr in CALLS:
             return f"; write {called.attr}(…)"
@@ -131,11 +131,11 @@ def instead_of_called(called: ast.expr) -> str:
 
 
 def unknown_function(name: str, arguments: list[ast.expr]) -> str:
-    """What is called is no function: a node with its step in round brackets, a function of another name, or a slip."""
+    """The error of an unknown function: a node with its step in round brackets, a function of another name, or a slip."""
     if len(arguments) == 1:
         (step,) = arguments
         if isinstance(step, ast.Name) and step.id == "t":
-            return f"{name!r} is not a function; what is of this step is written {name}"
+            return f"{name!r} is not a function; the value of this step is written {name}"
         if isinstance(step, ast.BinOp) and _is_step(step):
             back = _whole(step.right)
             return f"{name!r} is not a function; an earlier step is written in square brackets: {name}[t-{back}]"
@@ -149,5 +149,5 @@ def unknown_function(name: str, arguments: list[ast.expr]) -> str:
 
 
 def listed(items: list[str]) -> str:
-    """Names for a message."""
+    """Names as a message lists them."""
     return ", ".join(items) if items else "nothing yet"

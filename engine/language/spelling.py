@@ -1,6 +1,6 @@
-"""How people write, in code and in mathematics, what the language of cells writes otherwise or does not have; the remedy.
+"""Remedies for notation of code and mathematics that the language of cells writes otherwise or does not have.
 
-`remedy_of_function` for a function that the language does not know, `remedy_of_line` for a line that cannot be read.
+`remedy_of_function` is for an unknown function, `remedy_of_line` for a line that cannot be parsed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _TABLE: Final = {
     "the language cannot stop a gradient within a cell": "stop detach stop_gradient stopgradient no_grad",
     TRANSPOSED: "transpose t_",
     _SUM: "sum mean average avg reduce_sum reduce_mean norm inner",
-    "the language cannot divide by what is computed, and so cannot normalise": "var std layer_norm layernorm normalize"
+    "the language cannot divide by a computed value, and so cannot normalise": "var std layer_norm layernorm normalize"
     " normalise batch_norm batchnorm",
     _NONE: "sqrt pow power sin cos tan arctan atan sinh cosh sign clip min minimum where step heaviside erf elu selu"
     " celu mish hardtanh hard_tanh hardsigmoid hard_sigmoid softsign argmax dropout outer conv relu6 div divide floor round",
@@ -51,7 +51,7 @@ _REMEDIES: Final = {name: remedy for remedy, found in _TABLE.items() for name in
 
 
 def remedy_of_function(name: str, known: Collection[str]) -> str:
-    """What to write for a function that the language does not know, or that it has not; "" if nothing is known of it."""
+    """The remedy for a function that is none of the known ones; "" if this module has none."""
     lower = name.lower()
     if lower in known and lower != name:
         return f"functions are written small: {lower}(…)"
@@ -59,7 +59,7 @@ def remedy_of_function(name: str, known: Collection[str]) -> str:
 
 
 def plain_number(value: float) -> str:
-    """A number as one writes it: 0.5, not 0.5000000000000001."""
+    """A number to 15 digits: 0.5, not 0.5000000000000001."""
     return f"{value:.15g}"
 
 
@@ -89,13 +89,14 @@ _SIGNS: Final = {
     **dict.fromkeys("$&|!?;:{}\\", "it is not part of the language; a line is: name = expression"),
 }
 
-#: From the most telling to the least: what is looked for, and the remedy of what was found.
+#: Patterns of a line, the most specific first, each with the remedy for its match.
 _LINES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
     (
         re.compile(rf"([^\W\d]\w*?)\s*[_^]?\s*\{{{_STEP}{_BACK}(\d+)\s*\)?\s*\}}"),
         lambda found: f"an earlier step is written {found[1]}[t-{found[2]}]",
     ),
-    (re.compile(r"([^\W\d]\w*?)\s*[_^]\s*\{\s*\(?\s*t\s*\)?\s*\}"), lambda found: f"what is of this step is written {found[1]}"),
+    (re.compile(r"([^\W\d]\w*?)\s*[_^]\s*\{\s*\(?\s*t\s*\)?\s*\}"),
+     lambda found: f"the value of this step is written {found[1]}"),
     (
         re.compile(r"([^\W\d]\w*?)(?:ₜ|_?t)₋([₀-₉])"),
         lambda found: f"an earlier step is written {found[1]}[t-{unicodedata.normalize('NFKC', found[2])}]",
@@ -127,33 +128,39 @@ _LINES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]
         lambda found: f"a product is written with its sign: {found[1]} @ {found[2]} of a matrix and a vector, else"
         f" {found[1]} * {found[2]}",
     ),
-    (re.compile(r"=\s*$"), lambda _: "what stands right of = is missing"),
+    (re.compile(r"=\s*$"), lambda _: "the expression right of = is missing"),
 )  # fmt: skip
 
 
-_TELLING: Final = 9  # of them come before single signs
+_SPECIFIC: Final = 9  # of them are tried before single signs
 
 
 def remedy_of_line(code: str) -> tuple[int, str] | None:
-    """Where in a line that cannot be read the reason probably is (from 0), and what to write instead; None if none is known."""
-    for pattern, remedy in _LINES[:_TELLING]:
+    """The probable reason why a line cannot be read: its place in the line, from 0, and the remedy; None if none is known."""
+    for pattern, remedy in _LINES[:_SPECIFIC]:
         if found := pattern.search(code):
             return found.start(), remedy(found)
     for i, sign in enumerate(code):
-        said = _SIGNS.get(sign)
+        remedy_of_sign = _SIGNS.get(sign)
         usual = unicodedata.normalize("NFKC", sign)
-        if said is None and ord(sign) > 127 and usual.isascii() and usual.isprintable() and not usual.isalnum():
-            said = f"write {usual.strip()} for it" if usual.strip() else "write a plain space for it"
-        if said is not None:
-            return i, f"{sign!r} is not read; {said}"
-    for pattern, remedy in _LINES[_TELLING:]:
+        if (
+            remedy_of_sign is None
+            and ord(sign) > 127
+            and usual.isascii()
+            and usual.isprintable()
+            and not usual.isalnum()
+        ):
+            remedy_of_sign = f"write {usual.strip()} for it" if usual.strip() else "write a plain space for it"
+        if remedy_of_sign is not None:
+            return i, f"{sign!r} is not read; {remedy_of_sign}"
+    for pattern, remedy in _LINES[_SPECIFIC:]:
         if found := pattern.search(code):
             return found.start(), remedy(found)
     return None
 
 
 def quoted(code: str) -> str:
-    """A line of text as a message quotes it: its beginning."""
+    """The beginning of a line, quoted for a message."""
     return repr(code if len(code) <= _SHOWN else code[:_SHOWN] + "…")
 
 

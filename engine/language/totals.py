@@ -1,4 +1,4 @@
-"""Which lines of a cell the total loss sums: the numbers that are made from losses and that no other line reads."""
+"""The lines of a cell that the total loss sums: numbers that are made from losses and that no other line reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.language.operations import LOSSES
 
 
 def readings(equations: Mapping[str, Equation]) -> tuple[nx.DiGraph, nx.DiGraph]:
-    """Which line is read by which other: at any step, and in its own. A lifted call belongs to the line it stands in."""
+    """The graphs of lines and their readers, at any step and in the same step. A lifted call belongs to its line."""
     line = {name: equation.within or name for name, equation in equations.items()}
     lines, step = nx.DiGraph(), nx.DiGraph()
     lines.add_nodes_from(line.values())

@@ -15,13 +15,11 @@ T = TypeVar("T")
 class lazy_property(Generic[T]):
     """A method as a property whose value is kept. Threads that read it at the same time all get the same object.
 
-    Args:
-        compute: the method; it may run more than once if threads race.
-
     **Holds:** a_fork_finds_nothing_locked.
     """
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
+        """Decorate a method, which may run more than once if threads race."""
         self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
 
     @overload
