@@ -9,6 +9,7 @@ from root import ROOT
 
 import engine
 from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX
+from engine.support import lazy_property
 
 DOCS = ROOT / "docs"
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -89,6 +90,10 @@ def test_every_package_with_a_face_has_a_page_of_its_api():
     assert {path.stem for path in (DOCS / "api").glob("e*.md")} == faces
     for face in faces:
         assert f"[names of {face}]" in (DOCS / "api" / f"{face}.md").read_text(encoding="utf-8")
+
+
+def test_the_site_shows_lazy_properties_as_properties():
+    assert f'".{lazy_property.__name__}"' in (DOCS / "comments.py").read_text(encoding="utf-8")
 
 
 def test_every_name_that_a_page_refers_to_is_listed_by_its_face():
