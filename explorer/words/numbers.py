@@ -30,6 +30,12 @@ def from_exponent(exponent: float) -> str:
         return "0" if exponent == -math.inf else number(exponent)
     if abs(exponent) < 300:
         return number(10.0**exponent)
-    whole = math.floor(exponent)
-    digits = f"{10 ** (exponent - whole):.2f}"
-    return f"{digits}·{power(whole)}" if digits != "10.00" else f"1.00·{power(whole + 1)}"
+    mantissa, whole = from_log(exponent, 3)
+    return f"{mantissa:.2f}·{power(whole)}"
+
+
+def from_log(log: float, digits: int) -> tuple[float, int]:
+    """Mantissa, rounded to this number of digits, and exponent of 10 to any number."""
+    exponent = math.floor(log)
+    mantissa = float(f"{10 ** (log - exponent):.{digits}g}")
+    return (mantissa, exponent) if mantissa < 10 else (1.0, exponent + 1)

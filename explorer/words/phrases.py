@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.language import names
-from explorer.words.numbers import power
+from explorer.words.numbers import from_log, power
 
 
 def at(name: str, step: int) -> str:
@@ -46,10 +46,7 @@ def size(log: float, digits: int = 2) -> str:
     if -3 <= log < 4:
         text = f"{10**log:.{max(digits, 3)}g}"
         return f"{float(text):,.0f}" if "e" in text else text
-    exponent = int(np.floor(log))
-    mantissa = float(f"{10 ** (log - exponent):.{digits}g}")
-    if mantissa >= 10:
-        mantissa, exponent = 1.0, exponent + 1
+    mantissa, exponent = from_log(log, digits)
     return f"{mantissa:.{digits}g}·{power(exponent)}"
 
 
