@@ -63,7 +63,9 @@ class Setting:
         return f"give {'an integer' if self.kind == 'int' else 'a number'} from {span}"
 
 
-_SEED = Setting("Seed", "int", "seed", 0, 0, MAX_SEED, help="The same seed gives the same weights.")
+SEED: Final = Setting(
+    "Seed", "int", "seed", 0, 0, MAX_SEED, help="The same seed gives the same weights on every machine."
+)
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -72,4 +74,4 @@ def stream(seed: int, name: str) -> np.random.Generator:
     Raises ValueError for a seed that is no integer from 0 to `MAX_SEED`. **Holds:** streams_are_locked.
     """
     key = tuple(name.encode("utf-8", "surrogatepass"))
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(_SEED.checked(seed), spawn_key=key)))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(SEED.checked(seed), spawn_key=key)))

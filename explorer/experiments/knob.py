@@ -1,7 +1,7 @@
-"""The number of a model that is turned: which it is, the values that it takes, and the model and its run at each.
+"""The knob: a number of a model, the values that it takes, and the model and its run at each value.
 
-A picture of a value is the run of the model that has it, so what is seen while turning is what is there after letting go.
-The values depend on the number's place and the middle of the range alone, not on where it stands: the range stays put.
+Each value has a run of its own, so the picture while turning is the picture after letting go. The values depend only on the
+number's place and on the middle of the range, not on the present value: the range stays put.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MIDDLE: Final = VALUES // 2
 _WIDEST: Final = 4.0  # the largest factor of the range; its inverse is the smallest
 MAX_NUMBERS: Final = 1_000_000  # of one run; all runs of a knob then take about a second
 
-#: Kind -> what of an array is turned.
+#: Kind of a number -> its title.
 KINDS: Final = {
     "gain": "gain",
     "radius": "spectral radius",
@@ -39,14 +39,14 @@ KINDS: Final = {
 
 @dataclass(frozen=True)
 class Turn:
-    """Which number is turned, and the middle of its range.
+    """A number that a knob turns, and the middle of its range.
 
     kind     key of `KINDS`
     of       the array: a parameter, or x; empty for the step that carries the loss
-    centre   of gain, radius and norm the factor of the array; else what is added, the entry, or the step
+    centre   of gain, radius and norm the factor of the array; else the number added, the entry, or the step
     index    of the entry, counted from 0, else empty
 
-    Whether a model has such a number is not known here: a knob is kept until its number is there again.
+    No model is looked at: a knob whose number a model lacks is kept until a model has it again.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Turn:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"{shown(self.kind)} is nothing that a knob turns; one of {', '.join(KINDS)}")
+            raise ValueError(f"{shown(self.kind)} cannot be turned by a knob; one of {', '.join(KINDS)}")
         if self.kind != "step" and not is_name(self.of):
             raise ValueError(f"{shown(self.of)} is no name of an array")
         if self.kind == "step" and self.of:
@@ -87,13 +87,13 @@ SIDE: Final = Format(_read_side, lambda turn: ",".join([turn.kind, turn.of, *map
 
 
 def arrays(model: Model) -> tuple[str, ...]:
-    """What can be turned: every parameter, x; and, as an empty name, the step of the loss."""
+    """The arrays that can be turned: every parameter, x; and, as an empty name, the step of the loss."""
     made = models.structure(model)
     return (*made.parameters, *["x"] * made.reads_x, *[""] * bool(made.states))
 
 
 def kinds(model: Model, of: str) -> tuple[str, ...]:
-    """What of an array can be turned. Raises ValueError if there is no such array."""
+    """The kinds of numbers that an array has. Raises ValueError if the array does not exist."""
     if of not in arrays(model):
         raise ValueError(f"there is no {shown(of) or 'step'} to be turned here")
     if not of:
@@ -107,7 +107,7 @@ def kinds(model: Model, of: str) -> tuple[str, ...]:
 
 
 def present(model: Model, turn: Turn) -> float:
-    """The number as it is. Raises ValueError if the model has no such number."""
+    """The present number. Raises ValueError if the model has no such number."""
     if turn.kind not in kinds(model, turn.of):
         raise ValueError(f"{turn.of or 'the loss'} has no {KINDS[turn.kind]}")
     if turn.kind == "step":
@@ -125,9 +125,9 @@ def present(model: Model, turn: Turn) -> float:
 
 
 def placed(model: Model, turn: Turn) -> tuple[Turn, int]:
-    """The knob about a range that has the present value, and which of its values that is.
+    """The knob with a range that has the present value, and the place of that value among its values.
 
-    The range is that of `turn`, unless the number was set to something else meanwhile. Raises ValueError as `present` does.
+    The range is that of `turn`, unless the number has been set to another value meanwhile. Raises ValueError as `present` does.
     """
     now = present(model, turn)
     if now not in values(model, turn):
@@ -136,7 +136,7 @@ def placed(model: Model, turn: Turn) -> tuple[Turn, int]:
 
 
 def values(model: Model, turn: Turn) -> tuple[float, ...]:
-    """The values of the knob, rising, its centre among them; for radius and norm, so that 1 is among them if it is near."""
+    """The values of the knob, rising, its centre among them; of a radius or a norm one value makes it 1, if 1 is near."""
     away = (np.arange(VALUES) - _MIDDLE) / _MIDDLE
     if turn.kind == "step":
         return _steps(len(models.factors(model)), turn.centre)
@@ -145,17 +145,17 @@ def values(model: Model, turn: Turn) -> tuple[float, ...]:
     if turn.kind == "entry":
         reach = 2.0 * max(1.0, 10.0 ** np.floor(np.log10(abs(turn.centre) or 1)))
         return tuple((turn.centre + reach * away).tolist())
-    found = turn.centre * _WIDEST**away
-    one = size(model, turn)
-    if turn.kind != "gain" and _WIDEST**-1 < abs(turn.centre) * one < _WIDEST:
-        nearest = int(np.argmin(np.abs(np.log(np.abs(found) * one))))
+    factors = turn.centre * _WIDEST**away
+    unit = size(model, turn)
+    if turn.kind != "gain" and _WIDEST**-1 < abs(turn.centre) * unit < _WIDEST:
+        nearest = int(np.argmin(np.abs(np.log(np.abs(factors) * unit))))
         if nearest != _MIDDLE:
-            found[nearest] = np.sign(turn.centre) / one
-    return tuple(found.tolist())
+            factors[nearest] = np.sign(turn.centre) / unit
+    return tuple(factors.tolist())
 
 
 def _steps(many: int, centre: float) -> tuple[float, ...]:
-    """All steps, or as many as the knob has values, evenly: the first, the last and that of the centre among them."""
+    """All steps, or `VALUES` of them, evenly spread: the first, the last and that of the centre among them."""
     steps = np.unique(np.rint(np.linspace(1, many, min(many, VALUES))))
     middle = min(max(round(centre), 1), many)
     inner = range(1, len(steps) - 1)
@@ -165,7 +165,7 @@ def _steps(many: int, centre: float) -> tuple[float, ...]:
 
 
 def title(model: Model, turn: Turn) -> str:
-    """What is turned, in words: the name of what `written_value` gives. The only entry of an array is called as the array is."""
+    """The name of the number that `written_value` gives. The only entry of an array has the name of the array."""
     name = written(turn.of)
     if turn.kind == "step":
         return "Step that carries the loss"
@@ -178,10 +178,10 @@ def title(model: Model, turn: Turn) -> str:
 
 
 def units(model: Model, turn: Turn) -> tuple[float, float]:
-    """How the number is written, wherever it is: factor · number + origin.
+    """The factor and the origin with which a number is written on every page: factor · number + origin.
 
     A spectral radius and a norm are written as such, not as the factor of the array; of a vector whose entries are all the
-    same not what is added to them is written, but their value.
+    same the value of the entries is written, not the number added to them.
     """
     if turn.kind == "added":
         return 1.0, (common(model, turn.of) or 0.0) * models.turned(model, turn.of)[0]
@@ -189,24 +189,24 @@ def units(model: Model, turn: Turn) -> tuple[float, float]:
 
 
 def written_value(model: Model, turn: Turn, value: float) -> float:
-    """The number as it is written, from the one that is turned."""
+    """The number that is written, from the number that is turned."""
     factor, origin = units(model, turn)
     return factor * value + origin
 
 
 def from_written(model: Model, turn: Turn, value: float) -> float:
-    """The number that is turned, from the one that is written."""
+    """The number that is turned, from the number that is written."""
     factor, origin = units(model, turn)
     return (value - origin) / factor
 
 
 def labels(model: Model, turn: Turn) -> tuple[str, ...]:
-    """The values as they are written; what is added to a vector with its sign."""
-    found = [written_value(model, turn, value) for value in values(model, turn)]
+    """The values in writing; a number added to a vector has its sign."""
+    numbers = [written_value(model, turn, value) for value in values(model, turn)]
     if turn.kind in ("radius", "norm"):
-        found = [abs(value) for value in found]
+        numbers = [abs(value) for value in numbers]
     signed = turn.kind == "added" and common(model, turn.of) is None
-    return tuple("+" * (signed and value >= 0) + number(value) for value in found)
+    return tuple("+" * (signed and value >= 0) + number(value) for value in numbers)
 
 
 def at(model: Model, turn: Turn, value: float) -> Model:
@@ -226,7 +226,7 @@ def at(model: Model, turn: Turn, value: float) -> Model:
 
 
 def chosen(model: Model, kind: str, of: str = "", index: tuple[int, ...] = ()) -> tuple[Model, Turn]:
-    """A knob about the present value; the loss first goes to the last step if it does not stand at one."""
+    """A knob about the present value; of a loss that is not at a single step the model is first given one at the last."""
     turn = Turn(kind, of, 1.0, index)
     try:
         return model, replace(turn, centre=present(model, turn))
@@ -238,7 +238,7 @@ def chosen(model: Model, kind: str, of: str = "", index: tuple[int, ...] = ()) -
 
 
 def runs(model: Model, turn: Turn) -> Iterator[Run]:
-    """The run at each value. Raises ValueError, before the first, if all together are too much."""
+    """The run at each value. Raises ValueError before the first run if all together would take too long."""
     check_size(model)
     return (models.run(at(model, turn, value)) for value in values(model, turn))
 
@@ -256,18 +256,18 @@ def check_size(model: Model) -> None:
 
 
 def base(model: Model, of: str) -> Array:
-    """The array as it is before it is turned as a whole."""
+    """The array before it is turned as a whole."""
     plain = _without(model, of)
     return models.task(plain).x if of == "x" else models.parameters(plain)[of]
 
 
 def size(model: Model, turn: Turn) -> float:
-    """What a value of 1 stands for: the spectral radius or the largest singular value of the array, and 1 for the rest."""
+    """The number that a factor of 1 stands for: the spectral radius or the largest singular value; 1 for other kinds."""
     return _size(_without(model, turn.of), turn.of, turn.kind) if turn.kind in ("radius", "norm") else 1.0
 
 
 def _without(model: Model, of: str) -> Model:
-    """The model with the array as it is before it is turned as a whole."""
+    """The model with the array before it is turned as a whole."""
     return models.with_turn(model, of, 1.0) if models.turned(model, of) != (1, 0) else model
 
 
@@ -278,6 +278,6 @@ def _size(plain: Model, of: str, kind: str) -> float:
 
 
 def common(model: Model, of: str) -> float | None:
-    """The one number that all entries of a vector are, before it is turned."""
+    """The value that all entries of a vector share before it is turned; None if they differ."""
     array = base(model, of)
     return float(array[0]) if (array == array[0]).all() else None

@@ -29,8 +29,7 @@ def threshold(run: Run, name: str) -> float:
 
 @dataclass(frozen=True)
 class Slopes:
-    """φ'(a(t)) of all units, and of one sample or all: `QUANTILES` of it (5, T), nan where one is not a number; and the share
-    of the units that are saturated, (T,)."""
+    """φ'(a(t)) along time: its `QUANTILES` (5, T), nan where a unit's is, and the share of saturated units (T,)."""
 
     quantiles: Array
     saturated: Array

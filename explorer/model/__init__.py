@@ -1,5 +1,6 @@
 """What is computed: a cell, a task, which losses count and how the weights begin, as one frozen value; and its run."""
 
+from engine.inputs import SEED
 from explorer.model.bounds import (
     COUNTS,
     HIDDEN,
@@ -9,7 +10,6 @@ from explorer.model.bounds import (
     MAX_UNITS,
     OWN,
     REDUCTIONS,
-    SEED,
     Value,
     choices,
     chosen_settings,

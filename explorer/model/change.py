@@ -1,4 +1,4 @@
-"""From one model to the next: a change of some fields keeps of the others what still fits."""
+"""From one model to the next: a change of some fields keeps the values of the others that still fit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from explorer.model.parts import (
 
 
 def changed(model: Model, **fields: Any) -> Model:
-    """A model with some fields changed and, of the others, what still fits. Raises ValueError as `Model` does."""
+    """A model with some fields changed; the others keep the values that still fit. Raises ValueError as `Model` does."""
     wanted = {name: getattr(model, name) for name in Model.__dataclass_fields__} | fields
     if wanted["task"] != model.task and "settings" not in fields:
         wanted["settings"] = _kept_settings(model, wanted["task"])
@@ -60,20 +60,20 @@ def changed(model: Model, **fields: Any) -> Model:
 
 
 def _still_scaled(after: Cell, same_task: bool, name: str, _: float, added: float) -> bool:
-    """Whether an array that was turned as a whole can be so in another cell."""
+    """Whether an array that is turned as a whole exists in another cell, and can be turned there."""
     if name == "x":
         return after.reads_x and same_task
     return name in after.parameters and (not added or len(after.dimensions[name]) == 1)
 
 
 def _kept_edits(before: Model, after: Model) -> Edits:
-    """Those edits of the one model that have a place in the other."""
-    there, count, same = shapes(after), classes(after), before.task == after.task
+    """The numbers changed by hand in one model that have a place in another."""
+    dimensions, count, same = shapes(after), classes(after), before.task == after.task
     shares = form(after).kind == "shares"
     return tuple(
         (place, value)
         for place, value in before.edits
-        if has_place(there, place)
+        if has_place(dimensions, place)
         and (place[0] not in ("x", "y") or same)
         and (place[0] != "y" or not count or (isinstance(value, int) and value < count))
         and (place[0] != "y" or not shares or 0 <= value <= 1)
@@ -81,18 +81,24 @@ def _kept_edits(before: Model, after: Model) -> Edits:
 
 
 def with_edits(model: Model, values: Mapping[Place, float | None]) -> Model:
-    """A model with more numbers changed by hand; None, or the number that stood there, takes a change back.
+    """A model with more numbers changed by hand.
 
     An array that was turned as a whole is from then on changed by hand in all its entries.
-    Raises ValueError for a place that there is not, or a number that is not allowed there.
+
+    Args:
+        model: the model that is changed.
+        values: place -> number; None, or the number before all changes, takes a change back.
+
+    Raises:
+        ValueError: for a place that does not exist, or a number that is not allowed there.
     """
-    rest = tuple(row for row in model.scaled if row[0] not in {name for name, _ in values})
-    if rest != model.scaled:
-        values = _written_out(model, [row[0] for row in model.scaled if row not in rest]) | dict(values)
-    plain = replace(model, edits=(), scaled=rest)
-    there, before, edits = shapes(plain), arrays(plain), dict(model.edits)
+    still_turned = tuple(row for row in model.scaled if row[0] not in {name for name, _ in values})
+    if still_turned != model.scaled:
+        values = _written_out(model, [row[0] for row in model.scaled if row not in still_turned]) | dict(values)
+    plain = replace(model, edits=(), scaled=still_turned)
+    dimensions, before, edits = shapes(plain), arrays(plain), dict(model.edits)
     for place, value in values.items():
-        if not has_place(there, place):
+        if not has_place(dimensions, place):
             raise ValueError(f"there is no entry {list(place[1])} of {shown(place[0])}")
         if value is None or before[place[0]][place[1]] == value:
             edits.pop(place, None)
@@ -102,18 +108,18 @@ def with_edits(model: Model, values: Mapping[Place, float | None]) -> Model:
 
 
 def _written_out(model: Model, names: list[str]) -> dict[Place, float | None]:
-    """Every entry of some arrays, as it now is."""
-    given = arrays(model)
-    if (count := sum(given[name].size for name in names)) > MAX_EDITS:
+    """Every entry of some arrays, with its present number."""
+    numbers = arrays(model)
+    if (count := sum(numbers[name].size for name in names)) > MAX_EDITS:
         raise ValueError(
             f"{', '.join(names)} is turned as a whole, so each of its {count:,} numbers would be one changed by hand; at most"
             f" {MAX_EDITS:,} are kept: turn it back first"
         )
-    return {(name, index): float(given[name][index]) for name in names for index in np.ndindex(given[name].shape)}
+    return {(name, index): float(numbers[name][index]) for name in names for index in np.ndindex(numbers[name].shape)}
 
 
 def turned(model: Model, name: str) -> tuple[float, float]:
-    """The factor of an array as a whole, and what is added to each of its entries."""
+    """The factor of an array as a whole, and the number added to each of its entries."""
     return next(((factor, added) for of, factor, added in model.scaled if of == name), (1.0, 0.0))
 
 
@@ -124,7 +130,7 @@ def with_turn(model: Model, name: str, factor: float, added: float = 0.0) -> Mod
 
 
 def dropped(before: Model, after: Model) -> list[str]:
-    """The arrays of which a change of sizes, cell or task has dropped numbers that were changed by hand."""
+    """The arrays in which a change of sizes, cell or task has dropped numbers changed by hand."""
     if not before.edits:
         return []
     kept = dict(_kept_edits(before, after))
@@ -132,11 +138,11 @@ def dropped(before: Model, after: Model) -> list[str]:
 
 
 def with_text(model: Model, text: str) -> Model:
-    """A model with a cell of the user's own; values that the cell before starts from become schemes of single parameters."""
-    made = engine.parse(text, OWN)
+    """A model with a cell of the user's own; the start values of the cell before become schemes of single parameters."""
+    cell = engine.parse(text, OWN)
     starts = {name: Scheme("constant", value=value) for name, value in structure(model).start.items()}
     schemes = starts | dict(model.overrides)
-    kept = tuple((name, schemes[name]) for name in made.parameters if name in schemes)
+    kept = tuple((name, schemes[name]) for name in cell.parameters if name in schemes)
     return changed(model, text=text, cell=OWN, overrides=kept)
 
 
@@ -146,14 +152,14 @@ def with_setting(model: Model, name: str, value: Value) -> Model:
 
 
 def with_size(model: Model, name: str, units: int) -> Model:
-    """A model with one hidden size changed, that of the class of which the name is a member."""
+    """A model with one hidden size changed: that of the class to which the name belongs."""
     return changed(
         model, sizes=chosen_sizes(structure(model), dict(model.sizes) | {sized(structure(model), name): units})
     )
 
 
 def sized(cell: Cell, name: str) -> str:
-    """The name under which a hidden size is kept: the first of its class. Raises ValueError for what has no such size."""
+    """The name under which a hidden size is kept, the first of its class. Raises ValueError for a name without such a size."""
     for members in cell.hidden:
         if name in members:
             return members[0]
@@ -162,7 +168,7 @@ def sized(cell: Cell, name: str) -> str:
 
 
 def with_override(model: Model, name: str, scheme: Scheme | None) -> Model:
-    """A model with one parameter's own scheme changed, or taken away."""
+    """A model with the scheme of one parameter changed, or with None removed."""
     if name not in structure(model).parameters:
         raise ValueError(f"there is no parameter {shown(name)}; there are {', '.join(structure(model).parameters)}")
     schemes = dict(model.overrides) | ({} if scheme is None else {name: scheme})
@@ -175,7 +181,7 @@ def with_override(model: Model, name: str, scheme: Scheme | None) -> Model:
 
 
 def chosen_sizes(cell: Cell, values: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    """Those hidden sizes that are not the default, in the order of the cell."""
+    """The hidden sizes that differ from the default, in the order of the cell."""
     return tuple(
         (members[0], units)
         for members in cell.hidden
@@ -184,7 +190,7 @@ def chosen_sizes(cell: Cell, values: Mapping[str, int]) -> tuple[tuple[str, int]
 
 
 def _kept_sizes(model: Model, after: Cell) -> tuple[tuple[str, int], ...]:
-    """Hidden sizes by any name that both cells have; for a class with no such name, the one size that all had before."""
+    """Hidden sizes by any name that both cells have; for a class without such a name, the size that all had before, if one."""
     before = {member: sizes(model)[members[0]] for members in structure(model).hidden for member in members}
     only = next(iter(before.values())) if len(set(before.values())) == 1 else HIDDEN.default
     return chosen_sizes(
@@ -194,10 +200,10 @@ def _kept_sizes(model: Model, after: Cell) -> tuple[tuple[str, int], ...]:
 
 def _kept_settings(model: Model, task: str) -> tuple[tuple[str, Value], ...]:
     """The settings that mean the same in both tasks and are allowed in the new one."""
-    own = {setting.name: setting for setting in TASKS[model.task].settings}
+    before = {setting.name: setting for setting in TASKS[model.task].settings}
     kept: dict[str, Value] = {}
     for setting in TASKS[task].settings if task in TASKS else ():
-        if setting.name in dict(model.settings) and setting.kind == own[setting.name].kind in ("int", "float"):
+        if setting.name in dict(model.settings) and setting.kind == before[setting.name].kind in ("int", "float"):
             try:
                 kept[setting.name] = bounded(setting, task).checked(dict(model.settings)[setting.name])
             except ValueError:

@@ -1,4 +1,4 @@
-"""What is typed or pasted into a table of numbers: each entry read, or told."""
+"""Entries that are typed or pasted into a table of numbers: each is read, or a message says why not."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MOST_NAMED: Final = 10  # classes that a message names
 
 @dataclass(frozen=True)
 class Entries:
-    """What was read of the cells of a table.
+    """The cells of a table as they were read.
 
-    values    of each cell its new number, None where the cell was emptied; also of cells beside that a paste spreads to
-    messages  of each cell, in words, what in it was not read and why
+    values    cell -> its new number, None where the cell was emptied; cells over which a paste spreads included
+    messages  cell -> a message for each of its entries that was not read
     remarks   how doubtful entries were read
     spread    whether a cell had several entries
     """
@@ -33,10 +33,10 @@ class Entries:
 
 
 def read(cells: Mapping[Cell, str | None], shape: tuple[int, int], classes: Sequence[str] = ()) -> Entries:
-    """What was typed or pasted into the cells of a table, as numbers, or as classes counted from 0.
+    """Read the texts of cells as numbers, or as classes counted from 0.
 
-    A cell with several entries, as of numpy's print, gives those to the right and below too; in a table of one column all
-    go below. **Holds:** every_entry_is_read_or_told.
+    A cell with several entries, such as an array printed by numpy, fills the cells to the right and below too; in a table of
+    one column all go below. **Holds:** every_entry_is_read_or_told.
     """
     values: dict[Cell, float | None] = {}
     messages: dict[Cell, list[str]] = {}
@@ -48,10 +48,10 @@ def read(cells: Mapping[Cell, str | None], shape: tuple[int, int], classes: Sequ
         if len(text) > MAX_CELL:
             messages[cell] = [f"{shown(text)} is too long: a cell takes at most {MAX_CELL:,} characters"]
             continue
-        found = [[text]] if classes or numbers.is_number(text) else numbers.entries(text) or [[text]]
+        block = [[text]] if classes or numbers.is_number(text) else numbers.entries(text) or [[text]]
         if shape[1] == 1:
-            found = [[entry] for row in found for entry in row]
-        for i, row in enumerate(found):
+            block = [[entry] for row in block for entry in row]
+        for i, row in enumerate(block):
             entries += [(cell, (cell[0] + i, cell[1] + j), entry) for j, entry in enumerate(row)]
     inside: list[tuple[Cell, Cell, str]] = []
     for cell, place, entry in entries:
@@ -82,7 +82,7 @@ def read(cells: Mapping[Cell, str | None], shape: tuple[int, int], classes: Sequ
 
 
 def _class(entry: str, classes: Sequence[str]) -> int:
-    """The class of a name, or of a character that is shown by a sign. Raises ValueError for any other entry."""
+    """The class of a name, or of a character that a sign stands for. Raises ValueError for any other entry."""
     for name in (entry, entry.strip(), visible(entry) if len(entry) == 1 else entry):
         if name in classes:
             return classes.index(name)
@@ -94,17 +94,18 @@ def fitted(entries: Sequence[Sequence[str]], shape: tuple[int, int]) -> dict[Cel
     """The entries of a paste, by the cells of a whole table. Raises ValueError for a paste of another shape."""
     flat = [entry for row in entries for entry in row]
     lengths = {len(row) for row in entries}
-    here = (len(entries), lengths.pop()) if len(lengths) == 1 else (len(entries), 0)
+    pasted = (len(entries), lengths.pop()) if len(lengths) == 1 else (len(entries), 0)
     if not flat:
         raise ValueError(f"there is no number in it; give {sized(shape)}")
     if len(flat) != shape[0] * shape[1]:
         raise ValueError(
             f"these are {len(flat):,} numbers, and {sized(shape)} are needed; a part is pasted into the table, at its first cell"
         )
-    if here == shape[::-1] and 1 not in shape and here != shape:
-        raise ValueError(f"these are {sized(here)}, and {sized(shape)} are needed; give the transposed matrix")
+    if pasted == shape[::-1] and 1 not in shape and pasted != shape:
+        raise ValueError(f"these are {sized(pasted)}, and {sized(shape)} are needed; give the transposed matrix")
     return {(k // shape[1], k % shape[1]): entry for k, entry in enumerate(flat)}
 
 
 def sized(shape: tuple[int, ...]) -> str:
+    """The shape of a matrix in words: 3 rows of 4."""
     return f"{shape[0]:,} {'row' if shape[0] == 1 else 'rows'} of {shape[1]:,}"

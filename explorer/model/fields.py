@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
-from engine.inputs import SCHEMES, Scheme
+from engine.inputs import SCHEMES, SEED, Scheme
 from explorer.fields import LONGEST_NAME, Format, formats, grouped, linked, one_of
-from explorer.model.bounds import COUNTS, LAYERS, REDUCTIONS, SEED, Value
+from explorer.model.bounds import COUNTS, LAYERS, REDUCTIONS, Value
 
 Array: TypeAlias = NDArray[Any]
 #: A place in an array of `arrays`: its name, and an index of it.

@@ -1,6 +1,6 @@
 """A model: the fields on which a run depends, checked, and the run.
 
-What can not be run is refused on construction, with the message for the control at fault.
+An invalid model raises ValueError on construction; the page shows the message below the control that was changed.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _check_drawn(plain: Fields) -> None:
 
 
 def _check_targets(plain: Fields) -> None:
-    """Refuse targets that the losses of a text cannot be compared with."""
+    """Refuse targets of a kind that the losses of the user's cell do not compare with."""
     shape, kind = structure(plain), form(plain).kind
     names = {name for node in shape.nodes if (name := shape.operation(node)) and shape.loss(node)}
     if kind == "classes" and not shape.takes_classes:
@@ -128,19 +128,19 @@ def _check_targets(plain: Fields) -> None:
 
 
 def _check_edits(model: Model) -> None:
-    """Refuse numbers changed by hand that have no place, are not finite, or are not in order."""
+    """Refuse numbers changed by hand that have no place, are not allowed there, or are not in order."""
     if len(model.edits) > MAX_EDITS:
         raise ValueError(f"{len(model.edits):,} numbers are changed by hand; at most {MAX_EDITS:,} are kept")
     places = [place for place, _ in model.edits]
     if places != sorted(set(places)):
         raise ValueError("the numbers changed by hand must be in order, each place once")
     plain = without_edits(model)
-    there, count, shares = shapes(plain), classes(plain), form(plain).kind == "shares"
+    dimensions, count, shares = shapes(plain), classes(plain), form(plain).kind == "shares"
     for (name, index), value in model.edits:
-        if name not in there:
-            raise ValueError(f"there is no array {shown(name)}; there are {', '.join(there)}")
-        if not has_place(there, (name, index)):
-            raise ValueError(f"{name} has no entry {list(index)}: its shape is {there[name]}")
+        if name not in dimensions:
+            raise ValueError(f"there is no array {shown(name)}; there are {', '.join(dimensions)}")
+        if not has_place(dimensions, (name, index)):
+            raise ValueError(f"{name} has no entry {list(index)}: its shape is {dimensions[name]}")
         if name == "y" and count:
             if not isinstance(value, int) or not 0 <= value < count:
                 raise ValueError(
@@ -153,7 +153,7 @@ def _check_edits(model: Model) -> None:
 
 
 def _check_scaled(model: Model) -> None:
-    """Refuse arrays turned as a whole that there are not, and numbers that could not be turned back."""
+    """Refuse to turn arrays that do not exist, and factors that could not be turned back."""
     names = [name for name, _, _ in model.scaled]
     if names != sorted(set(names)):
         raise ValueError("the arrays turned as a whole must be in order, each once")
@@ -184,7 +184,7 @@ def _scalable(model: Fields, name: str) -> tuple[int, ...]:
 
 
 def _stand_ins(plain: Fields) -> tuple[Any, ...]:
-    """What the engine checks in place of the numbers that it will run: arrays of zeros of the same shapes."""
+    """Arguments of a run for the engine to check: arrays of zeros in the shapes of those that will run."""
     cell, dimensions = structure(plain), shapes(plain)
     zeros = {name: np.zeros(shape) for name, shape in dimensions.items()}
     task = form(plain)
@@ -197,7 +197,7 @@ def _stand_ins(plain: Fields) -> tuple[Any, ...]:
 def _arguments(
     model: Fields, parameters: Mapping[str, Array], x: Array, y: Array, initial: Mapping[str, Array], weights: Array
 ) -> tuple[Any, ...]:
-    """What the engine runs. A cell without memory takes the steps as samples: T = 1, and the loss is their mean."""
+    """The arguments of a run. A cell without memory takes the steps as samples: T = 1, and the loss is their mean."""
     shape = cell(model)
     if not shape.states:
         steps, samples = y.shape[:2]

@@ -37,7 +37,7 @@ def untouched(model: Fields) -> Fields:
 
 
 def structure(model: Fields) -> Cell:
-    """The cell without regard to the task: its nodes up to the output, its parameters, its hidden sizes."""
+    """The cell whatever the task: its nodes up to the output, its parameters, its hidden sizes."""
     return made_cell(model.cell, model.activation, model.layers, "nll", model.text)
 
 
@@ -49,26 +49,28 @@ def cell(model: Fields) -> Cell:
 
 @INPUTS.keeps(key=tuple)
 def made_cell(name: str, activation: str, layers: int, loss: str, text: str) -> Cell:
+    """A cell from its name, its choices and its loss, or from the text of the user. Raises ValueError for any other."""
     if (name == OWN) != bool(text):
         raise ValueError("a cell of your own has a text, and no other has")
     if name == OWN:
-        made = engine.parse(text, OWN, title=OWN_TITLE, about="Computed as it is written, with the loss that it names.")
-        if (count := len(made.nodes)) > MAX_EQUATIONS:
+        about = "Computed as it is written, with the loss that it names."
+        own = engine.parse(text, OWN, title=OWN_TITLE, about=about)
+        if (count := len(own.nodes)) > MAX_EQUATIONS:
             raise ValueError(
                 f"the cell has {count} nodes, calls inside a line among them; at most {MAX_EQUATIONS} are drawn here"
             )
-        return made
+        return own
     one_of(CATALOGUE, "cell")(name)
     one_of(ACTIVATIONS, "activation")(activation)
     LAYERS.checked(layers)
     if name == "feedforward":
         return engine.feedforward(layers, activation, loss)
-    made = engine.rnn(activation) if name == "rnn" else CATALOGUE[name]
-    return made if loss == "nll" else with_squared_error(made)
+    ready = engine.rnn(activation) if name == "rnn" else CATALOGUE[name]
+    return ready if loss == "nll" else with_squared_error(ready)
 
 
 def entry(model: Fields) -> Entry:
-    """The task's row of the table, with its settings bounded as a public page needs it."""
+    """The row of the task, its settings bounded for a public page."""
     row = TASKS[model.task]
     return replace(row, settings=tuple(bounded(setting, model.task) for setting in row.settings))
 
@@ -79,29 +81,29 @@ def settings(model: Fields) -> dict[str, Value]:
 
 
 def task(model: Fields) -> Task:
-    """Inputs, targets and weights, with what was changed in them by hand."""
+    """The inputs, the targets and the weights of the losses, changes by hand included."""
     changes = tuple(edit for edit in model.edits if edit[0][0] in ("x", "y"))
     chosen = _suited(model)
-    made = _edited_task(model.task, chosen, changes) if changes else made_task(model.task, chosen)
+    data = _edited_task(model.task, chosen, changes) if changes else made_task(model.task, chosen)
     if chosen != model.settings:
-        made = replace(made, notes=(f"{made.notes[0]} The loss of your cell asks for them.", *made.notes[1:]))
-    return replace(made, x=_turned(made.x, model.scaled, "x")) if model.scaled else made
+        data = replace(data, notes=(f"{data.notes[0]} The loss of your cell asks for them.", *data.notes[1:]))
+    return replace(data, x=_turned(data.x, model.scaled, "x")) if model.scaled else data
 
 
 def _suited(model: Fields) -> tuple[tuple[str, Value], ...]:
-    """The settings of the task; targets that are to be what they look like are such as the loss of a cell of one's own needs.
+    """The settings of the task; where the kind of the targets is "auto", the kind that the loss of the user's cell needs.
 
-    So 0 and 1 are numbers for mse and bce, and 3, 5, 7 are classes for nll. Where neither fits, `_check_targets` says so.
+    So 0 and 1 are numbers for mse and bce, and 3, 5, 7 are classes for nll. Where neither fits, the model is refused.
     """
     if model.cell != OWN or model.task not in TASKS or settings(model).get("targets") != "auto":
         return model.settings
-    shape, made = structure(model), made_task(model.task, model.settings)
-    other = "classes" if shape.takes_classes else "real"
-    if made.kind == other or (made.kind != "classes" and targets_fit_losses(shape, made)):
+    shape, guess = structure(model), made_task(model.task, model.settings)
+    needed = "classes" if shape.takes_classes else "real"
+    if guess.kind == needed or (guess.kind != "classes" and targets_fit_losses(shape, guess)):
         return model.settings
-    chosen = chosen_settings(model.task, settings(model) | {"targets": other})
+    chosen = chosen_settings(model.task, settings(model) | {"targets": needed})
     try:
-        return chosen if made_task(model.task, chosen).kind == other else model.settings
+        return chosen if made_task(model.task, chosen).kind == needed else model.settings
     except ValueError:
         return model.settings
 
@@ -111,38 +113,39 @@ def needs_shares(shape: Cell) -> bool:
     return bool({row.name for node in shape.nodes if (row := shape.loss(node))} & {"nll", "bce"})
 
 
-def targets_fit_losses(shape: Cell, made: Task) -> bool:
-    """Whether targets that are numbers are such as the losses of a cell compare with."""
-    return not needs_shares(shape) or bool(((made.y >= 0) & (made.y <= 1)).all())
+def targets_fit_losses(shape: Cell, task: Task) -> bool:
+    """Whether targets that are numbers fit the losses of a cell: any number, or shares from 0 to 1."""
+    return not needs_shares(shape) or bool(((task.y >= 0) & (task.y <= 1)).all())
 
 
 @INPUTS.keeps(key=tuple)
 def _edited_task(name: str, chosen: tuple[tuple[str, Value], ...], edits: Edits) -> Task:
-    made = made_task(name, chosen)
-    x, y = (_edited(array, edits, of) for array, of in ((made.x, "x"), (made.y, "y")))
+    """A task with changes by hand; the label of a step whose input is changed gets a star, unless it is its number."""
+    data = made_task(name, chosen)
+    x, y = (_edited(array, edits, of) for array, of in ((data.x, "x"), (data.y, "y")))
     touched = {index[0] for (of, index), _ in edits if of == "x" and index[1] == 0}
-    numbered = made.labels == tuple(map(str, range(1, len(x) + 1)))
-    labels = [f"{label}*" if t in touched and not numbered else label for t, label in enumerate(made.labels)]
-    return replace(made, x=x, y=y, labels=tuple(labels))
+    numbered = data.labels == tuple(map(str, range(1, len(x) + 1)))
+    labels = [f"{label}*" if t in touched and not numbered else label for t, label in enumerate(data.labels)]
+    return replace(data, x=x, y=y, labels=tuple(labels))
 
 
 def _edited(array: Array, edits: Edits, name: str) -> Array:
     """The array with its changes; itself if there are none."""
-    mine = [(index, value) for (of, index), value in edits if of == name]
-    if not mine:
+    changes = [(index, value) for (of, index), value in edits if of == name]
+    if not changes:
         return array
     result = np.array(array)
-    for index, value in mine:
+    for index, value in changes:
         result[index] = value
     result.setflags(write=False)
     return result
 
 
 def _turned(array: Array, scaled: Scaled, name: str) -> Array:
-    """The array with its factor and what is added; itself if it is not turned."""
+    """The array as factor · array + added; the array itself if it is not turned."""
     for of, factor, added in scaled:
         if of == name:
-            with np.errstate(all="ignore"):  # what is not finite is refused when the model is made
+            with np.errstate(all="ignore"):  # a model with numbers that are not finite is refused
                 array = factor * array + added
             array.setflags(write=False)
     return array
@@ -236,7 +239,7 @@ def factors(model: Fields) -> Array:
 
 
 def parameters(model: Fields) -> Mapping[str, Array]:
-    """The weights: the initial ones, with what was changed by hand."""
+    """The weights: those drawn or brought by the task, changes by hand included."""
     drawn = _drawn(untouched(model))
     return {name: _turned(_edited(array, model.edits, name), model.scaled, name) for name, array in drawn.items()}
 
@@ -255,16 +258,16 @@ def weight_plans(model: Fields) -> dict[str, Plan]:
 
 
 def initial(model: Fields) -> dict[str, Array]:
-    """The initial values of each state (K, B, n), the last row being t = 0: zero, but for what was changed by hand."""
+    """The initial values of each state (K, B, n), the last row being t = 0: zero, except where changed by hand."""
     dimensions = shapes(model)
     return {name: _edited(np.zeros(dimensions[name]), model.edits, name) for name in structure(model).states}
 
 
 def arrays(model: Fields) -> dict[str, Array]:
-    """All numbers that can be changed by hand, as they are: x, y, the initial values of each state, the parameters."""
-    given = task(model)
-    x = {"x": given.x} if structure(model).reads_x else {}
-    return {**x, "y": given.y, **initial(model), **parameters(model)}
+    """All numbers that can be changed by hand: x, y, the initial values of each state, the parameters."""
+    data = task(model)
+    x = {"x": data.x} if structure(model).reads_x else {}
+    return {**x, "y": data.y, **initial(model), **parameters(model)}
 
 
 def has_place(shapes: Mapping[str, tuple[int, ...]], place: Place) -> bool:
@@ -275,5 +278,5 @@ def has_place(shapes: Mapping[str, tuple[int, ...]], place: Place) -> bool:
 
 
 def classes(model: Fields) -> int:
-    """How many classes the targets have; 0 if they are real numbers."""
+    """The number of classes of the targets; 0 if they are real numbers or shares."""
     return form(model).outputs if form(model).kind == "classes" else 0

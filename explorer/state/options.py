@@ -1,4 +1,4 @@
-"""What a view can be set to: each table has the values of one field and their titles."""
+"""The choices of a view: each table has the values of one field and their titles. The words of the colour bar are here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from explorer import model as models
 
 @dataclass(frozen=True)
 class Lens:
-    """What the colour shows: its title, what it is in words, how it is written, and the scale's ends at first."""
+    """A quantity that the colour shows: its title, its meaning in words, its symbol, and the ends of its scale at first."""
 
     title: str
     words: str
@@ -29,34 +29,34 @@ LENSES: Final[Mapping[str, Lens]] = {
     "slope": Lens("Slope φ′", "local derivative φ′(a) of the node's function", "φ′", -3, 0),
 }
 
-#: How a vector becomes one magnitude -> title and how it is written around the symbol.
+#: Measure that makes one magnitude of a vector -> its title, and how it is written around the symbol.
 MEASURES: Final[Mapping[str, tuple[str, str]]] = {
     "norm": ("L2 norm", "‖{}‖"),
     "largest": ("largest entry", "max |{}|"),
     "mean": ("mean of entries", "mean |{}|"),
 }
 
-#: What the edges show -> its title, and how its magnitude is written.
+#: Quantity that the edges show -> its title, and how its magnitude is written.
 EDGES: Final[Mapping[str, tuple[str, str]]] = {
     "nothing": ("nothing", ""),
     "forward": ("forward signal", "‖signal‖"),
     "backward": ("backward message", "‖message‖"),
 }
 
-#: Which graph is drawn -> its title.
+#: Graph that is drawn -> its title.
 GRAPHS: Final[Mapping[str, str]] = {"unrolled": "Unrolled", "rolled": "Rolled", "neurons": "Neurons"}
 
-#: How the parameters stand in the graph, as `engine.unroll` has it -> title.
+#: Place of the parameters in the graph, as in `engine.unroll` -> its title.
 PARAMETERS: Final[Mapping[Parameters, str]] = {
     "hidden": "hidden",
     "shared": "shared",
-    "copies": "a copy a step",
+    "copies": "one copy per step",
 }
 
-#: How the samples stand in the curve of the decay -> title.
+#: Drawing of the samples in the curve of the decay -> its title.
 SPREADS: Final[Mapping[str, str]] = {"none": "as one line", "lines": "a line each", "band": "a band"}
 
-#: The parts of the page on vanishing gradients -> title.
+#: Part of the page on vanishing gradients -> its title.
 TABS: Final[Mapping[str, str]] = {
     "losses": "Which loss reaches which step",
     "jacobians": "Jacobians",
@@ -65,13 +65,13 @@ TABS: Final[Mapping[str, str]] = {
     "remedies": "Truncation and clipping",
 }
 
-#: How closely the derivation is written -> title.
+#: Detail of the derivation -> its title.
 DETAILS: Final[Mapping[str, str]] = {"symbols": "Symbols", "numbers": "and numbers", "elements": "and each entry"}
 
-#: How the unrolled graph is drawn -> its title.
+#: Renderer of the unrolled graph -> its title.
 PICTURES: Final[Mapping[str, str]] = {"live": "Live", "plotly": "Plotly"}
 
-#: The parts of a page that a link can leave out -> title.
+#: Part of a page that a link can leave out -> its title.
 PARTS: Final[Mapping[str, str]] = {
     "sidebar": "Side bar",
     "lenses": "Colour and scale",
@@ -83,7 +83,7 @@ PARTS: Final[Mapping[str, str]] = {
     "cell": "Own cell",
     "files": "Take it home",
 }
-#: Those that a presentation leaves out by itself.
+#: The parts that a presentation leaves out.
 TOOLS: Final = ("sidebar", "lenses", "knob", "table", "edit", "cell", "files")
 
 EXPONENT: Final = Setting("Power of ten", "int", "exponent", 0, -320, 308)

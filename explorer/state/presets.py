@@ -1,4 +1,4 @@
-"""The ready screens: plain ones to start from, and known results with their sources."""
+"""The ready screens: some to start from, and known results with their sources."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ from explorer.state.view import View
 
 @dataclass(frozen=True)
 class Preset:
-    """A screen to start from.
-
-    source  of a published result that it shows, else empty
-    """
+    """A screen to start from; `source` is that of the published result that it shows, else empty."""
 
     title: str
     help: str

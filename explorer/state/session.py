@@ -1,6 +1,6 @@
 """A session as a file: one JSON text with the state, the equations and the numbers, exact to the bit.
 
-What is read may come from anywhere: it is bounded before it is parsed, and everything in it is checked.
+A file may come from anywhere: its size is bounded before it is parsed, and all of its entries are checked.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def save(state: State) -> bytes:
     """The file of a session. **Holds:** a_file_gives_the_state_back.
 
     unrolled    the version of the format
-    state       the query of the link, with what is too long for links
+    state       the query of the link, values that are too long for a link included
     equations   the text of the cell that is run, with its loss
     arrays      x, y, weights (T,), and by name parameters and initial values (K, B, n), up to `MAX_NUMBERS` numbers
     """
     model = state.model
-    found = {
+    arrays = {
         **_data(model),
         "weights": models.factors(model),
         "parameters": models.parameters(model),
@@ -46,7 +46,7 @@ def save(state: State) -> bytes:
         "unrolled": VERSION,
         "state": to_query(state, MAX_BYTES),
         "equations": models.cell(model).text,
-        "arrays": _listed(found),
+        "arrays": _listed(arrays),
     }
     numbers = sum(array.size for array in models.arrays(model).values())
     if numbers > MAX_NUMBERS:
@@ -69,9 +69,10 @@ def _listed(value: Mapping[str, Any] | Array) -> Any:
 
 
 def load(content: bytes) -> State:
-    """The state that a file holds. Numbers that the state itself does not give become changes by hand.
+    """The state that a file holds. Numbers that differ from those of the state become changes by hand.
 
-    Raises ValueError, saying what is wrong, for anything that `save` has not written or that cannot be run.
+    Raises:
+        ValueError: for a file that `save` has not written, or whose model cannot be run; the message names the entry.
     """
     return restored(parsed(content, MAX_BYTES))
 
@@ -80,9 +81,7 @@ def restored(file: Mapping[str, Any]) -> State:
     """The state that the entries of a session hold. Raises ValueError as `load` does."""
     _known(file, _ENTRIES, "the file")
     if file.get("unrolled") != VERSION or isinstance(file["unrolled"], bool):
-        raise ValueError(
-            f"the file is no session of version {VERSION} of this page: its entry 'unrolled' says otherwise"
-        )
+        raise ValueError(f"the file is no session of version {VERSION} of this page: its entry 'unrolled' has another")
     query = _mapping(file.get("state", {}), "state")
     if wrong := [key for key, value in query.items() if not isinstance(value, str)]:
         raise ValueError(f"state: {shown(wrong[0])} is no text")
@@ -123,10 +122,10 @@ def _whole(digits: str) -> int:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
         raise ValueError("the file has an entry twice")
-    return found
+    return entries
 
 
 def _mapping(value: object, what: str) -> dict[str, Any]:
@@ -135,41 +134,42 @@ def _mapping(value: object, what: str) -> dict[str, Any]:
     return value
 
 
-def _known(found: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
-    if unknown := [key for key in found if key not in known]:
+def _known(entries: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
+    if unknown := [key for key in entries if key not in known]:
         raise ValueError(
             f"{what} has an entry {shown(unknown[0])} that means nothing here; there are {', '.join(known)}"
         )
 
 
 def _with_equations(model: Model, text: object) -> Model:
-    """The model, or where another version of this page would run other equations under that name, the file's own."""
+    """The model; if this version of the page has other equations under the name of its cell, with those of the file."""
     if not isinstance(text, str) or len(text) > MAX_TEXT:
         raise ValueError(f"equations must be a text of at most {MAX_TEXT:,} characters")
     return model if text == models.cell(model).text else models.with_text(model, text)
 
 
-def _with_arrays(model: Model, found: dict[str, Any]) -> Model:
-    _known(found, _ARRAYS, "arrays")
-    given = models.arrays(model)
+def _with_arrays(model: Model, saved: dict[str, Any]) -> Model:
+    """The model with the numbers of a file: those that differ become changes by hand."""
+    _known(saved, _ARRAYS, "arrays")
+    present = models.arrays(model)
     values: dict[Place, float | None] = {}
     parts = {
         "parameters": models.structure(model).parameters,
         "initial": models.structure(model).states,
-        "": tuple(name for name in ("x", "y") if name in given),
+        "": tuple(name for name in ("x", "y") if name in present),
     }
     for part, names in parts.items():
-        own = _mapping(found.get(part, {}), f"arrays: {part}") if part else {k: found[k] for k in "xy" if k in found}
-        _known(own, names, f"arrays: {part}" if part else "arrays")
-        for name, nested in own.items():
-            array = _array(nested, given[name].shape, given[name].dtype.kind == "i", f"arrays: {name}")
-            changed = np.argwhere(array != given[name])
+        group = _mapping(saved.get(part, {}), f"arrays: {part}") if part else {k: saved[k] for k in "xy" if k in saved}
+        _known(group, names, f"arrays: {part}" if part else "arrays")
+        for name, nested in group.items():
+            array = _array(nested, present[name].shape, present[name].dtype.kind == "i", f"arrays: {name}")
+            changed = np.argwhere(array != present[name])
             values |= {(name, tuple(map(int, i))): array.item(*i) for i in changed}
     if values:
         model = models.with_edits(model, values)
-    if "weights" in found:
+    if "weights" in saved:
         factors = models.factors(model)
-        weights = _array(found["weights"], factors.shape, False, "arrays: weights")
+        weights = _array(saved["weights"], factors.shape, False, "arrays: weights")
         if (weights != factors).any():
             model = models.changed(model, count="hand", weights=tuple(weights.tolist()))
     return model

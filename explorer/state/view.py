@@ -49,13 +49,13 @@ ASKED: Final = formats.Format(_read_asked, _write_asked)
 class View:
     """How a run is looked at; nothing in it changes a number.
 
-    Each field has here its default, its key in a link, its format there, its check, and what a page calls it.
+    Each field is written once: its default, its key and its format in a link, its check, and its name on a page.
 
     Raises:
         ValueError: for a value that a field cannot have.
     """
 
-    #: What the colour shows, and how a vector becomes one magnitude.
+    #: The quantity that the colour shows, and the measure that makes one magnitude of a vector.
     lens: str = linked("show", "gradient", check=one_of(LENSES), words="what the colour shows")
     measure: str = linked("as", "norm", check=one_of(MEASURES), words="measure")
     #: The sample that is shown, counted from 1; 0 is all of them together.
@@ -103,7 +103,7 @@ class View:
     detail: str = linked("detail", "numbers", check=one_of(DETAILS))
     #: The step that is looked at; 0, or a step that does not exist, is the one in the middle.
     step: int = linked("step", 0, formats.WHOLE, check=checks.step)
-    #: How often the recursion is put into itself.
+    #: The number of times that the recursion is put into itself.
     levels: int = linked("levels", LEVELS.default, formats.WHOLE, check=LEVELS.checked)
 
     # Of the comparison: two or three texts, as `compare.column` reads them; else empty.
@@ -115,7 +115,7 @@ class View:
     # Of the page on slips.
 
     slip: str = linked("slip", "E1", check=one_of(SLIPS))
-    #: What was typed as a formula of the reader's own, right or wrong, and what the formula is for; None: the first.
+    #: The formula that the reader has typed, right or wrong, and the question that it answers; None: the first.
     formula: str = linked("formula", "", formats.PACKED, check=checks.formula, words="your formula")
     asked: Asked | None = linked("ask", None, optional(ASKED), check=checks.asked)
 
@@ -156,24 +156,22 @@ class View:
 
     @property
     def quantity(self) -> str:
-        """What the colour shows, as it is written: ‖∇L‖."""
+        """The symbol of the quantity that the colour shows: ‖∇L‖."""
         return MEASURES[self.measure][1].format(LENSES[self.lens].symbol)
 
     def shows(self, part: str) -> bool:
-        """Whether a part of the page is there."""
+        """Whether the page has a part."""
         return part not in self.hidden and not (self.present and part in TOOLS)
 
     def usual_range(self) -> View:
-        """The view with the scale of its lens as it was at first."""
+        """The view with the first scale of its lens."""
         return self.with_range(*_usual(self.lens))
 
     def with_range(self, low: int, high: int) -> View:
-        """The view with another scale for its lens; that of other lenses is kept."""
-        others = {lens: (low, high) for lens, low, high in self.ranges} | {self.lens: (low, high)}
-        return replace(
-            self,
-            ranges=tuple((lens, *others[lens]) for lens in LENSES if others.get(lens, _usual(lens)) != _usual(lens)),
-        )
+        """The view with another scale for its lens; other lenses keep theirs."""
+        ends = {lens: (low, high) for lens, low, high in self.ranges} | {self.lens: (low, high)}
+        changed = [lens for lens in LENSES if ends.get(lens, _usual(lens)) != _usual(lens)]
+        return replace(self, ranges=tuple((lens, *ends[lens]) for lens in changed))
 
 
 def _usual(lens: str) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""The two numbers that span the surface of the loss: the choice of them, and what is taken where nothing is chosen.
+"""The two numbers that span the surface of the loss: which are chosen, and which are taken without a choice.
 
-The numbers are those that a knob turns, written as its labels have them: a gain as the factor, a spectral radius as itself.
+A number is one that a knob turns, written as on the labels of the knob: a gain as the factor, a spectral radius as itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from explorer.model import MAX_FACTOR, Model
 
 Pair: TypeAlias = tuple[float, float]
 
-#: How the surface is drawn, which way it is cut, and whose norm the threshold bounds -> title.
+#: Drawing of the surface, direction of its cut, and numbers whose norm the threshold bounds -> title.
 PICTURES: Final = {"map": "Map", "relief": "Relief"}
 CUTS: Final = {"up": "upwards", "across": "across"}
 NORMS: Final = {"two": "these two numbers", "all": "all weights"}
@@ -50,7 +50,7 @@ def _check_ends(ends: Pair | None) -> None:
 class Cliff:
     """Which two numbers span the surface, and the descent on it.
 
-    Whether a model has such numbers is not known here: they are kept until the model has them again.
+    No model is looked at: numbers that a model lacks are kept until a model has them again.
 
     Raises:
         ValueError: for a value that a field cannot have, and for two sides that turn the same number.
@@ -79,7 +79,7 @@ class Cliff:
 
 
 def clash(one: Turn, other: Turn) -> bool:
-    """Whether two numbers are the same, or one of them is an entry of what the other turns as a whole."""
+    """Whether two numbers are the same, or one of them is an entry of the array that the other turns as a whole."""
     if one.of != other.of:
         return False
     if "entry" in (one.kind, other.kind):
@@ -88,15 +88,15 @@ def clash(one: Turn, other: Turn) -> bool:
 
 
 def numbers(model: Model) -> tuple[Turn, ...]:
-    """What a side can be: of each array every kind, for an entry the first. What can change nothing is left out."""
-    found = []
+    """The numbers that can be a side: of each array every kind, for an entry the first. Without effect they are left out."""
+    candidates = []
     for of in filter(None, knob.arrays(model)):
         array = knob.base(model, of)
         for kind in knob.kinds(model, of):
             turn = Turn(kind, of, 1.0, (0,) * array.ndim if kind == "entry" else ())
             if kind in ("entry", "added") or (array.any() and knob.size(model, turn)):
-                found.append(turn)
-    return tuple(found)
+                candidates.append(turn)
+    return tuple(candidates)
 
 
 def there(model: Model, turn: Turn) -> bool:
@@ -109,9 +109,10 @@ def there(model: Model, turn: Turn) -> bool:
 
 
 def completed(model: Model, cliff: Cliff) -> Cliff:
-    """The surface with its numbers and ranges filled in: those that are not chosen, or not there.
+    """The surface with numbers and ranges for those that are not chosen, or that the model lacks.
 
-    Raises ValueError if the model has not two numbers.
+    Raises:
+        ValueError: if the model does not have two numbers.
     """
     across, up = (turn if turn is not None and there(model, turn) else None for turn in (cliff.across, cliff.up))
     if across is not None and up is not None and _parallel(model, across, up):
@@ -129,24 +130,24 @@ def completed(model: Model, cliff: Cliff) -> Cliff:
 
 
 def _parallel(model: Model, across: Turn, up: Turn) -> bool:
-    """Whether both numbers turn the same: of a vector whose entries are all the same, its factor and its value are one."""
+    """Whether two numbers have the same effect: the factor and the value of a vector whose entries are all the same."""
     return across.of == up.of and {across.kind, up.kind} == {"added", "gain"} and knob.common(model, up.of) is not None
 
 
 def _pair(model: Model, across: Turn | None, up: Turn | None) -> tuple[Turn, Turn]:
-    """Two numbers, those that are given among them unless nothing goes with them."""
+    """Two numbers: the chosen ones among them, unless no other number goes with them."""
     firsts = [across] if across is not None else _likely(model, matrices=True)
     seconds = [up] if up is not None else _likely(model, matrices=False)
-    for one, other in product(firsts, seconds):
-        if not clash(one, other) and not _parallel(model, one, other):
-            return one, other
+    for first, second in product(firsts, seconds):
+        if not clash(first, second) and not _parallel(model, first, second):
+            return first, second
     if across is None and up is None:
         raise ValueError("there are not two numbers here over which the loss could be drawn")
     return _pair(model, None, None)
 
 
 def _likely(model: Model, matrices: bool) -> list[Turn]:
-    """What a side may be, the likeliest first: of a square matrix the spectral radius, of a vector what is added."""
+    """The candidates for a side, the likeliest first: the spectral radius of a square matrix, the number added to a vector."""
     made = models.structure(model)
 
     def rank(turn: Turn) -> tuple[bool, ...]:
@@ -185,7 +186,7 @@ def usual(model: Model, turn: Turn) -> Pair:
 
 
 def here(model: Model, cliff: Cliff) -> Pair:
-    """Where the model stands on a completed surface."""
+    """The place of the model on a completed surface."""
     across, up = (knob.written_value(model, turn, knob.present(model, turn)) for turn in sides(cliff))
     return across, up
 
@@ -205,7 +206,7 @@ def at(model: Model, cliff: Cliff, place: Pair) -> Model:
 
 
 def same(model: Model, cliff: Cliff) -> tuple[Model, Cliff]:
-    """All that the surface depends on: model and surface, the same wherever on it the model stands."""
+    """The model and the surface without the model's place on it: equal for every place, as the loss around it is."""
     for turn in sides(cliff):
         model = knob.at(model, turn, 1.0)
     (across, up), (across_range, up_range) = sides(cliff), ranges(cliff)

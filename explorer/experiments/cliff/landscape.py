@@ -1,6 +1,6 @@
-"""The loss around a model along two numbers: a grid of points that grows, and a cut through where the model stands.
+"""The loss over two numbers of a model: a grid of points that grows, and a cut through the place of the model.
 
-The surface depends on the two numbers' places and ranges, not on where they stand, so it stays while a step is taken.
+The surface depends only on which the numbers are and on their ranges, not on their values: it stays while a step is taken.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAX_LINE: Final = 20_000_000  # numbers of all runs of a cut
 
 @dataclass(frozen=True, eq=False)
 class Span:
-    """The plane of the two numbers, as `engine.flow.plane` takes it: the arrays where both are 0, and how each goes on."""
+    """The plane of the two numbers, as `engine.plane` takes it: the arrays where both numbers are 0, and both directions."""
 
     origin: dict[str, Array]
     directions: tuple[dict[str, Array], dict[str, Array]]
@@ -69,7 +69,7 @@ def span(model: Model, cliff: Cliff) -> Span:
 
 
 def cost(model: Model) -> int:
-    """Numbers of the run of one point."""
+    """The numbers of the run of one point."""
     steps, samples = models.task(model).x.shape[:2]
     return int(steps * samples * models.numbers_per_step(model))
 
@@ -81,12 +81,12 @@ def fits(model: Model) -> bool:
 
 @dataclass(eq=False)
 class Surface:
-    """The loss over a grid, as far as it is computed; the rest is nan.
+    """The loss over a grid; nan at points that are not computed yet.
 
     across, up  (n,) the values along the sides
     loss        (n, n), a row for each value of `up`
     steep       (n, n), the L2 norm of the gradient along the two numbers
-    done        (n, n), what is computed
+    done        (n, n), whether the point is computed
     """
 
     across: Array
@@ -100,32 +100,32 @@ class Surface:
         self.loss, self.steep, self.done = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool)
 
     def grow(self, run: Run, plane: Span, many: int) -> bool:
-        """Compute some more points, from the top down; whether any are left. To do the same twice does no harm."""
+        """Compute some more points, from the top down, and return whether any are left. Points may be computed twice."""
         left = np.flatnonzero(~self.done)[:many]
         if len(left):
             rows, columns = np.unravel_index(left, self.done.shape)
-            found = plane.look(run, np.stack([self.across[columns], self.up[rows]], axis=1))
-            self.loss.flat[left] = found.loss
+            points = plane.look(run, np.stack([self.across[columns], self.up[rows]], axis=1))
+            self.loss.flat[left] = points.loss
             with np.errstate(all="ignore"):
-                self.steep.flat[left] = np.hypot(found.slope[:, 0], found.slope[:, 1])
+                self.steep.flat[left] = np.hypot(points.slope[:, 0], points.slope[:, 1])
             self.done.flat[left] = True
         return not self.done.all()
 
 
 def surface(cliff: Cliff, many: int = FINE) -> Surface:
-    """A surface of which nothing is computed yet."""
+    """A surface without a computed point."""
     across, up = (np.linspace(*ends, many) for ends in ranges(cliff))
     return Surface(lock(across), lock(up))
 
 
 def portion(model: Model) -> int:
-    """How many points are computed at a time."""
+    """The number of points that are computed at a time."""
     return max(1, _PORTION // cost(model))
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """The loss along one side, through where the model stands: the values (n,), rising, the loss and |∂L/∂side| there."""
+    """The loss along one side, through the place of the model: the values (n,), rising, the loss and |∂L/∂side| there."""
 
     value: Array
     loss: Array
@@ -133,9 +133,9 @@ class Cut:
 
 
 def cut(model: Model, cliff: Cliff, run: Run) -> Cut:
-    """The cut that a completed surface asks for; where the loss jumps most, the points lie closer and closer.
+    """The cut along the side that a completed surface has chosen; points are added where the loss jumps most.
 
-    Without them the wall would be but a step between two points: it may be narrower than a millionth of the picture.
+    A wall may be narrower than a millionth of the picture: without more points it would be a step between two of them.
     """
     axis = list(CUTS)[::-1].index(cliff.cut)
     plane, ends, middle = span(model, cliff), ranges(cliff)[axis], here(model, cliff)

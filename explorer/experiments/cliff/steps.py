@@ -1,4 +1,4 @@
-"""The steps that gradient descent takes from where a model stands, with the gradient as it is and with the clipped one."""
+"""The steps that gradient descent takes from the place of a model, with the whole gradient and with the clipped one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from explorer.model import Model
 
 @dataclass(frozen=True)
 class Step:
-    """A step of descent: where it leads, how long it is, and the loss there."""
+    """A step of descent: the place to which it leads, its length, and the loss there."""
 
     to: Pair
     length: float
@@ -24,12 +24,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Descent:
-    """The gradient at a place, and the steps from there; the losses are those of true runs.
+    """The gradient at a place, and the steps from there; each loss is that of a run.
 
-    place, loss   where the model stands
+    place, loss   of the model
     gradient      of the loss along the two numbers
     factor        by which the gradient is clipped; 1 if its norm is within the threshold
-    plain, clipped   the step with the gradient as it is, and with the clipped one
+    plain, clipped   the step with the whole gradient, and with the clipped one
     """
 
     place: Pair

@@ -1,4 +1,4 @@
-"""What a formula can be asked of on a run: the names, the nearest thing that exists, and how it is written."""
+"""Questions that a formula can answer on a run: their names, the nearest one that the run has, and the left side."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from engine.verify import Asked
 
 
 def answerable(run: Run, asked: Asked | None) -> Asked:
-    """What is asked, as far as the network has it: its first state at the last step if nothing is, the nearest step
-    there is."""
+    """The question nearest to `asked` that a run has: its first state at the last step without one, else the nearest step."""
     cell = run.cell
     first = (*cell.states, *cell.nodes)[0]
     if asked is None:
@@ -26,8 +25,7 @@ def answerable(run: Run, asked: Asked | None) -> Asked:
 
 
 def names(run: Run, kind: str) -> list[str]:
-    """What there is a formula of: for a gradient nodes, the input and parameters; else nodes, and values of the
-    input."""
+    """The names that a formula can be of: nodes; for a gradient or a value the input too, for a gradient parameters too."""
     nodes = list(run.cell.nodes)
     if kind == "jacobian":
         return nodes
@@ -36,7 +34,7 @@ def names(run: Run, kind: str) -> list[str]:
 
 
 def left_side(run: Run, asked: Asked) -> str:
-    """What is asked, in LaTeX, at step t."""
+    """The left side of a formula, in LaTeX, at step t."""
     name = notation.at_step(asked.name, run.parameters, "t")
     if asked.kind == "value":
         return name

@@ -1,4 +1,4 @@
-"""What a text states, as a claim that can be tested on a run: as a formula, or as a trial where it is none."""
+"""The claim of a text in a form that can be tested on a run: a formula of the language, or a trial."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from engine.verify import Asked, Verdict
 class Trial:
     """A claim that is no formula of the language, tried on a run.
 
-    asked                what is asked
-    stated, right        both sides' formulas, in LaTeX
-    given, held, true    what they give, and what is so; `route` says how the last was found
+    asked                the question that both formulas answer
+    stated, right        the formula of the text and the right one, in LaTeX
+    given, held, true    the numbers of the two, and the true ones; `route` names the way to the last
     """
 
     asked: Asked
@@ -33,10 +33,10 @@ class Trial:
 class Form:
     """A slip for one kind of cell.
 
-    kind, name, of   what the formulas are for, as `verdict.Asked` has them; {loss} stands for the node that calls a loss
+    kind, name, of   the question that the formulas answer, as in `verdict.Asked`; {loss} stands for the node that calls a loss
     stated, right    formulas; {phi} stands for the function of the node `function`, {g} for ∂L/∂L(t)· where that is not 1
-    back             how many steps before the last one it is tested; there are more steps than that
-    tried            in place of `stated`, where that is no formula: its LaTeX and what came of it, or None where it has none
+    back             steps from the last one back to the one that is tested; a run has more steps than that
+    tried            in place of `stated`, where that is no formula: its LaTeX and its verdict; None where a run has neither
     """
 
     kind: Literal["gradient", "value", "jacobian"]
@@ -54,12 +54,12 @@ class Slip:
     """One place where a text is wrong or easy to misread.
 
     source, place   the text, a key of `SOURCES`, and where in it
-    quote           what it states, in short
-    why             why that cannot be, and what is right
+    quote           the statement, shortened
+    why             the reason against it, and the right statement
     forms           the claim for one kind of cell or more; the first that fits is tested
     layers          whether the small network is one of layers
-    remark          what the stated numbers are, in words, or ""
-    trial           in place of forms: the claim tried on a run, of one sample; None where it means nothing there
+    remark          a remark on the stated numbers, or ""
+    trial           in place of forms: the claim tried on one sample of a run; None where the run has no such numbers
     """
 
     title: str

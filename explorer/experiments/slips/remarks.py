@@ -1,4 +1,4 @@
-"""Remarks on the numbers that a slip gives on a run, in words; "" where there is nothing to remark."""
+"""Remarks on the numbers that a slip gives on a run, in words; "" where there is no remark."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def _entries(n: int, of: str) -> str:
 
 
 def no_probabilities(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
+    """Remark on shares without exponentials: entries that are no probabilities."""
     assert asked.t is not None and verdict.value is not None  # noqa: PT018
     value = verdict.value
     if not np.isfinite(value).all():
@@ -33,6 +34,7 @@ def no_probabilities(run: Run, asked: Asked, sample: int, verdict: Verdict) -> s
 
 
 def never_one(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
+    """Remark on a softmax that would be certain: how far it is from 1 for larger outputs."""
     assert asked.t is not None
     o = run.value["o"][asked.t - 1, sample].astype(np.float64)
     if o.size == 1:
@@ -66,6 +68,7 @@ def by_chance(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
 
 
 def escaped(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
+    """Remark on a bracket that is not closed: the term that escapes may be 0."""
     assert asked.t is not None
     if run.grad["o"][asked.t, sample].any():
         return ""
@@ -73,6 +76,7 @@ def escaped(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
 
 
 def of_the_class(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
+    """Remark on a class in the place of its probability: both numbers."""
     assert asked.t is not None
     k = int(run.y[asked.t - 1, sample])
     p = notation.number(float(run.value["y_hat"][asked.t - 1, sample, k]))
@@ -80,6 +84,7 @@ def of_the_class(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
 
 
 def of_symmetry(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
+    """Remark on a decomposition for symmetric matrices: how far W is from one."""
     W = run.parameters["W"].astype(np.float64)
     apart = float(np.linalg.norm(W - W.T) / np.linalg.norm(W))
     if apart < 1e-12:
@@ -90,6 +95,7 @@ def of_symmetry(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
 
 
 def bias(run: Run, asked: Asked, sample: int, verdict: Verdict) -> str:
+    """Remark on a missing bias: it may be 0."""
     name = "b" if "b" in run.parameters else "b_3"
     zero = not run.parameters[name].any()
     return "The bias is 0 in this network, so nothing is missing here; with any other bias it is." if zero else ""

@@ -1,7 +1,7 @@
-"""A slip tested on a run: what the text states and what holds, each with its verdict.
+"""A slip tested on a run: the statement of the text and the right one, each with its verdict.
 
-A slip is tested on the user's own network if its right form holds there and what is stated does not hold for every network
-of the same cell; else on a small network of its kind.
+A slip is tested on the user's network if the right formula holds there and the stated one does not hold for every network of
+the same cell; else on a small network of its kind.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from explorer.model import Model
 
 @dataclass(frozen=True)
 class Case:
-    """A slip, tested: the run and whether it is the user's, what is asked, both formulas in LaTeX and what came of them.
+    """A tested slip: the run, the question, both formulas in LaTeX and their verdicts.
 
-    why_not            where the run is not the user's: why
+    why_not            the reason why the run is not the user's; "" if it is
     text, right_text   the formulas as they are typed; "" where the claim is no formula
-    left               what is asked, in LaTeX
-    route              how the numbers were found that both are held against
+    left               the left side of both formulas, in LaTeX
+    route              the way to the numbers with which both are compared
     """
 
     run: Run
@@ -57,7 +57,7 @@ class Case:
 
 @lru_cache(maxsize=2)
 def small(layers: bool) -> Run:
-    """The network that a slip is tested on where the user's is of another kind."""
+    """The small network on which a slip is tested where the user's is of another kind."""
     return models.run(models.changed(Model(task="worked"), cell="feedforward") if layers else Model(task="worked"))
 
 
@@ -66,7 +66,7 @@ _NO_HARM: Final = "since what is stated does no harm in yours"
 
 
 def case(key: str, run: Run, sample: int = 0) -> Case:
-    """A slip tested on the user's run, or on a small network if its right form does not hold there or its stated form does.
+    """Test a slip on the user's run, or on a small network if the right formula does not hold there or the stated one does.
 
     **Holds:** every_slip_is_judged_wrong_and_its_right_form_right.
     """
@@ -87,7 +87,7 @@ def _tested_all(slip: Slip, run: Run, sample: int, why_not: str) -> Iterator[Cas
 
 
 def _tried(slip: Slip, run: Run, sample: int, why_not: str) -> Case | None:
-    """The slip that is no formula, or None where it means nothing for the run or there is nothing to see."""
+    """The trial of a slip on a run, or None where the run has no numbers for it, or the wrong ones agree."""
     assert slip.trial is not None
     found = slip.trial(run, sample)
     if found is None:
@@ -105,7 +105,7 @@ def _tried(slip: Slip, run: Run, sample: int, why_not: str) -> Case | None:
 
 
 def _tested(slip: Slip, form: Form, run: Run, sample: int, why_not: str) -> Case | None:
-    """The slip in one of its forms, or None where its right form cannot be read or does not hold."""
+    """The slip in one of its forms, or None where the right formula cannot be read or does not hold."""
     cell, t = run.cell, run.T - form.back
     name = form.name.replace("{loss}", _loss(run))
     known = {name, form.of or name} <= set(cell.nodes)

@@ -16,7 +16,7 @@ _MOST_UNITS: Final = 256  # of a matrix that is decomposed
 
 
 def cut_short(run: Run, asked: Asked, sample: int) -> tuple[str, Verdict]:
-    """The output from a vector that is one entry short of h: tried as it stands."""
+    """The output from a vector that is one entry short of h: its LaTeX, and the verdict that the shapes do not fit."""
     assert asked.t is not None
     V, h = run.parameters["V"], run.value["h"][asked.t - 1, sample]
     a, phi, n = notation.at_step("a", (), "t"), r"\varphi", len(h) - 1
@@ -30,7 +30,7 @@ def cut_short(run: Run, asked: Asked, sample: int) -> tuple[str, Verdict]:
 
 
 def class_for_probability(run: Run, asked: Asked, sample: int) -> tuple[str, Verdict] | None:
-    """The loss with the class, counted from 1, in the place of its probability."""
+    """The loss with the class, counted from 1, in place of its probability; None where the targets are no classes."""
     assert asked.t is not None
     if run.y.dtype.kind not in "iu":
         return None

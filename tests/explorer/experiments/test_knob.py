@@ -191,7 +191,7 @@ def test_a_number_that_is_not_there_is_told(turn, message) -> None:
         ("gain,W,nan", "a number is needed"),
         ("gain,<b>,1", "no name of an array"),
         ("gain,,1", "no name of an array"),
-        ("hue,W,1", "nothing that a knob turns"),
+        ("hue,W,1", "cannot be turned by a knob"),
         ("step,W,1", "of no array"),
         ("entry,W,1", "one index or two"),
         ("entry,W,1,-1,0", "one index or two"),
