@@ -1,4 +1,4 @@
-"""Aspects: what may differ between columns, each with its setting, its value and the entries of a column that set it."""
+"""The aspects in which columns may differ: each with its setting, its value, and the entries of a column that set it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from explorer.model import OWN, Model, Value
 
 @dataclass(frozen=True)
 class Aspect:
-    """Something that a column may have and the others not.
+    """An aspect in which columns may differ.
 
-    keys      the keys of its entries, as a regular expression
-    setting   of a column, its kind and its bounds; None where there is no such thing
-    value     of a column, as it is;  other  another one, to begin with
-    entries   of a column and a value
+    keys      a regular expression for the keys of its entries
+    setting   of a column: kind and bounds of the value; None if the column has no such aspect
+    value     of a column: the present value;  other  another value, for a new column
+    entries   of a column and a value: the entries that set the value
     """
 
     title: str
@@ -34,7 +34,7 @@ class Aspect:
     entries: Callable[[Column, Value], dict[str, str]]
 
     def of(self, text: str) -> list[str]:
-        """The keys of those entries of a column that are of this aspect."""
+        """The keys of the entries of a column that belong to this aspect."""
         try:
             return [key for key in changes(text) if re.fullmatch(self.keys, key)]
         except ValueError:
@@ -42,14 +42,29 @@ class Aspect:
 
 
 def recurrent(model: Model) -> tuple[str, ...]:
-    """The matrices that are square whatever the sizes: those of a recurrence."""
+    """Find the matrices of the recurrence: those that are square whatever the sizes.
+
+    Args:
+        model: the network
+
+    Returns:
+        Their names.
+    """
     shape = models.structure(model)
     pairs = ((name, shape.dimensions[name]) for name in shape.parameters)
     return tuple(name for name, classes in pairs if len(classes) == 2 and classes[0] == classes[1])
 
 
 def varied(column: Column, base: Column) -> list[str]:
-    """The aspects that the entries of a column are of; of one that follows nothing, those in which it is not as `base`."""
+    """Find the aspects in which a column differs from the network of the side bar.
+
+    Args:
+        column: the column; of one that follows the side bar, the aspects of its entries
+        base: the network of the side bar as a column
+
+    Returns:
+        Keys of `ASPECTS`.
+    """
     if not column.whole:
         return [name for name, aspect in ASPECTS.items() if aspect.of(column.text)]
     both = {name: row for name, row in ASPECTS.items() if row.setting(column) and row.setting(base)}
@@ -71,7 +86,7 @@ def _forget(column: Column) -> float:
 
 
 def _spanned(setting: Setting, value: float) -> Setting:
-    """A setting whose bounds take the value in, which a link may have set beyond them."""
+    """A setting whose bounds contain the value, which a link may have set beyond them."""
     return replace(setting, lower=min(setting.lower, value), upper=max(setting.upper, value))
 
 
@@ -80,11 +95,13 @@ def _named(names: Iterable[str]) -> str:
 
 
 def has(column: Column, name: str, dimensions: int) -> bool:
+    """Whether a column has a parameter of this name with this number of dimensions."""
     shape = models.structure(_model(column))
     return name in shape.parameters and len(shape.dimensions[name]) == dimensions
 
 
 def without_task_weights(column: Column) -> dict[str, str]:
+    """The entries that turn off the weights that a task brings."""
     return {"own": "0"} if models.brings_weights(_model(column)) else {}
 
 
@@ -96,11 +113,11 @@ _CELLS: Final = Setting("Cell", "choice", "cell", choices=_choices({name: models
 _OWN_CELL: Final = replace(_CELLS, choices=(*_CELLS.choices, (OWN, models.title(OWN))))
 _ACTIVATION: Final = Setting("Activation φ", "choice", "activation", choices=_choices({a: a for a in ACTIVATIONS}))
 _SCHEME: Final = Setting("Scheme", "choice", "scheme", choices=_choices({n: s.title for n, s in SCHEMES.items()}))
-_BIAS: Final = Setting("Forget bias", "float", "bias", 0.0, -20, 20, help="Every entry of b_f at first.")
-_GAIN: Final = Setting("Gain", "float", "gain", 1.0, -100, 100, help="Each matrix of the recurrence, times this.")
+_BIAS: Final = Setting("Forget bias", "float", "bias", 0.0, -20, 20, help="The initial value of every entry of b_f.")
+_GAIN: Final = Setting("Gain", "float", "gain", 1.0, -100, 100, help="The factor of each matrix of the recurrence.")
 _EVERY: Final = Setting(
     "Cut every … steps", "int", "cut", 0, 0, models.MAX_STEPS,
-    help="Truncated back-propagation: after each so many steps no gradient goes further back. 0 is never.",
+    help="Truncated back-propagation: after this number of steps no gradient goes further back. 0 is never.",
 )  # fmt: skip
 
 ASPECTS: Final[Mapping[str, Aspect]] = {

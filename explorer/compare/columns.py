@@ -29,11 +29,11 @@ WHOLE, CUT = "whole", "cut"
 class Column:
     """One network of a comparison.
 
-    text    what it is made from
-    model   what is run; None if it cannot be
-    cut     after how many steps the recurrence is cut for the gradient; 0 is never
-    whole   whether the text is all of a network, which does not follow the side bar
-    fault   why there is no model
+    text    the query of the column
+    model   the network; None if the text is not valid
+    cut     the number of steps after which the recurrence is cut for the gradient; 0 is never
+    whole   whether the text is a whole network, which does not follow the side bar
+    fault   why the text is not valid
     """
 
     text: str
@@ -51,22 +51,30 @@ class Comparison:
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """Of each column what it has that not all have; of one that cannot be run, what was asked for."""
-        runnable = [column for column in self.columns if column.model is not None]
-        found = dict(
-            zip(map(id, runnable), distinctions([c.model for c in runnable if c.model is not None]), strict=True)
-        )
+        """What each column has that not all have; of a column that is not valid, the entries of its text."""
+        valid = [column for column in self.columns if column.model is not None]
+        distinct = dict(zip(map(id, valid), distinctions([c.model for c in valid if c.model is not None]), strict=True))
         cut = len({column.cut for column in self.columns}) > 1
         headings: list[str] = []
         for column in self.columns:
-            parts = found.get(id(column)) or (() if column.model else _asked(column.text))
-            said = f"cut every {counted(column.cut, 'step')}" if column.cut else "whole gradient"
-            headings.append(", ".join([*parts, *[said] * cut]))
+            parts = distinct.get(id(column)) or (() if column.model else _entries(column.text))
+            gradient = f"cut every {counted(column.cut, 'step')}" if column.cut else "whole gradient"
+            headings.append(", ".join([*parts, *[gradient] * cut]))
         return tuple(headings)
 
 
 def changes(text: str) -> dict[str, str]:
-    """The entries of a column's text. Raises ValueError for what is no query, or has too many entries."""
+    """Read the entries of a column's text.
+
+    Args:
+        text: a query
+
+    Returns:
+        Key -> value.
+
+    Raises:
+        ValueError: if the text is no query, has too many entries, or one key twice
+    """
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), errors="strict",
                           max_num_fields=_MOST_CHANGES)  # fmt: skip
@@ -75,18 +83,33 @@ def changes(text: str) -> dict[str, str]:
             f"{shown(text)} is no query of at most {_MOST_CHANGES} entries, such as cell=lstm&steps=50"
         ) from None
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("an entry stands there twice")
+        raise ValueError("an entry occurs twice")
     return dict(pairs)
 
 
 def text(entries: Mapping[str, str]) -> str:
-    """The text of a column with these entries."""
+    """Write the text of a column.
+
+    Args:
+        entries: key -> value
+
+    Returns:
+        The query.
+    """
     return urlencode(entries)
 
 
 @INPUTS.keeps(key=tuple)
 def column(model: Model, text: str) -> Column:
-    """The column of a text beside the network of the side bar; it never raises."""
+    """Read a column; a text that is not valid gives a column with a fault.
+
+    Args:
+        model: the network of the side bar
+        text: of the column
+
+    Returns:
+        The column.
+    """
     try:
         entries = changes(text)
         whole, cut = entries.pop(WHOLE, "0"), entries.pop(CUT, "0")
@@ -106,16 +129,30 @@ def column(model: Model, text: str) -> Column:
 
 
 def comparison(state: State) -> Comparison:
-    """The comparison that the screen shows."""
+    """The comparison on the screen.
+
+    Args:
+        state: of the screen
+
+    Returns:
+        Its columns; without any, the network of the side bar alone.
+    """
     return Comparison(tuple(column(state.model, text) for text in state.view.columns or ("",)))
 
 
 def kept(model: Model) -> str:
-    """The text of a column that is all of a network."""
+    """The text of a column that keeps a whole network.
+
+    Args:
+        model: the network
+
+    Returns:
+        The text, with `whole=1`.
+    """
     return text({WHOLE: "1"} | to_query(State(model), MAX_COLUMN))
 
 
-def _asked(text: str) -> tuple[str, ...]:
+def _entries(text: str) -> tuple[str, ...]:
     try:
         return tuple(f"{key} = {value}" for key, value in list(changes(text).items())[:4] if key != WHOLE)
     except ValueError:
@@ -126,12 +163,30 @@ def _asked(text: str) -> tuple[str, ...]:
 
 
 def present(columns: Sequence[str]) -> int:
-    """Which column is the network of the side bar itself, counted from 0; −1 if none is."""
+    """Find the column that is the network of the side bar itself.
+
+    Args:
+        columns: their texts
+
+    Returns:
+        Its index, or −1 if no column is.
+    """
     return columns.index("") if "" in columns else -1
 
 
 def with_columns(state: State, columns: Iterable[str]) -> State:
-    """The state with other columns; the network of the side bar alone is no comparison. Raises ValueError for too many."""
+    """Replace the columns; the network of the side bar alone is no comparison.
+
+    Args:
+        state: of the screen
+        columns: their texts
+
+    Returns:
+        The state with these columns.
+
+    Raises:
+        ValueError: if they are more than `MOST`
+    """
     chosen = tuple(columns)
     if len(chosen) == 1:
         chosen = ("", *chosen) if chosen[0] else ()
@@ -141,37 +196,76 @@ def with_columns(state: State, columns: Iterable[str]) -> State:
 
 
 def added(state: State, text: str) -> State:
-    """The state with one more column."""
+    """Add a column at the right.
+
+    Args:
+        state: of the screen
+        text: of the column
+
+    Returns:
+        The state with this column.
+
+    Raises:
+        ValueError: if the comparison is full
+    """
     return with_columns(state, [*(state.view.columns or ("",)), text])
 
 
 def removed(state: State, place: int) -> State:
-    """The state without a column."""
+    """Remove a column.
+
+    Args:
+        state: of the screen
+        place: index of the column
+
+    Returns:
+        The state without this column.
+    """
     return with_columns(state, [text for i, text in enumerate(state.view.columns) if i != place])
 
 
 def moved(state: State, place: int) -> State:
-    """The state with a column one place further to the left."""
+    """Move a column one place to the left.
+
+    Args:
+        state: of the screen
+        place: index of the column
+
+    Returns:
+        The state with this order.
+    """
     columns = list(state.view.columns)
     columns[place - 1 : place + 1] = columns[place - 1 : place + 1][::-1]
     return with_columns(state, columns)
 
 
 def edited(state: State, place: int, entries: Mapping[str, str], without: Iterable[str] = ()) -> State:
-    """The state with entries of a column set, and others taken away; other changes that do not fit to these are dropped.
+    """Set and remove entries of a column; other entries that do not fit the new ones are dropped.
 
-    Raises ValueError, saying why, if there is no such network.
+    Args:
+        state: of the screen
+        place: index of the column
+        entries: key -> value, to be set
+        without: keys to be removed
+
+    Returns:
+        The state with the column changed.
+
+    Raises:
+        ValueError: if no such network exists; the message says why
     """
     old = changes(state.view.columns[place])
-    rest = {key: value for key, value in old.items() if key not in {*entries, *without}}
-    new = rest | dict(entries)
+    remaining = {key: value for key, value in old.items() if key not in {*entries, *without}}
+    new = remaining | dict(entries)
     if column(state.model, text(new)).model is None:
-        base = {key: rest.pop(key) for key in (WHOLE, CUT) if key in rest} | dict(entries)
-        fitting = (key for key in rest if column(state.model, text(base | {key: rest[key]})).model is not None)
-        new = base | {key: rest[key] for key in fitting}
-    made = column(state.model, text(new))
-    if made.model is None:
-        raise ValueError(made.fault)
+        base = {key: remaining.pop(key) for key in (WHOLE, CUT) if key in remaining} | dict(entries)
+        fitting = (
+            key for key in remaining if column(state.model, text(base | {key: remaining[key]})).model is not None
+        )
+        new = base | {key: remaining[key] for key in fitting}
+    changed = column(state.model, text(new))
+    if changed.model is None:
+        raise ValueError(changed.fault)
     columns = list(state.view.columns)
     columns[place] = text(new)
     return with_columns(state, columns)

@@ -16,7 +16,10 @@ from explorer.model import Model
 
 @dataclass(frozen=True)
 class Ready:
-    """A comparison to start from: the network of the side bar for it, and the columns beside it."""
+    """A comparison to start from.
+
+    make   of the present network, the network of the side bar and the columns
+    """
 
     title: str
     help: str
@@ -28,16 +31,16 @@ _STEPS: Final = 30  # else
 
 
 def _noise(model: Model, steps: int) -> Model:
-    """The network on random numbers of the sizes and the kind that it has, with the loss at the end."""
-    given = models.task(model)
-    values = {"steps": steps, "inputs": given.sizes["x"], "outputs": given.sizes["y"], "targets": given.kind}
+    """The network on random numbers of the same sizes and kind, with the loss at the end."""
+    task = models.task(model)
+    values = {"steps": steps, "inputs": task.sizes["x"], "outputs": task.sizes["y"], "targets": task.kind}
     bounds = {setting.name: setting.upper for setting in TASKS["noise"].settings if setting.kind == "int"}
     fitting = {name: min(value, bounds[name]) if isinstance(value, int) else value for name, value in values.items()}
     return models.changed(model, task="noise", settings=models.chosen_settings("noise", fitting), count="last")
 
 
 def with_length(model: Model, steps: int) -> Model:
-    """The network on its task for so many steps; if that has no such length, on random numbers."""
+    """The network on its task with this number of steps; on random numbers if the task has no such length."""
     try:
         return models.with_setting(model, "steps", steps) if "steps" in models.settings(model) else _noise(model, steps)
     except ValueError:
@@ -45,7 +48,7 @@ def with_length(model: Model, steps: int) -> Model:
 
 
 def _prepared(model: Model, cell: str, fits: Callable[[Model], object]) -> Model:
-    """The model, with another cell if its own has not what is varied, and with more steps if they are few."""
+    """The model; with another cell if its own does not fit, and with more steps if they are few."""
     if models.task(model).params:  # weights that only some cells can have
         model = models.changed(model, own=False)
     if not fits(model):
@@ -79,8 +82,8 @@ def _forgets(model: Model) -> tuple[Model, tuple[str, ...]]:
 def _lengths(model: Model) -> tuple[Model, tuple[str, ...]]:
     columns = ("", "steps=50", "steps=200")
     short = with_length(model, 10)
-    fine = all(column(short, other).model for other in columns)
-    return short if fine else _noise(model, 10), columns
+    valid = all(column(short, text).model for text in columns)
+    return short if valid else _noise(model, 10), columns
 
 
 def _schemes(model: Model) -> tuple[Model, tuple[str, ...]]:
@@ -105,9 +108,16 @@ READY: Final[Mapping[str, Ready]] = {
 
 @INPUTS.keeps(key=tuple)
 def prepare(name: str, model: Model) -> tuple[Model, tuple[str, ...]]:
-    """The network of the side bar and the columns of a ready comparison, from the present network: what can stay stays.
+    """Make a ready comparison from the present network, of which all stays that can stay.
 
-    A cell of the user's own that cannot have what is compared gives way to the book's network.
+    A cell of the user's own in which the aspect does not exist is replaced by the network of the book.
+
+    Args:
+        name: key of `READY`
+        model: the present network
+
+    Returns:
+        The network of the side bar, and the columns.
     """
     try:
         return READY[name].make(model)

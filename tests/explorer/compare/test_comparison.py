@@ -257,7 +257,7 @@ def test_a_cut_run_has_the_cut_gradients_and_the_same_values() -> None:
     assert run.grad["h"][0].any()
     assert not run_cut.grad["h"][:20].any()
     assert not run_cut.initial_grad["h"].any()
-    found = compare.measure(run, found=cut)
+    found = compare.measure(run, cut=cut)
     assert found.first == -np.inf
     assert found.error == cut.error
 
