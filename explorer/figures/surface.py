@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,46 +13,125 @@ from plotly.subplots import make_subplots
 from explorer import theme
 from explorer.experiments.cliff import Cut, Descent, Pair, Surface
 from explorer.figures import sheet, text
+from explorer.picture.marks import SIGNS, Mark
 from explorer.words.numbers import number, power
 
 Array = NDArray[Any]
 
+_RED: Final = [[0, theme.ALARM], [1, theme.ALARM]]
 _DECADES: Final = 1.5  # powers of ten that a linear scale still shows
 _ARROW: Final = 0.13  # length of the gradient's arrow, as a share of the picture
 _STEPS: Final = (("plain", "step", "diamond", 1), ("clipped", "clipped", "square", 0))
 
 
+class _Point(NamedTuple):
+    """A marked place: its title, its symbol, its colour in the series (None is ink), where it is, and its loss."""
+
+    title: str
+    symbol: str
+    colour: int | None
+    place: Pair
+    loss: float | None
+
+
+@dataclass(frozen=True)
+class _Landscape:
+    """What a map or a relief of the loss shows.
+
+    height   the height of each point of the grid;  logarithmic  whether it is the logarithm of the loss
+    ticks    of the loss;  texts  what can be read at each point
+    points   the marked places, the present one last
+    """
+
+    surface: Surface
+    height: Array
+    logarithmic: bool
+    ticks: dict[str, Any]
+    names: tuple[str, str]
+    texts: list[list[str]]
+    points: list[_Point]
+    descent: Descent | None
+    colours: theme.Palette
+    scale: str
+
+    @property
+    def ends(self) -> tuple[Pair, Pair]:
+        """The first and the last value of each of the two numbers."""
+        across, up = self.surface.across, self.surface.up
+        return (float(across[0]), float(across[-1])), (float(up[0]), float(up[-1]))
+
+    @property
+    def place(self) -> Pair:
+        """Where the network stands."""
+        return self.points[-1].place
+
+    @property
+    def heights(self) -> dict[str, Any]:
+        """The grid and its heights, as a trace has them."""
+        colours = self.colours
+        bar = {
+            "title": {"text": "loss <i>L</i>", "side": "top"}, "thickness": 12, "outlinewidth": 0, "len": 0.9,
+            "tickfont": {"color": colours.muted}, **self.ticks,
+        }  # fmt: skip
+        return {
+            "x": self.surface.across, "y": self.surface.up, "z": np.where(self.surface.done, self.height, np.nan),
+            "text": self.texts, "hoverinfo": "text", "colorscale": theme.colorscale(self.scale), "colorbar": bar,
+            "name": "loss",
+        }  # fmt: skip
+
+    @property
+    def wrong(self) -> Array:
+        """Where the loss is not finite."""
+        return self.surface.done & ~np.isfinite(self.surface.loss)
+
+    def ink(self, point: _Point) -> str:
+        """The colour of a marked place."""
+        return self.colours.ink if point.colour is None else self.colours.series[point.colour]
+
+
 def surface(
-    found: Surface,
+    losses: Surface,
     titles: tuple[str, str],
-    here: Pair,
+    place: Pair,
     descent: Descent | None = None,
     palette: str = "light",
     scale: str = theme.USUAL,
     picture: str = "map",
 ) -> go.Figure:
-    """The loss over two numbers, called `titles`, with the place where the network stands.
+    """Draw the loss over two numbers, with the place where the network stands.
 
-    picture  "map" or "relief", which is the same in three dimensions
     With a descent also the direction of the gradient and the two steps; a step that leaves the picture ends at its edge. A
-    loss that is not finite is red; what is not yet computed is left out.
+    loss that is not finite is red; a loss that is not yet computed is left out.
+
+    Args:
+        losses: on a grid
+        titles: the names of the two numbers
+        place: of the network
+        descent: the gradient at this place, and the steps from there
+        palette: "light" or "dark"
+        scale: key of `theme.SCALES`
+        picture: "map", or "relief": the same in three dimensions
+
+    Returns:
+        The figure.
     """
     colours = theme.PALETTES[palette]
-    height, logarithmic = _height(found.loss)
-    known = found.done & np.isfinite(found.loss)
-    ticks = _ticks(height[known], logarithmic)
-    bar = {
-        "title": {"text": "loss <i>L</i>", "side": "top"}, "thickness": 12, "outlinewidth": 0, "len": 0.9,
-        "tickfont": {"color": colours.muted}, **ticks,
-    }  # fmt: skip
-    names = tuple(text.escaped(title) for title in titles)
-    said = _said(found, names)
-    points = _points(here, descent)
-    figure = go.Figure()
-    layout = _relief if picture == "relief" else _map
-    layout(
-        figure, found, height, said, points, descent, names, colours, theme.colorscale(scale), bar, logarithmic, ticks
+    height, logarithmic = _height(losses.loss)
+    names = (text.escaped(titles[0]), text.escaped(titles[1]))
+    landscape = _Landscape(
+        surface=losses,
+        height=height,
+        logarithmic=logarithmic,
+        ticks=_ticks(height[losses.done & np.isfinite(losses.loss)], logarithmic),
+        names=names,
+        texts=_texts(losses, names),
+        points=_points(place, descent),
+        descent=descent,
+        colours=colours,
+        scale=scale,
     )
+    figure = go.Figure()
+    (_relief if picture == "relief" else _map)(figure, landscape)
     figure.update_layout(
         height=470,
         margin={"l": 12, "r": 12, "t": 44, "b": 44},
@@ -61,62 +141,69 @@ def surface(
     return figure
 
 
-def cut(found: Cut, title: str, here: float, palette: str = "light") -> go.Figure:
-    """The loss along one number, called `title`, and below it the size of its derivative there, on a logarithmic scale."""
+def cut(curve: Cut, title: str, place: float, palette: str = "light") -> go.Figure:
+    """Draw the loss along one number, and below it the size of its derivative, on a logarithmic scale.
+
+    Args:
+        curve: the loss and its derivative
+        title: the name of the number
+        place: its present value
+        palette: "light" or "dark"
+
+    Returns:
+        The figure.
+    """
     colours, name = theme.PALETTES[palette], text.escaped(title)
     by = f"∂{name}" if len(title) <= 4 else f"∂({name})"
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
-    height, logarithmic = _height(found.loss)
-    steep, _ = _height(found.slope, always=True)
-    for row, (values, exact, sign, colour, high) in enumerate(
-        (
-            (height, found.loss, "<i>L</i>", colours.series[0], logarithmic),
-            (steep, found.slope, f"|∂<i>L</i>/{by}|", colours.series[1], True),
-        ),
-        1,
-    ):
-        usable = np.isfinite(exact) & ~np.isnan(values)
-        figure.add_scatter(
-            x=found.value, y=np.where(usable, values, np.nan), mode="lines", row=row, col=1, showlegend=False,
-            line={"color": colour, "width": 2}, hoverinfo="text",
-            hovertext=[f"{name} = {v:.7g}<br>{sign} = {number(e)}"
-                       for v, e in zip(found.value.tolist(), exact.tolist(), strict=True)],
-        )  # fmt: skip
-        if not np.isfinite(exact).all():
-            top = float(values[usable].max(initial=0.0))
-            wrong = ~np.isfinite(exact)
-            figure.add_scatter(
-                x=found.value[wrong], y=np.full(wrong.sum(), top), mode="markers", row=row, col=1, showlegend=False,
-                hovertext=[number(e) for e in exact[wrong].tolist()], hoverinfo="text+x",
-                marker={"symbol": "x-thin-open", "size": 6, "color": theme.ALARM, "line": {"width": 2}},
-            )  # fmt: skip
-        figure.update_yaxes(
-            row=row, col=1, title={"text": sign, "font": {"color": colour}}, automargin=True, zeroline=False,
-            gridcolor=colours.grid, tickfont={"color": colours.muted}, **_ticks(values[usable], high),
-        )  # fmt: skip
+    _profile(figure, 1, curve.value, curve.loss, (name, "<i>L</i>"), colours)
+    _profile(figure, 2, curve.value, curve.slope, (name, f"|∂<i>L</i>/{by}|"), colours, logarithmic=True)
     figure.update_xaxes(
         showgrid=False, zeroline=False, linecolor=colours.line, tickfont={"color": colours.muted},
-        range=[found.value[0], found.value[-1]],
+        range=[curve.value[0], curve.value[-1]],
     )  # fmt: skip
     figure.update_xaxes(title={"text": name}, row=2, col=1, automargin=True)
-    if found.value[0] <= here <= found.value[-1]:
+    if curve.value[0] <= place <= curve.value[-1]:
         for row in (1, 2):
-            figure.add_vline(x=here, row=row, col=1, line={"color": colours.muted, "width": 1, "dash": "dot"})
-    figure.update_layout(
-        height=380,
-        margin={"l": 12, "r": 12, "t": 16, "b": 44},
-        **sheet.paper(colours),
-    )
-    return figure
+            figure.add_vline(x=place, row=row, col=1, line={"color": colours.muted, "width": 1, "dash": "dot"})
+    return figure.update_layout(height=380, margin={"l": 12, "r": 12, "t": 16, "b": 44}, **sheet.paper(colours))
+
+
+def _profile(
+    figure: go.Figure, row: int, x: Array, exact: Array, names: tuple[str, str], colours: theme.Palette,
+    logarithmic: bool = False,
+) -> None:  # fmt: skip
+    """One of the two curves: a line, and crosses where it is not finite; names of the number and of the curve."""
+    values, is_log = _height(exact, always=logarithmic)
+    colour = colours.series[row - 1]
+    usable = np.isfinite(exact) & ~np.isnan(values)
+    figure.add_scatter(
+        x=x, y=np.where(usable, values, np.nan), mode="lines", row=row, col=1, showlegend=False,
+        line={"color": colour, "width": 2}, hoverinfo="text",
+        hovertext=[f"{names[0]} = {v:.7g}<br>{names[1]} = {number(e)}"
+                   for v, e in zip(x.tolist(), exact.tolist(), strict=True)],
+    )  # fmt: skip
+    if not np.isfinite(exact).all():
+        top = float(values[usable].max(initial=0.0))
+        wrong = ~np.isfinite(exact)
+        figure.add_scatter(
+            x=x[wrong], y=np.full(wrong.sum(), top), mode="markers", row=row, col=1, showlegend=False,
+            hovertext=[number(e) for e in exact[wrong].tolist()], hoverinfo="text+x",
+            marker={"symbol": SIGNS[Mark.NAN].symbol, "size": 6, "color": theme.ALARM, "line": {"width": 2}},
+        )  # fmt: skip
+    figure.update_yaxes(
+        row=row, col=1, title={"text": names[1], "font": {"color": colour}}, automargin=True, zeroline=False,
+        gridcolor=colours.grid, tickfont={"color": colours.muted}, **_ticks(values[usable], logarithmic or is_log),
+    )  # fmt: skip
 
 
 # --- the scale of the loss -----------------------------------------------------------------------------------------
 
 
 def _height(values: Array, always: bool = False) -> tuple[Array, bool]:
-    """How high each value stands, and whether that is its logarithm: it is where the values span decades.
+    """The height of each value, and whether it is the logarithm: if the values span decades, or `always`.
 
-    Of exact zeros it is the lowest there is beside them; of what is not finite, and negative, it is nan.
+    The logarithm of an exact 0 is the lowest of the others; the height of a value that is not finite is nan.
     """
     positive = values[np.isfinite(values) & (values > 0)]
     if not len(positive) or not (always or np.log10(positive.max()) - np.log10(positive.min()) > _DECADES):
@@ -127,6 +214,7 @@ def _height(values: Array, always: bool = False) -> tuple[Array, bool]:
 
 
 def _ticks(heights: Array, logarithmic: bool) -> dict[str, Any]:
+    """Powers of ten for a logarithmic axis; none for a linear one."""
     if not logarithmic or not len(heights):
         return {}
     low, high = float(heights.min()), float(heights.max())
@@ -135,35 +223,31 @@ def _ticks(heights: Array, logarithmic: bool) -> dict[str, Any]:
     return {"tickvals": ticks, "ticktext": [power(int(e)) for e in ticks]}
 
 
-def _said(found: Surface, names: tuple[str, ...]) -> list[list[str]]:
-    """What is read at each point of the grid."""
+# --- texts and places ----------------------------------------------------------------------------------------------
+
+
+def _texts(losses: Surface, names: tuple[str, str]) -> list[list[str]]:
+    """What can be read at each point of the grid."""
     return [
         [
             f"{names[0]} = {number(a)}<br>{names[1]} = {number(u)}<br>"
             f"<i>L</i> = {number(loss)}<br>‖∇‖ = {number(steep)}"
-            for a, loss, steep in zip(found.across.tolist(), losses, steeps, strict=True)
+            for a, loss, steep in zip(losses.across.tolist(), row, steeps, strict=True)
         ]
-        for u, losses, steeps in zip(found.up.tolist(), found.loss.tolist(), found.steep.tolist(), strict=True)
+        for u, row, steeps in zip(losses.up.tolist(), losses.loss.tolist(), losses.steep.tolist(), strict=True)
     ]
 
 
-# --- the places ----------------------------------------------------------------------------------------------------
-
-
-def _points(here: Pair, descent: Descent | None) -> list[tuple[str, str, int | None, Pair, float | None]]:
-    """What is marked: its name, its symbol, which colour of the series (None: ink), its place, its loss."""
+def _points(place: Pair, descent: Descent | None) -> list[_Point]:
+    """The ends of the steps, and the place of the network."""
     if descent is None:
-        return [("here", "circle", None, here, None)]
+        return [_Point("here", "circle", None, place, None)]
     steps = [
-        (title, sign, colour, step.to, step.loss)
-        for key, title, sign, colour in _STEPS
+        _Point(title, symbol, colour, step.to, step.loss)
+        for key, title, symbol, colour in _STEPS
         for step in [descent.plain if key == "plain" else descent.clipped]
     ]
-    return [*steps, ("here", "circle", None, here, descent.loss)]
-
-
-def _ends(found: Surface) -> tuple[Pair, Pair]:
-    return (float(found.across[0]), float(found.across[-1])), (float(found.up[0]), float(found.up[-1]))
+    return [*steps, _Point("here", "circle", None, place, descent.loss)]
 
 
 def _within(place: Pair, ends: tuple[Pair, Pair]) -> bool:
@@ -171,7 +255,7 @@ def _within(place: Pair, ends: tuple[Pair, Pair]) -> bool:
 
 
 def _edge(start: Pair, to: Pair, ends: tuple[Pair, Pair]) -> Pair:
-    """Where the way from a place inside to one beyond crosses the edge of the picture."""
+    """Where the line from a place inside to one outside crosses the edge of the picture."""
     share = 1.0
     for a, b, (low, high) in zip(start, to, ends, strict=True):
         if b > high:
@@ -187,64 +271,67 @@ def _words(title: str, place: Pair, loss: float | None) -> str:
     )
 
 
-# --- the two pictures ----------------------------------------------------------------------------------------------
+# --- the map -------------------------------------------------------------------------------------------------------
 
 
-def _map(
-    figure: go.Figure, found: Surface, height: Array, said: list[list[str]], points: Any, descent: Descent | None,
-    names: tuple[str, ...], colours: theme.Palette, scale: Any, bar: Any, logarithmic: bool, ticks: Any,
-) -> None:  # fmt: skip
-    ends = _ends(found)
-    figure.add_heatmap(
-        x=found.across, y=found.up, z=np.where(found.done, height, np.nan), text=said, hoverinfo="text", colorscale=scale,
-        colorbar=bar, hoverongaps=False, name="loss",
-    )  # fmt: skip
-    wrong = found.done & ~np.isfinite(found.loss)
-    if wrong.any():
+def _map(figure: go.Figure, landscape: _Landscape) -> None:
+    ends, colours = landscape.ends, landscape.colours
+    figure.add_heatmap(**landscape.heights, hoverongaps=False)
+    if landscape.wrong.any():
         figure.add_heatmap(
-            x=found.across, y=found.up, z=np.where(wrong, 1.0, np.nan), text=said, hoverinfo="text", showscale=False,
-            colorscale=[[0, theme.ALARM], [1, theme.ALARM]], hoverongaps=False, name="not finite",
+            x=landscape.surface.across, y=landscape.surface.up, z=np.where(landscape.wrong, 1.0, np.nan),
+            text=landscape.texts, hoverinfo="text", showscale=False, colorscale=_RED, hoverongaps=False, name="not finite",
         )  # fmt: skip
-    here = points[-1][3]
-    if descent is not None and _within(here, ends):
-        for title, _, colour, to, _ in points[:-1]:
-            stop = to if _within(to, ends) else _edge(here, to, ends)
-            for line in ({"color": colours.paper, "width": 5.5}, {"color": colours.series[colour], "width": 2.5}):
-                figure.add_scatter(x=[here[0], stop[0]], y=[here[1], stop[1]], mode="lines", line=line,
-                                   hoverinfo="skip", showlegend=False, name=title)  # fmt: skip
-        _arrow(figure, here, descent, ends, colours)
-    for title, sign, colour, place, loss in points:
-        if _within(place, ends):
-            shown, mark, size = place, sign, 13
-        elif _within(here, ends) and np.isfinite(place).all():
-            shown, mark, size = _edge(here, place, ends), f"{sign}-open", 15
-            title = f"{title} (beyond)"
-        else:
-            continue
-        ink = colours.ink if colour is None else colours.series[colour]
-        figure.add_scatter(
-            x=[shown[0]], y=[shown[1]], mode="markers", name=title, hovertext=[_words(title, place, loss)], hoverinfo="text",
-            cliponaxis=False,
-            marker={"symbol": mark, "size": size, "color": colours.paper if colour is None else ink,
-                    "line": {"width": 2.5 if colour is None else 1.5,
-                             "color": ink if colour is None or mark != sign else colours.paper}},
-        )  # fmt: skip
+    if landscape.descent is not None and _within(landscape.place, ends):
+        _steps(figure, landscape)
+        _arrow(figure, landscape.place, landscape.descent, ends, colours)
+    for point in landscape.points:
+        _mark(figure, landscape, point)
     axis = {"showgrid": False, "zeroline": False, "linecolor": colours.line, "tickfont": {"color": colours.muted},
             "automargin": True, "constrain": "domain"}  # fmt: skip
-    half = [(high - low) / (2 * (n - 1)) for (low, high), n in zip(ends, found.loss.shape[::-1], strict=True)]
-    figure.update_xaxes(**axis, title={"text": names[0]}, range=[ends[0][0] - half[0], ends[0][1] + half[0]])
-    figure.update_yaxes(**axis, title={"text": names[1]}, range=[ends[1][0] - half[1], ends[1][1] + half[1]])
+    counts = landscape.surface.loss.shape[::-1]
+    half = [(high - low) / (2 * (n - 1)) for (low, high), n in zip(ends, counts, strict=True)]
+    for k, update in enumerate((figure.update_xaxes, figure.update_yaxes)):
+        update(**axis, title={"text": landscape.names[k]}, range=[ends[k][0] - half[k], ends[k][1] + half[k]])
 
 
-def _arrow(figure: go.Figure, here: Pair, descent: Descent, ends: tuple[Pair, Pair], colours: theme.Palette) -> None:
-    """The gradient, uphill, of one length whatever its norm, which stands beside it."""
+def _steps(figure: go.Figure, landscape: _Landscape) -> None:
+    """The steps as lines from the place of the network, each on a wider line of the paper's colour."""
+    start, ends = landscape.place, landscape.ends
+    for point in landscape.points[:-1]:
+        stop = point.place if _within(point.place, ends) else _edge(start, point.place, ends)
+        for line in ({"color": landscape.colours.paper, "width": 5.5}, {"color": landscape.ink(point), "width": 2.5}):
+            figure.add_scatter(x=[start[0], stop[0]], y=[start[1], stop[1]], mode="lines", line=line,
+                               hoverinfo="skip", showlegend=False, name=point.title)  # fmt: skip
+
+
+def _mark(figure: go.Figure, landscape: _Landscape, point: _Point) -> None:
+    """A marked place; one that is beyond the picture is marked at the edge."""
+    ends, paper, ink = landscape.ends, landscape.colours.paper, landscape.ink(point)
+    place, symbol, size, title = point.place, point.symbol, 13, point.title
+    if not _within(place, ends):
+        if not _within(landscape.place, ends) or not np.isfinite(place).all():
+            return
+        place, symbol, size, title = _edge(landscape.place, place, ends), f"{symbol}-open", 15, f"{title} (beyond)"
+    present = point.colour is None
+    figure.add_scatter(
+        x=[place[0]], y=[place[1]], mode="markers", name=title, hovertext=[_words(title, point.place, point.loss)],
+        hoverinfo="text", cliponaxis=False,
+        marker={"symbol": symbol, "size": size, "color": paper if present else ink,
+                "line": {"width": 2.5 if present else 1.5,
+                         "color": ink if present or symbol != point.symbol else paper}},
+    )  # fmt: skip
+
+
+def _arrow(figure: go.Figure, place: Pair, descent: Descent, ends: tuple[Pair, Pair], colours: theme.Palette) -> None:
+    """The gradient, uphill: an arrow whose length does not depend on the norm, with the norm beside it."""
     if not descent.norm:
         return
     share = [abs(g) / (high - low) for g, (low, high) in zip(descent.gradient, ends, strict=True)]
     length = _ARROW / max(share)
-    tip = tuple(p + length * g for p, g in zip(here, descent.gradient, strict=True))
+    tip = tuple(p + length * g for p, g in zip(place, descent.gradient, strict=True))
     figure.add_annotation(
-        x=tip[0], y=tip[1], ax=here[0], ay=here[1], xref="x", yref="y", axref="x", ayref="y", text="", showarrow=True,
+        x=tip[0], y=tip[1], ax=place[0], ay=place[1], xref="x", yref="y", axref="x", ayref="y", text="", showarrow=True,
         arrowhead=2, arrowwidth=2.5, arrowcolor="#ffffff", arrowsize=1.1, standoff=0,
     )  # fmt: skip
     figure.add_annotation(
@@ -254,55 +341,59 @@ def _arrow(figure: go.Figure, here: Pair, descent: Descent, ends: tuple[Pair, Pa
     )  # fmt: skip
 
 
-def _relief(
-    figure: go.Figure, found: Surface, height: Array, said: list[list[str]], points: Any, descent: Descent | None,
-    names: tuple[str, ...], colours: theme.Palette, scale: Any, bar: Any, logarithmic: bool, ticks: Any,
-) -> None:  # fmt: skip
-    ends, here = _ends(found), points[-1][3]
+# --- the relief ----------------------------------------------------------------------------------------------------
+
+
+def _relief(figure: go.Figure, landscape: _Landscape) -> None:
+    usable = landscape.height[np.isfinite(landscape.height)]
+    low, high = (float(usable.min()), float(usable.max())) if len(usable) else (0.0, 1.0)
     figure.add_surface(
-        x=found.across, y=found.up, z=np.where(found.done, height, np.nan), text=said, hoverinfo="text", colorscale=scale,
-        colorbar=bar, name="loss", showlegend=False,
+        **landscape.heights, showlegend=False,
         lighting={"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9},
     )  # fmt: skip
-    usable = height[np.isfinite(height)]
-    low, high = (float(usable.min()), float(usable.max())) if len(usable) else (0.0, 1.0)
-    wrong = found.done & ~np.isfinite(found.loss)
-    if wrong.any():
-        rows, columns = np.nonzero(wrong)
+    if landscape.wrong.any():
+        rows, columns = np.nonzero(landscape.wrong)
         figure.add_scatter3d(
-            x=found.across[columns], y=found.up[rows], z=np.full(len(rows), high), mode="markers", name="not finite",
-            hovertext=[said[i][j] for i, j in zip(rows.tolist(), columns.tolist(), strict=True)], hoverinfo="text",
-            marker={"symbol": "square", "size": 3.5, "color": theme.ALARM},
+            x=landscape.surface.across[columns], y=landscape.surface.up[rows], z=np.full(len(rows), high), mode="markers",
+            name="not finite", hoverinfo="text", marker={"symbol": "square", "size": 3.5, "color": theme.ALARM},
+            hovertext=[landscape.texts[i][j] for i, j in zip(rows.tolist(), columns.tolist(), strict=True)],
         )  # fmt: skip
-
-    def raised(loss: float | None) -> float:
-        if loss is None or not np.isfinite(loss):
-            return high
-        return float(np.log10(loss)) if logarithmic and loss > 0 else low if logarithmic else loss
-
-    start = raised(points[-1][4])
-    for title, sign, colour, place, loss in points:
-        if not _within(place, ends):
-            continue
-        ink = colours.ink if colour is None else colours.series[colour]
-        if colour is not None and _within(here, ends):
-            figure.add_scatter3d(
-                x=[here[0], place[0]], y=[here[1], place[1]], z=[start, raised(loss)], mode="lines", showlegend=False,
-                line={"color": ink, "width": 6}, hoverinfo="skip", name=title,
-            )  # fmt: skip
-        figure.add_scatter3d(
-            x=[place[0]], y=[place[1]], z=[raised(loss)], mode="markers", name=title, hoverinfo="text",
-            hovertext=[_words(title, place, loss)],
-            marker={"symbol": sign, "size": 6, "color": ink, "line": {"width": 2, "color": colours.paper}},
-        )  # fmt: skip
+    _raise(figure, landscape, low, high)
+    colours, names = landscape.colours, landscape.names
     axis = {"gridcolor": colours.grid, "zeroline": False, "color": colours.muted, "showbackground": False}
     figure.update_layout(
         scene={
             "xaxis": {**axis, "title": {"text": names[0]}},
             "yaxis": {**axis, "title": {"text": names[1]}},
-            "zaxis": {**axis, "title": {"text": "loss"}, **ticks},
+            "zaxis": {**axis, "title": {"text": "loss"}, **landscape.ticks},
             "camera": {"eye": {"x": -1.8, "y": -1.8, "z": 1.1}, "center": {"x": 0, "y": 0, "z": -0.12}},
             "aspectmode": "manual",
             "aspectratio": {"x": 1.25, "y": 1.25, "z": 0.8},
         }
     )
+
+
+def _raise(figure: go.Figure, landscape: _Landscape, low: float, high: float) -> None:
+    """The marked places at the height of their loss, with lines from the present one."""
+
+    def height(loss: float | None) -> float:
+        if loss is None or not np.isfinite(loss):
+            return high
+        return float(np.log10(loss)) if landscape.logarithmic and loss > 0 else low if landscape.logarithmic else loss
+
+    start, ends = landscape.points[-1], landscape.ends
+    for point in landscape.points:
+        if not _within(point.place, ends):
+            continue
+        (x, y), z, ink = point.place, height(point.loss), landscape.ink(point)
+        if point.colour is not None and _within(start.place, ends):
+            figure.add_scatter3d(
+                x=[start.place[0], x], y=[start.place[1], y], z=[height(start.loss), z], mode="lines",
+                showlegend=False, line={"color": ink, "width": 6}, hoverinfo="skip", name=point.title,
+            )  # fmt: skip
+        figure.add_scatter3d(
+            x=[x], y=[y], z=[z], mode="markers", name=point.title, hoverinfo="text",
+            hovertext=[_words(point.title, point.place, point.loss)],
+            marker={"symbol": point.symbol, "size": 6, "color": ink,
+                    "line": {"width": 2, "color": landscape.colours.paper}},
+        )  # fmt: skip
