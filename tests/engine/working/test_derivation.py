@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,6 +159,26 @@ def test_a_wrong_rule_of_an_operation_is_seen(monkeypatch: pytest.MonkeyPatch) -
     pull = interpreter.pull
     monkeypatch.setattr(interpreter, "pull", lambda *a, **k: [(r, 1.01 * m) for r, m in pull(*a, **k)])
     assert not any(line.passed for line in derive(run, "copies", 2).lines if "copy of" in line.explanation)
+
+
+@pytest.mark.parametrize("entry", [0, 7, -1])
+def test_a_wrong_entry_of_a_copy_is_seen(entry: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disturbances of a small parameter reach each of its entries, the first and the last among them."""
+    run, pull = made("rnn"), interpreter.pull
+
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        messages = pull(*arguments, **options)
+        for read, message in messages:
+            if read.name == "W":
+                message.flat[entry] += 1e-3
+        return messages
+
+    monkeypatch.setattr(interpreter, "pull", wrong)
+    failed = [
+        line.symbols for line in derive(run, "copies", 2).lines if "copy of" in line.explanation and not line.passed
+    ]
+    assert len(failed) == 1
+    assert r"\nabla_{W^{(t)}}" in failed[0]
 
 
 def test_numbers_that_are_not_finite_pass_no_line() -> None:
