@@ -303,7 +303,12 @@ class Run(Record):
         return self.step_grads((name,), steps)[name]
 
     def step_grads(self, names: Iterable[str], steps: slice = slice(None)) -> dict[str, Array]:
-        """Compute `step_grad` for several parameters, with the messages of each node computed once."""
+        """Compute `step_grad` for several parameters, with the messages of each node computed once.
+
+        The backward pass makes `param_grad` by one product over all steps, and never holds the gradient at a single copy, which
+        would take T times the memory. The copies come from the messages instead, by `interpreter.pull`, for the steps asked
+        for. So the law that they sum to `param_grad` compares two routes.
+        """
         count, names = len(range(*steps.indices(self.T))), tuple(names)
         for name in names:
             one_of("name", name, self.parameters, f"parameters: {', '.join(self.parameters)}")

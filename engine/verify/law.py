@@ -30,7 +30,7 @@ STATEMENTS: Mapping[str, str] = MappingProxyType({
     QUOTIENTS: "Where a function with a kink follows, steps to either side that do not cross the kink change the loss "
     "by its gradient.",
     MESSAGES: "What flows back along the edges that leave a node sums to the gradient there.",
-    COPIES: "The gradients at the copies of a parameter, one a step, sum to its gradient.",
+    COPIES: "The gradients at the copies of a parameter, one per step, sum to its gradient.",
     LATER: "The loss of a step has no gradient at any later node.",
 })  # fmt: skip
 

@@ -90,4 +90,4 @@ def no_loss_reaches_a_later_node(run: Run) -> Check:
         weights = (np.arange(run.T) < last).astype(run.dtype)
         early = run_cell(run.cell, run.parameters, run.x, run.y, run.initial, weights, run.reduction, run.dtype)
         errors += [worst(name, last + 1, grad[last:], 1.0) for name, grad in early.grad.items()]
-    return check_of(run, LATER, errors, "" if errors else " There is but one step.")
+    return check_of(run, LATER, errors, "" if errors else " There is only one step.")

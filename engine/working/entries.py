@@ -301,7 +301,7 @@ class _Unit:
 
 
 def _sum_with_factor(left: str, factor: str, inner: list[str], direct: list[str], result: str) -> str:
-    """left = factor · (inner) + direct = result, a line for each summand where there are several."""
+    """Write left = factor · (inner) + direct = result, a line for each summand where there are several."""
     opened, closed = (rf"{factor}\,\Bigl(", r"\Bigr)") if factor and inner else ("", "")
     parts = [*inner[:-1], *[f"{part}{closed}" for part in inner[-1:]], *direct]
     return broken(left, [f"{opened}{parts[0]}", *parts[1:]] if parts else ["0"], f"= {result}" if result else "")

@@ -34,7 +34,7 @@ def product_tex(weight: float, factor: float) -> str:
 
 
 def broken(left: str, parts: list[str], result: str) -> str:
-    """left = the sum of the parts, result; on several lines if it is long."""
+    """Write left = the sum of the parts, result; on several lines if it is long."""
     if len(parts) == 1 or sum(map(len, parts)) < _LINE:
         return " ".join(filter(None, [left, "=", " + ".join(parts), result]))
     lines = parts[:1]
@@ -51,6 +51,7 @@ class EntryWriter:
     """Writes single entries of the equations at one step, for one sample."""
 
     def __init__(self, run: Run, t: int, sample: int) -> None:
+        """Start a writer for step t, from 1, and one sample, from 0."""
         self.run, self.t, self.sample = run, t, sample
         self._known: dict[Expression, list[float]] = {}
 

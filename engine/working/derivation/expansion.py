@@ -132,7 +132,7 @@ def _multiplied_out(at: StepContext, nested: NestedSum, summands: str) -> Line:
     total = np.sum([vector for _, vector in terms], axis=0)
     numbers = plus([matrix_tex(vector) for _, vector in terms])
     return at.line(
-        "A8", f"Multiplied out: a sum over {summands}, with a factor more for each step further on.",
+        "A8", f"Multiplied out: a sum over {summands}, with one more factor for each further step.",
         aligned([f"{left} &= {terms[0][0]}", *(rf"&\quad + {symbols}" for symbols, _ in terms[1:])]),
         with_result(with_step_number(left, at.t), numbers, total), total, nested.brackets[0], BY_SIDES,
         tuple(f"{with_step_number(symbols, at.t)} = {matrix_tex(vector)}" for symbols, vector in terms),
@@ -161,8 +161,7 @@ def _of_one_state(at: StepContext, name: str, depth: int) -> Iterator[Line]:
 def _by_loss(at: StepContext, name: str, terms: list[Array]) -> Line:
     by_loss = expand(at.run, name, at.t, at.sample).terms[: len(terms)]
     return at.line(
-        "A8", "Each term is what the loss of one step gives, by way of the states between: the same as the gradient of that"
-        " loss alone.",
+        "A8", "Each term is the contribution of one step's loss, through the states between: the gradient of that loss alone.",
         rf"{notation.nabla(name, 't')} = \sum_{{s=t}}^{{\tau}} \nabla_{{{notation.at_step(name, (), 't')}}} L^{{(s)}}",
         aligned([rf"\nabla_{{{at.now(name)}}} L^{{({term.s})}} &= {matrix_tex(term.vector)}" for term in by_loss]),
         np.array(terms), np.array([term.vector for term in by_loss]),
@@ -253,8 +252,8 @@ def _by_carried(at: StepContext, carried: _Carried, name: str) -> Line:
     parts = ", ".join(notation.at_step(part, (), notation.step(-j)) for part, j in carried.parts)
     z_by = rf"\left(\frac{{d {_z(0)}}}{{d {state}}}\right)^\top"
     return at.line_by_disturbance(
-        "A8", "This cell carries more than one vector on. Take them as one, $z$, and call what comes back to it from all later"
-        " steps $c$.",
+        "A8", "This cell carries more than one vector on. Take them as one vector $z$, and let $c$ be the gradient that comes"
+        " back to it from all later steps.",
         rf"\begin{{aligned}} {_z(0)} &= \left({parts}\right) \\ {notation.nabla(name, 't')} &="
         rf" \nabla_{{{state}}} L^{{(t)}} + {z_by} {_c(0)} \end{{aligned}}",
         with_result(notation.nabla(name, str(at.t)), f"{matrix_tex(own)} + {matrix_tex(jacobian)} {matrix_tex(back)}", total),

@@ -178,7 +178,7 @@ def _loss_by_h(way: _Way) -> Line:
 def _short_form(way: _Way) -> Line:
     out, V, at_o = way.out, way.matrix, way.out.slope_at_o
     return way.at.line(
-        "A11", "What is left is the short way's: the transposed matrix times the gradient at $o$.",
+        "A11", "The result is that of the short way: the transposed matrix times the gradient at $o$.",
         rf"\nabla_{{{way.h_()}}} {out.l_()} = {latex(way.V)}^\top \left({out.slope_tex()}\right)",
         f"{matrix_tex(V.T)} {matrix_tex(at_o)} = {matrix_tex(V.T @ at_o)}", V.T @ at_o, way.exact,
         floor=float(np.abs(V).max()), elements=per_unit(V.shape[1], lambda j: (

@@ -98,7 +98,7 @@ def _why_the_logarithm(at: StepContext, out: SoftmaxLoss) -> Line:
     probability = entry_tex(out.p, "y")
     return at.line(
         "A17",
-        "Why the logarithm: it makes a sum of the product of the steps' probabilities, whose terms can be"
+        "Why the logarithm: it turns the product of the steps' probabilities into a sum, whose terms can be"
         " differentiated one by one. The product itself leaves the range of floating point after some hundred steps; and"
         " the logarithm undoes the exponential of the softmax, as the next section has it.",
         rf"\prod_t {probability} = e^{{-\sum_t {out.l_()}}}",

@@ -86,8 +86,8 @@ def _both_routes(at: StepContext, s: str, f: str) -> Line:
     symbols = plus([straight[0].symbols, *(message.symbols for message in others)])
     at_start = "" if before else " At $t = 0$ there is no output" + ("." if others else ", so the first alone.")
     return at.line_by_disturbance(
-        "A13", rf"The routes into ${latex(s)}^{{(t-1)}}$: the first goes straight on, the other by way of what the step before"
-        f" puts out and this step's gates read.{at_start}",
+        "A13", rf"The routes into ${latex(s)}^{{(t-1)}}$: the first is straight, the other leads through the output of the step"
+        f" before, which this step's gates read.{at_start}",
         f"{notation.nabla(s, 't-1')} = {shifted(symbols, -1)}",
         f"{notation.nabla(s, str(before))} = {matrix_tex(along_gate)} + {matrix_tex(along_others)} = {matrix_tex(grad)}",
         along_gate + along_others, s, before,

@@ -52,7 +52,7 @@ def _is_likelihood(at: StepContext, name: str) -> bool:
 def _about_equation(at: StepContext, name: str) -> str:
     symbol, operation = f"${latex(name)}$", at.cell.operation(name)
     if _is_likelihood(at, name):
-        return f"The loss of a step, {symbol}: minus the log-probability that the network gives to what is right."
+        return f"The loss of a step, {symbol}: minus the log-probability that the network gives to the right class."
     if name in terms(at.cell):
         return f"The {terms(at.cell)[name].name} {symbol}."
     return f"The equation of {symbol}" + ("." if operation is None else f", a call of {words(operation)}.")

@@ -65,16 +65,17 @@ def recursion_lines(at: StepContext, _: int) -> Iterator[Line]:
 
 def _at_last_step(at: StepContext, name: str) -> Line:
     explanation = (
-        rf"At the last step, $t = \tau = {at.run.T}$, nothing comes after: what reads ${latex(name)}$ in the same step sends"
-        f" back all there is, {readers(at.cell, name, same_step=True)}" + (", (10.19)." if is_the_rnn(at.run) else ".")
+        rf"At the last step, $t = \tau = {at.run.T}$, nothing comes after: the whole gradient comes from the nodes that"
+        f" read ${latex(name)}$ in the same step, {readers(at.cell, name, same_step=True)}"
+        + (", (10.19)." if is_the_rnn(at.run) else ".")
     )
     return backward_line(at, name, "A6", explanation, at.run.T)
 
 
 def _at_this_step(at: StepContext, name: str) -> Line:
     explanation = (
-        f"At step {at.t} a term for each node that reads ${latex(name)}$: of the same step"
-        f" {readers(at.cell, name, same_step=True)}, of later ones {readers(at.cell, name, same_step=False)}"
+        f"At step {at.t} there is a term for each node that reads ${latex(name)}$: in the same step"
+        f" {readers(at.cell, name, same_step=True)}, in later ones {readers(at.cell, name, same_step=False)}"
         + (", (10.21)." if is_the_rnn(at.run) else ".")
     )
     return backward_line(at, name, "A7", explanation)

@@ -185,7 +185,7 @@ def _cancellation(at: StepContext, out: SoftmaxLoss) -> Line:
     )
     total = -(y[:, None] * (np.eye(out.n) - p[None])).sum(axis=0)
     return at.line(
-        "A4", rf"The two multiplied and summed over $i$: each ${p_i}$ cancels, and what is left is the short way's.",
+        "A4", rf"The two multiplied and summed over $i$: each ${p_i}$ cancels, and the result is that of the short way.",
         rf"\begin{{aligned}} {partial_tex(out.l_(), out.o_('j'))}"
         rf" &= \sum_i \left(-\frac{{{y_i}}}{{\cancel{{{p_i}}}}}\right) \cancel{{{p_i}}} \left(\delta_{{ij}} - {p_j}\right)"
         rf" = -\sum_i {y_i} \left(\delta_{{ij}} - {p_j}\right) \\ &= -{y_j} + {p_j} \sum_i {y_i} = {p_j}"

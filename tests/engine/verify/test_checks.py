@@ -319,7 +319,7 @@ def test_rows_are_for_a_reader() -> None:
     tolerances = {"float64": [1e-10, 1e-10, 1e-6, 1e-10, 1e-10, 0], "float32": [1e-4] * 5 + [0]}
     for dtype, expected in tolerances.items():
         assert [row.tolerance for row in check(Case(RELU, dtype=dtype).run())] == expected
-    assert "There is but one step." in check(Case(RELU, T=1).run())[-1].statement
+    assert "There is only one step." in check(Case(RELU, T=1).run())[-1].statement
 
 
 def test_a_limit_bounds_what_is_measured_and_is_said() -> None:

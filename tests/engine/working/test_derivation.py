@@ -228,7 +228,7 @@ def test_the_words_of_the_recursion_name_the_nodes_that_read_a_state(name: str) 
     assert len(lines) == len(at)
     for line, (state, t) in zip(lines, at, strict=True):
         messages = explain.backward(run, state, t, 0).messages
-        said = re.findall(r"\$([^$]*)\$", line.explanation.partition("step" if t < run.T else "all there is")[2])
+        said = re.findall(r"\$([^$]*)\$", line.explanation.partition("step" if t < run.T else "in the same step")[2])
         named = [word for word in said if word != latex(state)] if t < run.T else said
         assert {latex(message.target[0]) for message in messages} - {latex(state)} == set(named) - {latex(state)}
 
