@@ -1,13 +1,12 @@
 """Initial weights: a scheme for each parameter, drawn from a seed, the same on every machine.
 
-How "the same on every machine" is kept: each parameter has a PCG64 stream of its own, keyed by the seed and the bytes
-of its name. What is done to its numbers afterwards are single multiplications, divisions, square roots (IEEE 754
-rounds each in one way only) and sums in an order that numpy fixes; no BLAS, no LAPACK, whose last digits differ from
-processor to processor. What remains, to be honest: a normal number beyond ±3.65 (one in 4,000) goes through the C
-library's logarithm, whose last bit may differ between systems; and the size that `radius` and `norm` scale by needs
-LAPACK. It is rounded to 12 digits, which wipes its noise out unless the value lies within that noise of a rounding
-edge, once in some 1,000 cases; then the twelfth digit of the scaled matrix differs. The tests keep first numbers of
-each scheme, so that another numpy with other streams would be noticed.
+Each parameter has a PCG64 stream of its own, keyed by the seed and the bytes of its name. Its numbers then go through single
+multiplications, divisions and square roots, which IEEE 754 rounds in one way only, and through sums in an order that numpy
+fixes; not through BLAS or LAPACK, whose last digits differ between processors. Two exceptions remain. A normal number beyond
+±3.65 (one in 4,000) uses the logarithm of the C library, whose last bit may differ between systems. The size by which `radius`
+and `norm` scale needs LAPACK; it is rounded to 12 digits, which removes the difference unless the value lies next to a rounding
+edge, about once in 1,000 cases: then the twelfth digit of the scaled matrix differs. The tests compare the first numbers of each
+scheme with recorded ones, and so notice a numpy with other streams.
 """
 
 from __future__ import annotations
@@ -57,21 +56,28 @@ class Plan:
 
 
 def initialise(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal", seed: int = 0) -> dict[str, Array]:
-    """Initial values of every parameter of a cell: {name: float64 array}, in the order of the text.
+    """Draw initial values for every parameter of a cell.
 
-    sizes   as for `cell.shapes`, e.g. {"x": 4, "h": 5, "y": 3}
-    scheme  one scheme (or its name) for all parameters, or {name of a parameter: scheme}; there the key "*" stands for
-            the rest, normal if left out. A forget gate's bias of 1: {"b_f": Scheme("constant", value=1)}
-    seed    0 to 2³² − 1; each parameter has random numbers of its own, from the seed and its name
+    A scheme for all parameters, or for the rest, leaves vectors (biases) 0 unless it is zeros, constant or pytorch, and applies
+    radius and norm only to matrices that are square whatever the sizes: the recurrent ones. A scheme for a named parameter
+    is applied as it is, or raises. A vector with a start of its own in the cell (`Cell.start`, such as α of leaky units) keeps
+    that start unless it has a scheme by name.
 
-    A scheme for all, or for the rest, leaves vectors (biases) zero unless it is zeros, constant or pytorch, and applies
-    radius and norm to those matrices only that are square whatever the sizes: the recurrent ones. A scheme chosen by
-    name does what it says, or raises. A vector that the cell gives a start of its own (`Cell.start`: α of leaky units) has
-    it unless it is chosen by name.
+    Args:
+        cell: the cell.
+        sizes: the sizes, as for `cell.shapes`, such as {"x": 4, "h": 5, "y": 3}.
+        scheme: one scheme, or its name, for all parameters; or {name of a parameter: scheme}, where the key "*" stands for the
+            rest, which is normal if missing. {"b_f": Scheme("constant", value=1)} gives a forget gate a bias of 1.
+        seed: 0 to 2³² − 1; the random numbers of each parameter depend on the seed and its name.
 
-    Raises ValueError for sizes that the cell does not take, a name that is no parameter, a scheme that a parameter can
-    not have (an orthogonal vector; a radius where nothing is square or everything is zero), a seed out of range, and
-    for more than `MAX_WEIGHTS` weights.
+    Returns:
+        {name: float64 array}, in the order of the text.
+
+    Raises:
+        ValueError: for sizes that do not fit the cell, a name that is no parameter, a scheme that a parameter cannot have (an
+            orthogonal vector; a radius if no matrix is square or all are 0), a seed out of range, and for more than
+            `MAX_WEIGHTS` weights.
+
     **Holds:** the_same_from_the_same_seed, streams_are_locked, changing_one_parameter_leaves_the_others,
     the_same_under_other_processor_features, biases_are_zero_unless_the_scheme_draws_them.
     """
@@ -119,7 +125,7 @@ def _is_rescaled(scheme: Scheme) -> bool:
 
 
 def _chosen(cell: Cell, scheme: Schemes) -> tuple[Scheme, dict[str, Scheme]]:
-    """The scheme for the rest, and those chosen by name, by the caller or else by the cell (`Cell.start`)."""
+    """The scheme for the rest, and the schemes by name, from the caller or else from the cell (`Cell.start`)."""
     given = scheme if isinstance(scheme, Mapping) else {REST: scheme}
     schemes = {name: Scheme("constant", value=value) for name, value in cell.start.items()}
     for name, one in given.items():
@@ -154,7 +160,7 @@ def _plan(name: str, shape: Shape, scheme: Scheme, by_name: bool, n: int) -> Pla
 
 
 def _tied(cell: Cell) -> dict[str, Shape]:
-    """Shapes at sizes that all differ: dimensions are equal here only if they are so whatever the sizes."""
+    """The shapes of the parameters at sizes that all differ: dimensions are equal here only if they always are."""
     hidden = {members[0]: size for size, members in enumerate(cell.hidden, 4)}
     try:
         return cell.shapes({"x": 2, "y": 3, **hidden})
@@ -169,8 +175,8 @@ def _is_square(shape: Shape) -> bool:
 def _pytorch_n(name: str, shapes: Mapping[str, Shape], tied: Mapping[str, Shape]) -> int:
     """The n of PyTorch's ±1/√n for a parameter.
 
-    A layer is what shares a size of rows. It is recurrent if it has a square matrix, and n is its number of units, as
-    in nn.RNN; else n is the fan in, as in nn.Linear: the columns of a matrix, and for a bias those of all its layer.
+    Parameters with the same number of rows are a layer. If it has a square matrix, it is recurrent and n is its number of units,
+    as in nn.RNN; else n is the fan in, as in nn.Linear: the columns of a matrix, for a bias those of all matrices of the layer.
     """
     layer = [other for other in tied if tied[other][0] == tied[name][0]]
     if any(_is_square(tied[other]) for other in layer):

@@ -12,11 +12,18 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 def orthonormal_rows(matrix: Array) -> Array:
-    """Q with orthonormal rows that span those of a matrix of full row rank, by Gram–Schmidt from the first row on.
+    """Orthonormalise the rows of a matrix of full row rank, by Gram–Schmidt from the first row on.
 
-    matrix (m, n), m ≤ n; result (m, n) with Q Qᵀ = I. The triangular factor has a positive diagonal by construction,
-    so from a normal matrix Q is uniform over all such Q (Mezzadri 2007, "How to generate random matrices from the
-    classical compact groups"). Not numpy's QR, because LAPACK's last digits differ between processors.
+    The triangular factor has a positive diagonal, so that the result is uniform over all such matrices if the matrix is normal.
+    numpy's QR is not used, since the last digits of LAPACK differ between processors.
+
+    Args:
+        matrix: (m, n), m ≤ n.
+
+    Returns:
+        Q (m, n) with Q Qᵀ = I.
+
+    Source: Mezzadri (2007), How to generate random matrices from the classical compact groups.
     **Holds:** orthogonal_has_orthonormal_rows_or_columns, the_same_under_other_processor_features.
     """
     rows = np.empty_like(matrix)
@@ -29,11 +36,12 @@ def orthonormal_rows(matrix: Array) -> Array:
 
 
 def spectral_radius(matrix: Array) -> float:
-    """The spectral radius max |λ| of a square matrix, and exactly 0 if the matrix is nilpotent up to rounding.
+    """Compute the spectral radius max |λ| of a square matrix; exactly 0 if the matrix is nilpotent up to rounding.
 
-    The eigenvalues of a nilpotent matrix are all 0, but those that LAPACK computes are off by ε^(1/n): 7e-4 for n = 5.
-    So its powers 2, 4, 8, … up to n are looked at first: where one is rounding noise beside the square of the one
-    before, λ is below 1e-5 of the largest entry and no digit of it can be computed.
+    The eigenvalues of a nilpotent matrix are all 0, but LAPACK computes them with an error of ε^(1/n): 7e-4 for n = 5. The powers
+    2, 4, 8, … up to n are therefore computed first. If one of them is rounding noise compared with the square of the power
+    before it, |λ| is below 1e-5 of the largest entry and none of its digits can be computed.
+
     **Holds:** nilpotent_has_radius_zero, spectral_radius_is_the_largest_eigenvalue.
     """
     n = len(matrix)
@@ -47,10 +55,21 @@ def spectral_radius(matrix: Array) -> float:
 
 
 def rescaled(matrix: Array, radius: float | None = None, norm: float | None = None, name: str = "matrix") -> Array:
-    """A multiple of a matrix that has the given spectral radius, or the given largest singular value.
+    """Rescale a matrix to a spectral radius, or to a largest singular value.
 
-    Raises ValueError if a radius is asked of what is not a square matrix, a norm of what is not a matrix, and if the
-    measure is 0 (zero or nilpotent matrices) and so no multiple has the one asked for; `name` is what the message says.
+    Args:
+        matrix: the matrix.
+        radius: the spectral radius, if any.
+        norm: the largest singular value, if there is no radius.
+        name: the name of the matrix, for the message.
+
+    Returns:
+        A multiple of the matrix; the matrix itself without radius and norm.
+
+    Raises:
+        ValueError: for a radius if the matrix is not square, for a norm if it is not a matrix, and if the measure is 0, since
+            every multiple of a zero or nilpotent matrix has 0.
+
     **Holds:** radius_is_reached, norm_is_reached.
     """
     check_rescaled(matrix.shape, radius, norm, name)

@@ -1,7 +1,7 @@
 """Numbers as people write and copy them: decimal commas, thousands, typographic minus, fractions, percents, printed arrays.
 
-`read` takes a whole paste, `read_cells` entries that are apart already. Whether `1,234` is 1234 or 1.234 is decided by the
-other numbers beside it; where these do not tell, what was chosen is said. What is not read is named, with the reason.
+`read` takes a whole paste, `read_cells` entries that are separated already. The numbers beside it decide whether `1,234` is 1234
+or 1.234; if they leave it open, a remark names the choice. A complaint names each entry that was not read, with the reason.
 """
 
 from __future__ import annotations
@@ -35,7 +35,14 @@ _NO_NUMBER: Final = "is no number: write it such as -0.5, 1e-3, 1/2 or 50%"
 
 @dataclass(frozen=True)
 class Complaint:
-    """An entry that was not read: its row and its place in it, counted from 0, what it is, and why it is no number."""
+    """An entry that was not read.
+
+    Attributes:
+        row: its row, from 0.
+        column: its place in the row, from 0.
+        entry: its text.
+        reason: why it is no number, to follow the text in a sentence.
+    """
 
     row: int
     column: int
@@ -48,11 +55,12 @@ class Complaint:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What was read.
+    """The numbers of a text.
 
-    rows        the numbers, row by row, None where an entry was not read; rows need not be equally long
-    complaints  a row for each entry that was not read
-    remarks     in words, how a notation was read that can be read in more than one way
+    Attributes:
+        rows: the numbers, row by row, None for an entry that was not read; rows may differ in length.
+        complaints: one for each entry that was not read.
+        remarks: for each ambiguous notation a sentence on how it was read.
     """
 
     rows: tuple[tuple[float | None, ...], ...]
@@ -66,28 +74,41 @@ class Numbers:
 
 
 def read(text: str, usual: Point | None = None) -> Numbers:
-    """The numbers of a paste: of a spreadsheet, of numpy's print, of a list in Python, of a line of text.
+    """Read a paste: cells of a spreadsheet, a printed array of numpy, a list of Python, or a line of text.
 
     Args:
-        text: lines, or brackets, are rows; within them tabs, semicolons, commas or spaces stand between the numbers.
-        usual: the decimal sign where the numbers do not tell.
+        text: lines, or brackets, are rows; within them tabs, semicolons, commas or spaces separate the numbers.
+        usual: the decimal sign of numbers that could have either.
 
-    Raises ValueError for a text of more than `MAX_CHARACTERS`.
+    Returns:
+        The numbers, complaints and remarks.
+
+    Raises:
+        ValueError: for a text of more than `MAX_CHARACTERS`.
+
     **Holds:** every_notation_is_read, what_is_printed_is_read, nothing_is_read_as_another_number.
     """
     cells, commas = _cut(text)
-    found = read_cells(cells, usual)
+    numbers = read_cells(cells, usual)
     remark = f"The comma in {shown(commas)} was read as a decimal sign; a space after it separates two numbers."
-    return Numbers(found.rows, found.complaints, (*([remark] if commas else ()), *found.remarks))
+    return Numbers(numbers.rows, numbers.complaints, (*([remark] if commas else ()), *numbers.remarks))
 
 
 def entries(text: str) -> list[list[str]]:
-    """The entries of a paste, row by row, each as it was written. Raises ValueError as `read` does."""
+    """Separate the entries of a paste, row by row, each as it is written; raises ValueError as `read` does."""
     return _cut(text)[0]
 
 
 def read_cells(cells: Sequence[Sequence[str]], usual: Point | None = None) -> Numbers:
-    """The numbers of entries that are apart already, such as those of a table; arguments and result as for `read`."""
+    """Read entries that are separated already, such as those of a table.
+
+    Args:
+        cells: the entries, row by row.
+        usual: the decimal sign of numbers that could have either.
+
+    Returns:
+        The numbers, complaints and remarks.
+    """
     readings = [[_readings(entry) for entry in row] for row in cells]
     told = {next(iter(r)) for row in readings for r in row if isinstance(r, dict) and len(r) == 1}
     unclear = [
@@ -119,41 +140,52 @@ def read_cells(cells: Sequence[Sequence[str]], usual: Point | None = None) -> Nu
 
 
 def number(entry: str, usual: Point | None = None) -> float:
-    """One number. Raises ValueError with the reason if it is none, or cannot be told."""
-    found = read_cells([[entry]], usual)
-    if found.complaints:
-        raise ValueError(str(found.complaints[0]))
-    value = found.rows[0][0]
+    """Read one number.
+
+    Args:
+        entry: its text.
+        usual: the decimal sign of a number that could have either.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: if the entry is no number, or ambiguous; the message has the reason.
+    """
+    numbers = read_cells([[entry]], usual)
+    if numbers.complaints:
+        raise ValueError(str(numbers.complaints[0]))
+    value = numbers.rows[0][0]
     assert value is not None
     return value
 
 
 def is_number(entry: str) -> bool:
-    """Whether an entry is a number in some notation."""
+    """Whether an entry is a number in any notation."""
     return isinstance(_readings(entry), dict)
 
 
 def is_word(entry: str) -> bool:
-    """Whether an entry is no number in any notation, nor stands for one that is missing or not finite."""
+    """Whether an entry is no number in any notation, and no sign of a missing or infinite one."""
     return _readings(entry) == _NO_NUMBER
 
 
 def _likely(
     unclear: Sequence[tuple[str, dict[Point, float]]], readings: Sequence[Sequence[dict[Point, float] | str]]
 ) -> Point | None:
-    """The decimal sign of numbers of which each could have either: 1.234 has a point; of 1,234 the company tells."""
+    """Guess the decimal sign of numbers that could have either: a point in 1.234; in 1,234 the other numbers decide."""
     signs = {"." if "." in entry else "," for entry, _ in unclear}
     if len(signs) != 1:
         return None
     if signs == {"."}:
         return "."
-    # Decimals of three digits each have a comma in every number; thousands only in those that are large enough.
+    # Numbers with three decimals each have a comma in every number; thousands have one only in large numbers.
     count = sum(isinstance(r, dict) for row in readings for r in row)
     return "," if len(unclear) == count else "."
 
 
 def _remarks(unclear: Sequence[tuple[str, dict[Point, float]]], point: Point | None, told: bool) -> tuple[str, ...]:
-    """How those entries were read that could be read in two ways; none where the point is the decimal sign of all."""
+    """A sentence on how ambiguous entries were read; none if the point is the decimal sign throughout."""
     odd = list(dict.fromkeys((entry, r[point], r["," if point == "." else "."]) for entry, r in unclear if point))
     odd = [row for row in odd if "." not in row[0] or point == ","]
     if told and point == ",":
@@ -188,7 +220,7 @@ _FRACTION: Final = re.compile(r"(?:(\d{1,300}) )?([^/]+?) ?/ ?([^/]+)", re.ASCII
 
 
 def _readings(entry: str) -> dict[Point, float] | str:
-    """What an entry is with a decimal point and with a decimal comma, as far as it is a number so; or why it is none."""
+    """The number that an entry is with each decimal sign, where it is one; or the reason why it is none."""
     text = entry.strip()
     if not text:
         return "is empty: give a number"
@@ -220,13 +252,13 @@ def _readings(entry: str) -> dict[Point, float] | str:
 
 
 def _unfolded(character: str) -> str:
-    """½ as 1/2, with a space before it, so that 1½ is 1 1/2; any other character as it is."""
+    """Write ½ as 1/2 with a space before it, so that 1½ becomes 1 1/2; other characters stay."""
     kind, *codes = unicodedata.decomposition(character).split() or [""]
     return f" {''.join(chr(int(code, 16)) for code in codes)}" if kind == "<fraction>" else character
 
 
 def _fraction(text: str, point: Point) -> float | None:
-    """A number without its sign, or two with a stroke between, and perhaps a whole number before them: 1 1/2."""
+    """Read a number without its sign, or a fraction, which may follow a whole number: 1 1/2."""
     whole = _FRACTION.fullmatch(text)
     if whole is None:
         return _decimal(text, point)
@@ -237,7 +269,7 @@ def _fraction(text: str, point: Point) -> float | None:
 
 
 def _decimal(text: str, point: Point) -> float | None:
-    """A number without its sign; Python rounds it, from all its digits, once."""
+    """Read a number without its sign; all its digits go to Python, which rounds once."""
     shift = 0
     if text[-1:] in ("%", "‰"):
         text, shift = text[:-1].rstrip(), -2 if text[-1] == "%" else -3
@@ -253,19 +285,19 @@ def _decimal(text: str, point: Point) -> float | None:
 
 # --- a paste into entries ----------------------------------------------------------------------------------------
 
-#: What Python, numpy and PyTorch write around their numbers.
+#: Text that Python, numpy and PyTorch write around their numbers.
 _SCALAR: Final = re.compile(r"\b(?:np\.|numpy\.)?(?:float|int|uint)\d{0,3}\(([^()]{0,60})\)")
 _CALLED: Final = re.compile(r"\b(?:(?:np|numpy|torch|jnp)\.)?(?:array|tensor|matrix)(?=\()", re.IGNORECASE)
 _OPTION: Final = re.compile(
     r"\b(?:dtype|device|requires_grad|grad_fn|shape|size) ?= ?(?:'[^']{0,60}'|<[^>]{0,60}>|\([^)]{0,60}\)|[\w.:]{1,60})"
 )
-#: What stands between brackets; those of a function of one number, such as sqrt(2), part nothing: it is one entry.
+#: The text between brackets; a function of one number, such as sqrt(2), is one entry.
 _ROW: Final = re.compile(r"(?:[^\[\](){}]|(?<=[^\W\d])\([^\[\](){},;\s]{0,60}\))+")
 _THOUSANDS: Final = re.compile(rf"(?<=\d)[{_SPACES}](?=\d{{3}}(?!\d))", re.ASCII)
 
 
 def _cut(text: str) -> tuple[list[list[str]], str]:
-    """The entries of a paste, row by row; and an entry whose comma could have stood between two numbers, or ""."""
+    """The entries of a paste, row by row, and an entry whose comma might separate two numbers, or ""."""
     if len(text) > MAX_CHARACTERS:
         raise ValueError(
             f"{len(text):,} characters of numbers; at most {MAX_CHARACTERS:,} are read: give a part of them"
@@ -295,7 +327,7 @@ def _cut(text: str) -> tuple[list[list[str]], str]:
 
 
 def _apart(line: str, commas: bool) -> list[str]:
-    """The entries of a row, with spaces between them and, if so, commas."""
+    """Separate the entries of a row at spaces and, if asked, at commas."""
     if not commas:
         return line.split()
     parts = [part.strip() for part in line.strip().strip(",").split(",")]

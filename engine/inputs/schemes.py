@@ -1,6 +1,6 @@
-"""How one parameter is drawn: a scheme is a name and a few numbers, and a row of `SCHEMES` says what the name means.
+"""Schemes for initial weights: a scheme is a name with a few numbers, and a row of `SCHEMES` defines the name.
 
-The page makes its controls from the rows: what each scheme is, where it comes from and which numbers it has.
+A row has the description, the source and the settings of a scheme, from which the page makes its controls.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ Shape: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Kind:
-    """What one name of a scheme means: title, a sentence, source, its numbers, and how it draws.
+    """A row of `SCHEMES`: the meaning of one name.
 
-    draw(stream, shape, number, n) gives the array; `number` is the scheme's own number, `n` PyTorch's.
-    vectors      whether it also fills vectors (biases) when chosen for all parameters; if not, these are zero
-    for_vectors  whether a vector can be drawn so at all
+    Attributes:
+        name: the name.
+        title: its title on the page.
+        sentence: its description.
+        source: where it comes from.
+        settings: its numbers.
+        draw: (stream, shape, number, n) -> the array; `number` is the first number of the scheme, `n` that of PyTorch.
+        vectors: whether the scheme also fills vectors (biases) when it is chosen for all parameters; otherwise they are 0.
+        for_vectors: whether the scheme can draw a vector at all.
     """
 
     name: str
@@ -41,14 +47,20 @@ class Kind:
 
 @dataclass(frozen=True)
 class Scheme:
-    """How one parameter is drawn: the name of a scheme and its numbers; hashable, equal if it draws the same.
+    """How one parameter is drawn: the name of a scheme and its numbers. Schemes that draw the same are equal and hash alike.
 
-    gain, limit, value  the scheme's own number, for the schemes that have it (`SCHEMES[name].settings`);
-                        left out, it is the default of the table
-    radius              if given, the square matrix is rescaled to this spectral radius, max |λ|
-    norm                if given, the matrix is rescaled to this largest singular value
+    Attributes:
+        name: a key of `SCHEMES`.
+        gain: the factor of every weight, for schemes that have one (`SCHEMES[name].settings`); the default if missing.
+        limit: the largest absolute weight, for the uniform scheme.
+        value: the value of every entry, for the constant scheme.
+        radius: the spectral radius, max |λ|, to which a square matrix is rescaled, if any.
+        norm: the largest singular value to which a matrix is rescaled, if any.
 
-    Raises ValueError for an unknown name, a number the scheme does not have, one out of its bounds, radius with norm.
+    Raises:
+        ValueError: for an unknown name, a number that the scheme does not have or that is out of its bounds, and for a radius
+            together with a norm.
+
     **Holds:** a_scheme_is_a_value.
     """
 
@@ -80,12 +92,12 @@ class Scheme:
 
     @property
     def number(self) -> float:
-        """The scheme's own number: gain, limit or value; 1 for a scheme that has none."""
-        return next((own for own in (self.gain, self.limit, self.value) if own is not None), 1.0)
+        """The gain, limit or value of the scheme; 1 for a scheme that has none."""
+        return next((number for number in (self.gain, self.limit, self.value) if number is not None), 1.0)
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """(fan in, fan out) of a parameter: columns and rows of a matrix; 1 and 1 of a vector.
+    """(fan in, fan out) of a parameter: the columns and rows of a matrix; 1 and 1 for a vector.
 
     A vector acts on each unit by itself: a bias is a weight from a neuron that is always 1, a peephole from one cell.
     """
@@ -136,7 +148,7 @@ _RESCALED = (
         None,
         0,
         100,
-        help="Rescale the square matrix to this max |λ|: the growth of a linear recurrence a step, in the long run.",
+        help="Rescale the square matrix to this max |λ|: the growth of a linear recurrence per step, in the long run.",
     ),
     Setting(
         "Largest singular value",
@@ -225,5 +237,5 @@ _KINDS = (
     ),
 )
 
-#: The schemes by name: what they are and which numbers they have.
+#: The schemes by name, with their descriptions and numbers.
 SCHEMES: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in _KINDS})

@@ -1,4 +1,4 @@
-"""What a user sets: its label, kind, default and bounds; and the random numbers that belong to a seed and a name."""
+"""Settings, with label, kind, default and bounds; and the random numbers of a seed and a name."""
 
 from __future__ import annotations
 
@@ -16,10 +16,18 @@ MAX_SEED: Final = 2**32 - 1
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing that a user sets: what it is called, its kind, its default and what is allowed.
+    """A value that a user can set.
 
-    lower, upper  bounds of a number, themselves allowed; of a text, those of its length
-    choices       of a choice: pairs (value, label)
+    Attributes:
+        label: its label on the page.
+        kind: "int", "float", "bool", "choice" or "text".
+        name: the name of the argument or field.
+        default: the value if the user sets none.
+        lower: the smallest number, or the smallest length of a text.
+        upper: the largest number, or the largest length of a text.
+        choices: (value, label) for each value of a choice.
+        help: a sentence for the page.
+
     **Holds:** defaults_are_allowed, a_setting_says_what_is_allowed.
     """
 
@@ -33,7 +41,7 @@ class Setting:
     help: str = ""
 
     def checked(self, value: object) -> Any:
-        """`value` as a plain int, float, bool or str; ValueError if it is not allowed here."""
+        """Convert a value to a plain int, float, bool or str; raises ValueError if it is not allowed."""
         kind = self.kind
         if kind == "bool" and isinstance(value, bool | np.bool_):
             return bool(value)
@@ -52,7 +60,7 @@ class Setting:
 
     @property
     def allowed(self) -> str:
-        """What may stand here, in words."""
+        """The allowed values, in words."""
         if self.kind == "bool":
             return "give True or False"
         if self.kind == "choice":
@@ -69,9 +77,19 @@ SEED: Final = Setting(
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """The random numbers that belong to a seed and a name: independent of those of any other name.
+    """Make the random numbers of a seed and a name, independent of those of any other name.
 
-    Raises ValueError for a seed that is no integer from 0 to `MAX_SEED`. **Holds:** streams_are_locked.
+    Args:
+        seed: 0 to `MAX_SEED`.
+        name: any text.
+
+    Returns:
+        A generator at its beginning.
+
+    Raises:
+        ValueError: for any other seed.
+
+    **Holds:** streams_are_locked.
     """
     key = tuple(name.encode("utf-8", "surrogatepass"))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(SEED.checked(seed), spawn_key=key)))

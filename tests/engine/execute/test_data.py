@@ -338,3 +338,25 @@ def test_anything_is_run_or_refused(changes) -> None:
     else:
         text = repr(made)
     assert text
+
+
+@pytest.mark.parametrize(
+    ("y", "remedy"),
+    [
+        ([0.0, 2, 1, 0], "; y has the floats 0, 2, 1, 0: if they are classes, give y.astype(int)"),
+        ([0.0, 2, 1, 0, 1], "; y has the floats 0, 2, 1, 0, …: if they are classes, give y.astype(int)"),
+        ([[0.0], [2], [1], [0]], "; y has the floats 0, 2, 1, 0: if they are classes, give y.astype(int)"),
+        (Y.astype(float), f"; y has the floats {', '.join(f'{n:g}' for n in Y.ravel()[:4])}, …: if they are classes"),
+        ([float(1 << 30), 0, 0, 0], "; y has the floats 1.07374e+09, 0, 0, 0: if they are classes"),
+        ([float(1 << 30) + 1, 0, 0, 0], ""),
+        ([0.0, 2, 1, 0.5], ""),
+        ([0.0, 2, 1, -1], ""),
+        (Y[:, :1].repeat(3, axis=1).astype(float), ""),
+    ],
+)
+def test_floats_that_may_be_classes_are_told_how_to_become_classes(y, remedy) -> None:
+    """One float for each step, or for each step and sample, may be meant as a class, if all are whole and none is negative."""
+    with pytest.raises(ValueError, match=r"^y has ") as caught:
+        run(**arguments(y=np.array(y)))
+    assert ("if they are classes" in str(caught.value)) == bool(remedy)
+    assert remedy in str(caught.value)
