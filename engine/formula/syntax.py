@@ -113,57 +113,57 @@ class _FormulaReader(Reader):
         self.nodes = [*(["x"] if cell.reads_x else []), *cell.nodes]
         self.names = [*self.nodes, "y", *cell.parameters, *(f"g_{name}" for name in self.nodes)]
 
-    def name(self, name: str, here: Place) -> Name:
-        return self.name_back(name, 0, here)
+    def name(self, name: str, place: Place) -> Name:
+        return self.name_back(name, 0, place)
 
-    def name_at(self, name: str, index: ast.expr, here: Place) -> Name:
+    def name_at(self, name: str, index: ast.expr, place: Place) -> Name:
         if isinstance(index, ast.Name) and index.id == "t":
-            return self.name_back(name, 0, here)
+            return self.name_back(name, 0, place)
         step = step_of_index(index)
         if step is None:
-            raise here.error("an index is t plus or minus a whole number, as in h[t-1] or g_h[t+1]")
+            raise place.error("an index is t plus or minus a whole number, as in h[t-1] or g_h[t+1]")
         sign, steps = step
         if steps > MAX_LAG:
-            raise here.error(f"this reaches too far; at most {MAX_LAG} steps")
-        return self.name_back(name, steps if sign == "-" else -steps, here)
+            raise place.error(f"this reaches too far; at most {MAX_LAG} steps")
+        return self.name_back(name, steps if sign == "-" else -steps, place)
 
-    def name_back(self, name: str, lag: int, here: Place) -> Name:
+    def name_back(self, name: str, lag: int, place: Place) -> Name:
         """A node, the target, a parameter or a gradient, `lag` steps earlier."""
-        check_name(name, here)
+        check_name(name, place)
         cell = self.cell
         if name in cell.parameters:
             if lag:
-                raise here.error(f"{name!r} is a parameter, the same at each step; write {name}")
-            return Name(name, 0, here)
+                raise place.error(f"{name!r} is a parameter, the same at each step; write {name}")
+            return Name(name, 0, place)
         if name in self.nodes or name == "y":
-            return Name(name, lag, here)
+            return Name(name, lag, place)
         gradient = name.removeprefix("g_")
         if gradient != name and gradient in self.nodes:
-            return Gradient(gradient, lag, here)
+            return Gradient(gradient, lag, place)
         if gradient != name and gradient in cell.parameters:
-            raise here.error(
+            raise place.error(
                 f"{name!r} would be the gradient of a parameter; a formula reads the gradients of nodes, such as "
                 f"g_{cell.nodes[0]}"
             )
         if name == "t":
-            raise here.error("'t' is the step; it stands only in h[t-1] or h[t+1]")
+            raise place.error("'t' is the step; it stands only in h[t-1] or h[t+1]")
         if name in _KNOWN:
-            raise here.error(f"{name!r} is a function; write {name}(…)")
+            raise place.error(f"{name!r} is a function; write {name}(…)")
         names = ", ".join(self.names[:30]) + ", …" * (len(self.names) > 30)
-        raise here.error(f"{name!r} is not known here; known: {names}{likely(name, self.names)}")
+        raise place.error(f"{name!r} is not known here; known: {names}{likely(name, self.names)}")
 
-    def arity(self, name: str, node: ast.Call, here: Place) -> int:
+    def arity(self, name: str, node: ast.Call, place: Place) -> int:
         if name in LOSSES:
-            raise here.error(f"{name!r} is a loss; a formula reads its node, such as {self.cell.losses[0]}")
+            raise place.error(f"{name!r} is a loss; a formula reads its node, such as {self.cell.losses[0]}")
         if name not in _KNOWN:
-            raise here.error(f"{name[:60]!r} is not a function; known: {', '.join(_KNOWN)}{likely(name[:60], _KNOWN)}")
+            raise place.error(f"{name[:60]!r} is not a function; known: {', '.join(_KNOWN)}{likely(name[:60], _KNOWN)}")
         return 1 if name in _UNARY else 2
 
     def arity_error(self, name: str, arity: int, given: int) -> str:
         example = {"outer": "outer(u, v)", "slope": "slope(tanh, a)"}.get(name, f"{name}(v)")
         return f"{name} is written {example}; it got {given} arguments"
 
-    def applied(self, name: str, arguments: list[ast.expr], here: Place, depth: int) -> Apply:
+    def applied(self, name: str, arguments: list[ast.expr], place: Place, depth: int) -> Apply:
         if name == "slope":
             function, *arguments = arguments
             if not isinstance(function, ast.Name) or function.id not in FUNCTIONS:
@@ -171,17 +171,17 @@ class _FormulaReader(Reader):
                     f"slope takes a function first, one of {', '.join(FUNCTIONS)}, as in slope(tanh, a)"
                 )
             name = f"{function.id}'"
-        result = super().applied(name, arguments, here, depth)
+        result = super().applied(name, arguments, place, depth)
         if name == "sum_t" and any(isinstance(p, Apply) and p.operation == "sum_t" for p in walk(result.arguments[0])):
-            raise here.error("sum_t inside sum_t is not part of the language")
+            raise place.error("sum_t inside sum_t is not part of the language")
         return result
 
-    def further(self, node: ast.expr, here: Place, depth: int) -> Expression:
+    def further(self, node: ast.expr, place: Place, depth: int) -> Expression:
         if isinstance(node, ast.BinOp):
             power = "; write a product such as h * h" if isinstance(node.op, ast.Pow) else ""
-            raise here.error(f"{type(node.op).__name__} is not an operation of the language{power}")
+            raise place.error(f"{type(node.op).__name__} is not an operation of the language{power}")
         if isinstance(node, ast.Attribute):
             if node.attr != "T":
-                raise here.error(f".{node.attr[:40]} is not part of the language; .T transposes")
-            return Apply("T", (self.expression(node.value, depth + 1),), here)
-        raise here.error(f"{type(node).__name__} is not part of the language of formulas")
+                raise place.error(f".{node.attr[:40]} is not part of the language; .T transposes")
+            return Apply("T", (self.expression(node.value, depth + 1),), place)
+        raise place.error(f"{type(node).__name__} is not part of the language of formulas")

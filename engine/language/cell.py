@@ -135,12 +135,12 @@ class Cell:
     @lazy_property
     def _parts(self) -> frozenset[str]:
         """The nodes that call a loss, and the numbers that read only such nodes."""
-        found = {name for name in self.nodes if self.loss(name) is not None}
+        parts = {name for name in self.nodes if self.loss(name) is not None}
         numbers = {name for name in self.nodes if self.is_number(name)}
         reads = {name: {read.name for read in self.reads[name]} & self.equations.keys() for name in self.nodes}
-        while more := {name for name in numbers if reads[name] and reads[name] <= found} - found:
-            found |= more
-        return frozenset(found)
+        while new := {name for name in numbers if reads[name] and reads[name] <= parts} - parts:
+            parts |= new
+        return frozenset(parts)
 
     def is_number(self, name: str) -> bool:
         """Whether a name is a node that is a number, as a loss is, not a vector; False for any other name."""
@@ -174,8 +174,8 @@ class Cell:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The arguments from which a pickle parses the cell again."""
-        more = (self.title, self.source, self.about, dict(self.start), self.probabilities)
-        return _again, (self.text, self.name, *more)
+        details = (self.title, self.source, self.about, dict(self.start), self.probabilities)
+        return _again, (self.text, self.name, *details)
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is a cell with the same text and name."""
@@ -207,12 +207,12 @@ class Cell:
     @lazy_property
     def joint(self) -> Mapping[str, tuple[str, ...]]:
         """Softmax or sigmoid node -> the losses of it that are computed from its argument (see `logits`), if any are."""
-        found: dict[str, tuple[str, ...]] = {}
+        losses: dict[str, tuple[str, ...]] = {}
         for loss in self.nodes:
             if self.logits(loss) is not None:
                 node = self.reads[loss][0].name
-                found[node] = (*found.get(node, ()), loss)
-        return MappingProxyType(found)
+                losses[node] = (*losses.get(node, ()), loss)
+        return MappingProxyType(losses)
 
     def role(self, name: str) -> Role:
         """The role of a name: input, parameter, state, inner, output, loss or target.
@@ -307,15 +307,15 @@ class Cell:
         label |= {classes.root(("unit", n)): n for n in ("x", "y") if ("unit", n) in classes}
         for members in self.hidden:
             label[classes.root(size_key(classes, self.hidden, members[0]))] = members[0]
-        found: dict[str, tuple[str, ...]] = {
+        axes: dict[str, tuple[str, ...]] = {
             name: (label[classes.root(("unit", name))],)
             for name in ("x", "y", *self.nodes, *self.parameters)
             if ("unit", name) in classes
         }
         for name in self.parameters:
             if ("row", name) in classes:
-                found[name] = (label[classes.root(("row", name))], label[classes.root(("column", name))])
-        return MappingProxyType(found)
+                axes[name] = (label[classes.root(("row", name))], label[classes.root(("column", name))])
+        return MappingProxyType(axes)
 
     def latex(self) -> str:
         r"""The equations of a step, aligned, in LaTeX.

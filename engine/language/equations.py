@@ -147,39 +147,39 @@ class _CellReader(Reader):
     another_step = "an earlier step"
     called = "the table"
 
-    def depth_error(self, here: Place) -> Exception:
-        return EquationError(self.too_deep, here.line, self.indent + 1)
+    def depth_error(self, place: Place) -> Exception:
+        return EquationError(self.too_deep, place.line, self.indent + 1)
 
-    def name(self, name: str, here: Place) -> Name:
-        check_name(name, here)
+    def name(self, name: str, place: Place) -> Name:
+        check_name(name, place)
         if name == "t":
-            raise here.error("'t' is the step; it stands only in h[t-1]")
+            raise place.error("'t' is the step; it stands only in h[t-1]")
         if name in CALLS:
-            raise here.error(f"{name!r} is a function; write {name}(…)")
-        return Name(name, 0, here)
+            raise place.error(f"{name!r} is a function; write {name}(…)")
+        return Name(name, 0, place)
 
-    def name_at(self, name: str, index: ast.expr, here: Place) -> Name:
-        check_name(name, here)
+    def name_at(self, name: str, index: ast.expr, place: Place) -> Name:
+        check_name(name, place)
         if isinstance(index, ast.Name) and index.id == "t":
-            raise here.error(f"{name}[t] is written {name}")
+            raise place.error(f"{name}[t] is written {name}")
         step = step_of_index(index)
         if step is None:
             remedy = remedies.instead_of_index(name, index)
-            raise here.error(f"an index is t minus a whole number, as in {name}[t-1]{remedy}")
+            raise place.error(f"an index is t minus a whole number, as in {name}[t-1]{remedy}")
         sign, steps = step
         if sign == "+":
-            raise here.error(
+            raise place.error(
                 f"{name}[t+{steps}] lies in the future; a step reads this step or earlier ones: {name}[t-1]. A state that"
                 " runs backwards through the sequence cannot be written"
             )
         if steps == 0:
-            raise here.error(f"{name}[t-0] is written {name}")
+            raise place.error(f"{name}[t-0] is written {name}")
         if steps > MAX_LAG:
-            raise here.error(f"{name}[t-{steps}] reaches too far back; at most t-{MAX_LAG}")
-        return Name(name, steps, here)
+            raise place.error(f"{name}[t-{steps}] reaches too far back; at most t-{MAX_LAG}")
+        return Name(name, steps, place)
 
-    def binary(self, operation: str, node: ast.BinOp, here: Place, depth: int) -> Apply:
-        result = super().binary(operation, node, here, depth)
+    def binary(self, operation: str, node: ast.BinOp, place: Place, depth: int) -> Apply:
+        result = super().binary(operation, node, place, depth)
         left, right = result.arguments
         if operation == "@" and not (isinstance(left, Name) and left.lag == 0):
             raise left.place.error(
@@ -187,30 +187,30 @@ class _CellReader(Reader):
             )
         return result
 
-    def arity(self, name: str, node: ast.Call, here: Place) -> int:
+    def arity(self, name: str, node: ast.Call, place: Place) -> int:
         if name not in CALLS:
-            raise here.error(remedies.unknown_function(name, node.args))
+            raise place.error(remedies.unknown_function(name, node.args))
         return CALLS[name].arity
 
     def arity_error(self, name: str, arity: int, given: int) -> str:
         expected = {1: "one argument", 2: "two arguments, as in nll(y_hat, y)"}[arity]
         return f"{name} takes {expected}, got {given}"
 
-    def applied(self, name: str, arguments: list[ast.expr], here: Place, depth: int) -> Apply:
+    def applied(self, name: str, arguments: list[ast.expr], place: Place, depth: int) -> Apply:
         if name not in LOSSES:
-            return super().applied(name, arguments, here, depth)
+            return super().applied(name, arguments, place, depth)
         p, target = arguments
         if not (isinstance(target, ast.Name) and target.id == "y"):
-            raise here.error(f"the second argument of {name} is the target y")
-        return Apply(name, (self.expression(p, depth + 1), Name("y", 0, self.place(target))), here)
+            raise place.error(f"the second argument of {name} is the target y")
+        return Apply(name, (self.expression(p, depth + 1), Name("y", 0, self.place(target))), place)
 
     def instead_of_called(self, function: ast.expr) -> str:
         return remedies.instead_of_called(function)
 
-    def further(self, node: ast.expr, here: Place, depth: int) -> Expression:
+    def further(self, node: ast.expr, place: Place, depth: int) -> Expression:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):  # it binds weakly in Python
-            here = self.place(remedies.operands(node)[0])
-        raise here.error(remedies.reason(node))
+            place = self.place(remedies.operands(node)[0])
+        raise place.error(remedies.reason(node))
 
 
 def _check_names(lines: list[Equation]) -> None:

@@ -50,8 +50,8 @@ def logarithms(equations: Mapping[str, Equation], probabilities: Collection[str]
 
 def _squashed(equations: Mapping[str, Equation], p: Expression) -> bool:
     """Whether an expression names a softmax or a sigmoid."""
-    made = equations[p.name].expression if isinstance(p, Name) and p.name in equations else None
-    return isinstance(made, Apply) and made.operation in (SOFTMAX.name, "sigmoid")
+    node = equations[p.name].expression if isinstance(p, Name) and p.name in equations else None
+    return isinstance(node, Apply) and node.operation in (SOFTMAX.name, "sigmoid")
 
 
 def _made_of(equations: Mapping[str, Equation], function: str, argument: Expression, before: Place) -> str:

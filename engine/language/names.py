@@ -74,14 +74,14 @@ def symbol_of(name: str) -> Symbol:
     Args:
         name: of the language of cells, such as y_hat, W_f, h1, phi_2.
     """
-    head, *rest = name.strip("_").split("_") if name.strip("_") else [name]
-    accent = next((part for part in rest if part in _ACCENTS), None)
+    head, *tail = name.strip("_").split("_") if name.strip("_") else [name]
+    accent = next((part for part in tail if part in _ACCENTS), None)
     if accent:
-        rest.remove(accent)
+        tail.remove(accent)
     digits = re.fullmatch(r"(\D+?)(\d+)", head)
-    if digits and not rest and (len(digits[1]) == 1 or digits[1] in _LETTERS):
-        head, rest = digits[1], [digits[2]]
-    return Symbol(head, accent, "_".join(rest) or None)
+    if digits and not tail and (len(digits[1]) == 1 or digits[1] in _LETTERS):
+        head, tail = digits[1], [digits[2]]
+    return Symbol(head, accent, "_".join(tail) or None)
 
 
 def index_text(index: str, write: Callable[[str], str]) -> str:

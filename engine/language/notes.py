@@ -78,7 +78,7 @@ class _Slips:
 
     def __init__(self, text: str, equations: Mapping[str, Equation]) -> None:
         self.lines, self.equations = text.splitlines(), equations
-        self.own = [
+        self.nodes = [
             name for name, equation in equations.items() if equation.within is None
         ]  # nodes that the text names
         self.first: dict[str, Place] = {}  # parameter -> where it is read first
@@ -97,11 +97,11 @@ class _Slips:
             if read.name not in equations and read.name not in ("x", "y"):
                 self.first.setdefault(read.name, read.place)
         self.bases: dict[str, list[str]] = {}
-        for name in [*self.own, "x", "y"]:
+        for name in [*self.nodes, "x", "y"]:
             self.bases.setdefault(name.lower(), []).append(name)
-        stems = ((name, _THIS_STEP.fullmatch(name)) for name in self.own)
+        stems = ((name, _THIS_STEP.fullmatch(name)) for name in self.nodes)
         self.stems = {stem[1] or stem[2]: name for name, stem in stems if stem is not None}
-        self.meant = {name: found for name in self.first if (found := self._meant(name)) is not None}
+        self.meant = {name: meaning for name in self.first if (meaning := self._meant(name)) is not None}
 
     # What a name means ----------------------------------------------------------------------------------------------
 
@@ -131,8 +131,8 @@ class _Slips:
             return None
         if _NOW.fullmatch(word):
             return 0
-        found = _EARLIER.fullmatch(word)
-        return int(found["a"] or found["b"] or 1) or None if found is not None else None
+        earlier = _EARLIER.fullmatch(word)
+        return int(earlier["a"] or earlier["b"] or 1) or None if earlier is not None else None
 
     def names(self) -> Iterator[Note]:
         """Notes on parameters named as a node or x with a mark of time, or in another case."""
@@ -186,7 +186,7 @@ class _Slips:
         for end in whole:
             if whole.out_degree(end):
                 continue  # the line that reads it has a note
-            members = [name for name in self.own if name in whole.nodes[end]["members"]]
+            members = [name for name in self.nodes if name in whole.nodes[end]["members"]]
             if any(meant.name in members for meant in self.meant.values()):
                 continue  # its mistyped name has a note
             name, several = members[-1], len(members) > 1
@@ -218,7 +218,7 @@ class _Slips:
             return
         if any(meant.name not in ("x", "y") for meant in self.meant.values()):
             return
-        node = next((name for name in self.own if not self._calls_loss(name)), self.own[0])
+        node = next((name for name in self.nodes if not self._calls_loss(name)), self.nodes[0])
         remedy = f"for {node!r} one step earlier write '{node}[t-1]'"
         could = self._could_be_meant()
         if could:

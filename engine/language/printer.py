@@ -145,18 +145,18 @@ def write(expression: Expression, style: Style, show: Show, strength: int = 0) -
     if isinstance(expression, Number):
         return style.number(expression.value)
     if isinstance(expression, Name):
-        shown = show(expression)
-        if not isinstance(shown, str | tuple):
-            return write(shown, style, show, strength)
-        text, own = (shown, ATOM) if isinstance(shown, str) else shown
+        replacement = show(expression)
+        if not isinstance(replacement, str | tuple):
+            return write(replacement, style, show, strength)
+        text, binding = (replacement, ATOM) if isinstance(replacement, str) else replacement
     else:
         expression = style.turned(expression)
         form = style.form(expression)
         parts = [
             write(part, style, show, need) for part, need in zip(expression.arguments, form.strengths, strict=True)
         ]
-        text, own = style.joined(expression, form, parts), form.strength
-    return style.parentheses.format(text) if own < strength else text
+        text, binding = style.joined(expression, form, parts), form.strength
+    return style.parentheses.format(text) if binding < strength else text
 
 
 def code(expression: Expression, inline: Callable[[Name], Expression | None] = lambda _: None) -> str:

@@ -36,34 +36,34 @@ class Ranges:
             probabilities: nodes whose entries lie from 0 to 1 for a reason that no equation shows.
         """
         self.equations = equations
-        self.found: dict[str, _Range] = {}
+        self.ranges: dict[str, _Range] = {}
         self.parameters = {
             read.name for equation in equations.values() for read in names(equation.expression)
         } - equations.keys()
         states = {read.name for equation in equations.values() for read in names(equation.expression) if read.lag}
         for rounds in range(_ROUNDS):
-            before = dict(self.found)
+            before = dict(self.ranges)
             for name, equation in equations.items():
                 new = (0.0, 1.0) if name in probabilities else self.of(equation.expression)
-                self.found[name] = _hull(new, before.get(name, new)) if name in states else new
-            if self.found == before:
+                self.ranges[name] = _hull(new, before.get(name, new)) if name in states else new
+            if self.ranges == before:
                 return
             if rounds:
                 for name in states & before.keys():
-                    self.found[name] = _widened(before[name], self.found[name])
+                    self.ranges[name] = _widened(before[name], self.ranges[name])
         for name, equation in equations.items():
-            self.found[name] = _ANY if name in states else self.of(equation.expression)
+            self.ranges[name] = _ANY if name in states else self.of(equation.expression)
 
     def of(self, expression: Expression) -> _Range:
         """The range of an expression."""
-        found = self._of(expression)
-        return found if found[0] >= 0 and found[1] <= 1 else self._mixed(self._inlined(expression))
+        low, high = self._of(expression)
+        return (low, high) if low >= 0 and high <= 1 else self._mixed(self._inlined(expression))
 
     def _mixed(self, expression: Expression) -> _Range:
         """The range of an expression in which mixtures are recognised."""
-        found, terms = self._of(expression), list(_terms(expression))
-        low, high = self._sum(terms) if len(terms) <= _MAX_TERMS else found
-        return max(low, found[0]), min(high, found[1])
+        (least, most), terms = self._of(expression), list(_terms(expression))
+        low, high = self._sum(terms) if len(terms) <= _MAX_TERMS else (least, most)
+        return max(low, least), min(high, most)
 
     def _sum(self, terms: list[list[Expression]]) -> _Range:
         """The range of a sum of products. A mixture a ∘ u + (1 − a) ∘ v, with a from 0 to 1, ranges over that of u and of v."""
@@ -76,7 +76,7 @@ class Ranges:
             low, high = self._of(share)
             key_of_share = code(share)
             with_share, with_rest = (
-                {i for i, found in enumerate(keys) if key in found} for key in (key_of_share, rest)
+                {i for i, factors in enumerate(keys) if key in factors} for key in (key_of_share, rest)
             )
             some = sorted(with_share - with_rest or with_share)
             others = sorted(with_rest.difference(some))
@@ -92,15 +92,15 @@ class Ranges:
         return _ordered(sum(low for low, _ in ranges), sum(high for _, high in ranges))
 
     def _product(self, factors: list[Expression]) -> _Range:
-        found = 1.0, 1.0
+        product = 1.0, 1.0
         for factor in factors:
-            found = _times(found, self._mixed(factor) if _signs(factor) else self._of(factor))
-        return found
+            product = _times(product, self._mixed(factor) if _signs(factor) else self._of(factor))
+        return product
 
     def _read(self, name: str, lag: int) -> _Range:
         if name not in self.equations:
             return _ANY
-        return _hull(self.found.get(name, (0.0, 0.0)), (0.0, 0.0)) if lag else self.found[name]
+        return _hull(self.ranges.get(name, (0.0, 0.0)), (0.0, 0.0)) if lag else self.ranges[name]
 
     def _inlined(self, expression: Expression) -> Expression:
         """The expression with sums and products in place of their names, up to a certain length."""
@@ -110,9 +110,9 @@ class Ranges:
             nonlocal room
             room -= 1
             if isinstance(part, Name) and not part.lag and part.name in self.equations and room > 0:
-                made = self.equations[part.name].expression
-                if not isinstance(made, Apply) or made.operation == "*" or _signs(made):
-                    return write(made)
+                defined = self.equations[part.name].expression
+                if not isinstance(defined, Apply) or defined.operation == "*" or _signs(defined):
+                    return write(defined)
             if isinstance(part, Apply):
                 return Apply(part.operation, tuple(map(write, part.arguments)), part.place)
             return part

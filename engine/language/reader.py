@@ -58,64 +58,64 @@ class Reader:
         Raises:
             EquationError: for anything that the language does not have.
         """
-        here = self.place(node)
+        place = self.place(node)
         if depth > MAX_DEPTH:
-            raise self.depth_error(here)
+            raise self.depth_error(place)
         match node:
             case ast.Constant():
-                return constant(node, here)
+                return constant(node, place)
             case ast.Name(id=name):
-                return self.name(name, here)
+                return self.name(name, place)
             case ast.Subscript(value=ast.Name(id=name), slice=index):
-                return self.name_at(name, index, here)
+                return self.name_at(name, index, place)
             case ast.Subscript():
-                raise here.error(f"only a name can be read at {self.another_step}, as in h[t-1]")
+                raise place.error(f"only a name can be read at {self.another_step}, as in h[t-1]")
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return Apply("neg", (self.expression(operand, depth + 1),), here)
+                return Apply("neg", (self.expression(operand, depth + 1),), place)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.expression(operand, depth + 1)
             case ast.BinOp(op=operator) if type(operator) in self.operators:
-                return self.binary(self.operators[type(operator)], node, here, depth)
+                return self.binary(self.operators[type(operator)], node, place, depth)
             case ast.Call(func=ast.Name(id=name)):
-                return self.call(name, node, here, depth)
+                return self.call(name, node, place, depth)
             case ast.Call(func=function):
                 remedy = self.instead_of_called(function)
-                raise here.error(f"only a function of {self.called} can be called, by its name{remedy}")
+                raise place.error(f"only a function of {self.called} can be called, by its name{remedy}")
             case _:
-                return self.further(node, here, depth)
+                return self.further(node, place, depth)
 
-    def binary(self, operation: str, node: ast.BinOp, here: Place, depth: int) -> Apply:
+    def binary(self, operation: str, node: ast.BinOp, place: Place, depth: int) -> Apply:
         """Read an operation with its sign between two expressions."""
-        return Apply(operation, (self.expression(node.left, depth + 1), self.expression(node.right, depth + 1)), here)
+        return Apply(operation, (self.expression(node.left, depth + 1), self.expression(node.right, depth + 1)), place)
 
-    def call(self, name: str, node: ast.Call, here: Place, depth: int) -> Expression:
+    def call(self, name: str, node: ast.Call, place: Place, depth: int) -> Expression:
         """Read a call of a function by its name."""
-        arity = self.arity(name, node, here)
+        arity = self.arity(name, node, place)
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
-            raise here.error(f"{name} takes plain arguments, separated by commas")
+            raise place.error(f"{name} takes plain arguments, separated by commas")
         if len(node.args) != arity:
-            raise here.error(self.arity_error(name, arity, len(node.args)))
-        return self.applied(name, node.args, here, depth)
+            raise place.error(self.arity_error(name, arity, len(node.args)))
+        return self.applied(name, node.args, place, depth)
 
-    def applied(self, name: str, arguments: list[ast.expr], here: Place, depth: int) -> Apply:
+    def applied(self, name: str, arguments: list[ast.expr], place: Place, depth: int) -> Apply:
         """Read the arguments of a function, whose number is right."""
-        return Apply(name, tuple(self.expression(argument, depth + 1) for argument in arguments), here)
+        return Apply(name, tuple(self.expression(argument, depth + 1) for argument in arguments), place)
 
     # What a language defines ------------------------------------------------------------------------------------------------
 
-    def depth_error(self, here: Place) -> Exception:
+    def depth_error(self, place: Place) -> Exception:
         """The error of an expression with too many operations inside one another."""
-        return here.error(self.too_deep)
+        return place.error(self.too_deep)
 
-    def name(self, name: str, here: Place) -> Expression:
+    def name(self, name: str, place: Place) -> Expression:
         """Read a name without an index."""
         raise NotImplementedError
 
-    def name_at(self, name: str, index: ast.expr, here: Place) -> Expression:
+    def name_at(self, name: str, index: ast.expr, place: Place) -> Expression:
         """Read a name with an index."""
         raise NotImplementedError
 
-    def arity(self, name: str, node: ast.Call, here: Place) -> int:
+    def arity(self, name: str, node: ast.Call, place: Place) -> int:
         """The number of arguments of a function; raises EquationError if it does not exist."""
         raise NotImplementedError
 
@@ -127,7 +127,7 @@ class Reader:
         """The remedy for a call of anything but a name."""
         return ""
 
-    def further(self, node: ast.expr, here: Place, depth: int) -> Expression:
+    def further(self, node: ast.expr, place: Place, depth: int) -> Expression:
         """Read an expression of another kind; raises EquationError unless the language has it."""
         raise NotImplementedError
 
@@ -149,17 +149,17 @@ def step_of_index(index: ast.expr) -> tuple[Literal["-", "+"], int] | None:
     return None
 
 
-def constant(node: ast.Constant, here: Place) -> Number:
+def constant(node: ast.Constant, place: Place) -> Number:
     """Read a number; raises EquationError for any other constant, and for a number that is too large for a float."""
     if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-        raise here.error(f"{node.value!r} is not a number".replace("\n", " ")[:200])
+        raise place.error(f"{node.value!r} is not a number".replace("\n", " ")[:200])
     try:
         value = float(node.value)
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
-        raise here.error("this number is too large for a float")
-    return Number(value, here)
+        raise place.error("this number is too large for a float")
+    return Number(value, place)
 
 
 def check_name(name: str, place: Place) -> None:

@@ -47,7 +47,7 @@ _TABLE: Final = {
     _NONE: "sqrt pow power sin cos tan arctan atan sinh cosh sign clip min minimum where step heaviside erf elu selu"
     " celu mish hardtanh hard_tanh hardsigmoid hard_sigmoid softsign argmax dropout outer conv relu6 div divide floor round",
 }  # fmt: skip
-_REMEDIES: Final = {name: remedy for remedy, found in _TABLE.items() for name in found.split()}
+_REMEDIES: Final = {name: remedy for remedy, match in _TABLE.items() for name in match.split()}
 
 
 def remedy_of_function(name: str, known: Collection[str]) -> str:
@@ -93,40 +93,40 @@ _SIGNS: Final = {
 _LINES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
     (
         re.compile(rf"([^\W\d]\w*?)\s*[_^]?\s*\{{{_STEP}{_BACK}(\d+)\s*\)?\s*\}}"),
-        lambda found: f"an earlier step is written {found[1]}[t-{found[2]}]",
+        lambda match: f"an earlier step is written {match[1]}[t-{match[2]}]",
     ),
     (re.compile(r"([^\W\d]\w*?)\s*[_^]\s*\{\s*\(?\s*t\s*\)?\s*\}"),
-     lambda found: f"the value of this step is written {found[1]}"),
+     lambda match: f"the value of this step is written {match[1]}"),
     (
         re.compile(r"([^\W\d]\w*?)(?:ₜ|_?t)₋([₀-₉])"),
-        lambda found: f"an earlier step is written {found[1]}[t-{unicodedata.normalize('NFKC', found[2])}]",
+        lambda match: f"an earlier step is written {match[1]}[t-{unicodedata.normalize('NFKC', match[2])}]",
     ),
     (re.compile(r"(?:\w+|\))\s*\^\s*\{?\s*(?:T\b|⊤|\\top)\s*\}?"), lambda _: TRANSPOSED),
     (
         re.compile(r"([^\W\d]\w*?)_\{\s*(\w+)\s*\}"),
-        lambda found: f"an index is part of the name, without braces: {found[1]}_{found[2]}",
+        lambda match: f"an index is part of the name, without braces: {match[1]}_{match[2]}",
     ),
     (
         re.compile(r"^([^\W\d]\w*)\s*\(.*?\)\s*=(?!=)"),
-        lambda found: f"the left of = is a name alone, without its step: {found[1]} = …",
+        lambda match: f"the left of = is a name alone, without its step: {match[1]} = …",
     ),
     (
         re.compile(r"\\([A-Za-z]+)"),
-        lambda found: "LaTeX is not read; " + _LATEX.get(found[1], f"write {found[1]} without the backslash"),
+        lambda match: "LaTeX is not read; " + _LATEX.get(match[1], f"write {match[1]} without the backslash"),
     ),
     (
         re.compile(rf"\b({_WORDS})\b(?=\s*(?:=|\[|[-+*/@)]|$))"),
-        lambda found: f"{found[1]!r} is a word that no name can be; write {found[1]}_",
+        lambda match: f"{match[1]!r} is a word that no name can be; write {match[1]}_",
     ),
     (re.compile(r"^(?:for|while|if|def|class|return|with)\b"), lambda _: "each line is computed at every step, without loops"),
     (
         re.compile(r"(?<![\w.])(\d+(?:\.\d*)?|\.\d+)\s*(?=([^\W\d]\w*)|\()"),
-        lambda found: f"a product is written with its sign: {found[1]} * {found[2] or '(…)'}",
+        lambda match: f"a product is written with its sign: {match[1]} * {match[2] or '(…)'}",
     ),
     (
         re.compile(rf"(?<![\w.])(?!(?:{_ALL})\b)([^\W\d]\w*)\s+(?!(?:{_ALL})\b)([^\W\d]\w*)"),
-        lambda found: f"a product is written with its sign: {found[1]} @ {found[2]} of a matrix and a vector, else"
-        f" {found[1]} * {found[2]}",
+        lambda match: f"a product is written with its sign: {match[1]} @ {match[2]} of a matrix and a vector, else"
+        f" {match[1]} * {match[2]}",
     ),
     (re.compile(r"=\s*$"), lambda _: "the expression right of = is missing"),
 )  # fmt: skip
@@ -138,8 +138,8 @@ _SPECIFIC: Final = 9  # of them are tried before single signs
 def remedy_of_line(code: str) -> tuple[int, str] | None:
     """The probable reason why a line cannot be read: its place in the line, from 0, and the remedy; None if none is known."""
     for pattern, remedy in _LINES[:_SPECIFIC]:
-        if found := pattern.search(code):
-            return found.start(), remedy(found)
+        if match := pattern.search(code):
+            return match.start(), remedy(match)
     for i, sign in enumerate(code):
         remedy_of_sign = _SIGNS.get(sign)
         usual = unicodedata.normalize("NFKC", sign)
@@ -154,8 +154,8 @@ def remedy_of_line(code: str) -> tuple[int, str] | None:
         if remedy_of_sign is not None:
             return i, f"{sign!r} is not read; {remedy_of_sign}"
     for pattern, remedy in _LINES[_SPECIFIC:]:
-        if found := pattern.search(code):
-            return found.start(), remedy(found)
+        if match := pattern.search(code):
+            return match.start(), remedy(match)
     return None
 
 

@@ -50,16 +50,16 @@ def totals(equations: Mapping[str, Equation], numbers: Collection[str], known: C
     """
     lines, step = readings(equations)
     called = calls(equations)
-    made = set(called).union(*(nx.descendants(lines, call) for call in called)) & set(numbers)
-    found = {name for name in made if not lines.out_degree(name)}
-    counted = found.union(*(nx.ancestors(lines, total) for total in found))
+    from_losses = set(called).union(*(nx.descendants(lines, call) for call in called)) & set(numbers)
+    summed = {name for name in from_losses if not lines.out_degree(name)}
+    counted = summed.union(*(nx.ancestors(lines, total) for total in summed))
     for circle in nx.strongly_connected_components(lines):  # losses that later steps read, and nothing else
         if counted.isdisjoint(circle):
-            fed_back = circle & made
+            fed_back = circle & from_losses
             last = {
                 name for name in fed_back if set(lines[name]) <= circle and not fed_back & nx.descendants(step, name)
             }
-            found |= last
+            summed |= last
             counted |= circle if last else set()
     for call in called:
         if call not in counted:
@@ -68,4 +68,4 @@ def totals(equations: Mapping[str, Equation], numbers: Collection[str], known: C
                 f"the loss {call!r} is read by {readers} and is part of no total, which is a number that is made from losses"
                 f" and that no other line reads; to count it, add the line {free(known, 'J')} = {call}"
             )
-    return tuple(name for name in equations if name in found)
+    return tuple(name for name in equations if name in summed)
