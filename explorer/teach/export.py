@@ -1,4 +1,4 @@
-"""A run to take home: numbers, graph, picture and a snippet, each as the content of a file."""
+"""Exports of a run, each as the content of a file: numbers, graph, picture, snippet, derivations."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _rows(name: str, value: Array, gradient: Array, first: int) -> list[tuple[An
 
 
 def network(run: Run) -> nx.MultiDiGraph:
-    """The unrolled graph with plain attributes: nodes are texts, h(3), and carry norms; edges the norm of their message.
+    """The unrolled graph with plain attributes: nodes are texts such as h(3), with norms; edges have the norm of their message.
 
     Raises ValueError for more than `MAX_NODES` nodes.
     """
@@ -130,7 +130,7 @@ def _finite(value: Any) -> Any:
 
 
 def page(figure: Any) -> str:
-    """A plotly figure as a page of its own, which works without a network: plotly.js is in it."""
+    """A plotly figure as a page that works offline: plotly.js is in it."""
     config = {
         "displaylogo": False, "responsive": True, "scrollZoom": True,
         "toImageButtonOptions": {"format": "svg", "filename": "unrolled"},
@@ -139,7 +139,7 @@ def page(figure: Any) -> str:
 
 
 def snippet(state: State) -> str:
-    """A few lines of Python that make the same run in a notebook; what the user has typed stands in them as literals."""
+    """A few lines of Python that make the same run in a notebook, with the user's texts as literals."""
     return (
         "# In a folder with Unrolled, or where it is installed\n"
         "from explorer.model import run as computed\n"
@@ -156,12 +156,18 @@ def latex(run: Run) -> str:
 
 
 def derivation(run: Run, name: str, t: int, sample: int = 0) -> str:
-    """The value and the gradient of a node or a parameter as a LaTeX document: each equation in symbols and in numbers.
+    """The value and the gradient of a node or a parameter as a LaTeX document, each equation in symbols and in numbers.
 
-    t is the step of the node, or of the parameter's copy; at t ≤ 0 stand initial values. Raises ValueError for what there
-    is not.
+    Args:
+        run: the run.
+        name: of the node or the parameter.
+        t: the step of the node, or of the parameter's copy; initial values have t ≤ 0.
+        sample: counted from 0.
+
+    Raises:
+        ValueError: if the node, the step or the sample does not exist.
     """
-    own, nabla = notation.at_step(name, (), str(t)), notation.nabla(name, str(t))
+    node, nabla = notation.at_step(name, (), str(t)), notation.nabla(name, str(t))
     if name in run.parameters:
         copy, whole = notation.nabla(name, str(t)), notation.nabla(name)
         if not 1 <= t <= run.T:
@@ -181,11 +187,11 @@ def derivation(run: Run, name: str, t: int, sample: int = 0) -> str:
         parts = []
         if name in run.cell.nodes and t > 0:
             forth = explain.forward(run, name, t, sample)
-            filled = f"{own} = {forth.numbers} = {notation.matrix(forth.value)}"
+            filled = f"{node} = {forth.numbers} = {notation.matrix(forth.value)}"
             parts.append(("How it is computed", [forth.symbols, filled]))
         else:
             value = (run.value[name] if t > 0 else run.initial[name])[t - 1, sample]
-            parts.append(("It is given", [f"{own} = {notation.matrix(value)}"]))
+            parts.append(("It is given", [f"{node} = {notation.matrix(value)}"]))
         parts.append(("How the loss reaches it: a term for each edge that leaves it", [back.symbols]))
         rows = [f"{message.symbols} &= {notation.matrix(message.vector)}" for message in back.messages]
         if back.seed is not None:
@@ -194,9 +200,9 @@ def derivation(run: Run, name: str, t: int, sample: int = 0) -> str:
             aligned = " \\\\[1ex]\n".join(rows)
             parts.append((f"In numbers, with $t = {t}$", [f"\\begin{{aligned}}\n{aligned}\n\\end{{aligned}}"]))
         parts.append(("Their sum", [f"{nabla} = {notation.matrix(back.gradient)}"]))
-    lines = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\begin{document}", rf"\section*{{${own}$}}"]
-    for said, formulas in parts:
-        lines += [f"{said}:", *(f"\\[\n{formula}\n\\]" for formula in formulas)]
+    lines = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\begin{document}", rf"\section*{{${node}$}}"]
+    for heading, formulas in parts:
+        lines += [f"{heading}:", *(f"\\[\n{formula}\n\\]" for formula in formulas)]
     return "\n".join([*lines, r"\end{document}", ""])
 
 
@@ -229,7 +235,7 @@ def derived_markdown(sections: Iterable[Section], detail: str, title: str) -> st
 
 
 def formulas(line: Line, detail: str) -> list[str]:
-    """What is shown of a line: its symbols; with numbers; with its elements, one below the other."""
+    """The formulas of a line in a detail: its symbols, its numbers, its entries one below the other."""
     shown = [line.symbols]
     if detail != "symbols":
         shown.append(line.numbers)
@@ -240,9 +246,9 @@ def formulas(line: Line, detail: str) -> list[str]:
 
 
 def mark(line: Line) -> str:
-    """What the check of a line says."""
+    """The result of a line's check, in words."""
     if not math.isfinite(line.error):
         return "✗ not checked: not all of its numbers are finite."
     size = f"{line.error:.1g}".replace("e-0", "e-")
-    said = "the sides agree exactly" if line.error == 0 else f"relative difference {size}"
-    return f"{'✓' if line.passed else '✗'} {said}, by {line.checked_by}."
+    difference = "the sides agree exactly" if line.error == 0 else f"relative difference {size}"
+    return f"{'✓' if line.passed else '✗'} {difference}, by {line.checked_by}."

@@ -1,7 +1,7 @@
-"""A handout: one HTML file with prose, formulas, figures and numbers, which works without a network.
+"""A handout: one HTML file with prose, formulas, figures and numbers, which works offline.
 
-Made from plain data, so that any lesson, and the screen as it is, can be one. Text is a little Markdown: paragraphs, lists
-that begin with "- ", **bold**, *italics*, `code`, $formulas$; everything else, HTML too, stands as it is written.
+It is built from plain data: a lesson or the current screen can be exported. Text is a little Markdown: paragraphs, lists
+that begin with "- ", **bold**, *italics*, `code`, $formulas$. Everything else, HTML included, is shown as it is written.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ code { font-size: 0.92em; background: #f2f5f8; padding: 0.1em 0.3em; border-radi
 
 @dataclass(frozen=True)
 class Figure:
-    """A plotly figure, and a line of text below it."""
+    """A plotly figure with a caption."""
 
     figure: go.Figure
     caption: str = ""
@@ -64,7 +64,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text below headings."""
+    """A table: headings, and rows of texts."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -72,10 +72,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Step:
-    """A part of a handout, in this order; what is empty is left out.
+    """A part of a handout; its fields appear in this order, without the empty ones.
 
-    prose      text;  formulas  LaTeX, each on a line of its own;  figures, tables
-    question   what the reader is asked;  answer  what opens when the reader wants it
+    Attributes:
+        title: of the part.
+        prose: text.
+        formulas: LaTeX, each on a line of its own.
+        figures: with captions.
+        tables: below the figures.
+        question: to the reader.
+        answer: which the reader can open.
     """
 
     title: str
@@ -89,7 +95,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a handout is made from; `link` is the address at which the same can be tried, or empty."""
+    """The content of a handout; `link` is the address where the reader can try it, or empty."""
 
     title: str
     about: str = ""
@@ -97,8 +103,12 @@ class Lesson:
     link: str = ""
 
 
+#: Figures and tables of a page.
+Part: TypeAlias = tuple[tuple[Figure, ...], tuple[Table, ...]]
+
+
 def handout(lesson: Lesson) -> str:
-    """The lesson as one HTML file. **Holds:** it_asks_for_nothing_outside, nothing_of_the_text_is_markup."""
+    """The content as one HTML file. **Holds:** it_asks_for_nothing_outside, nothing_of_the_text_is_markup."""
     body, count = [f"<h1>{_inline(lesson.title)}</h1>", _prose(lesson.about, "muted")], 0
     for i, step in enumerate(lesson.steps, 1):
         place = f"{i}. " if len(lesson.steps) > 1 else ""
@@ -124,9 +134,13 @@ def handout(lesson: Lesson) -> str:
 
 
 def screen(state: State, run: Run, picture: Scene | None = None, link: str = "") -> Lesson:
-    """The screen as a handout: the network, its picture, its equations and letters, and what becomes of the gradient.
+    """The screen as a handout: the network, its picture, its equations and letters, and its gradient.
 
-    picture   the scene that is drawn, else that of the state's view
+    Args:
+        state: the screen.
+        run: of its model.
+        picture: the scene of the picture; if None, that of the state's view.
+        link: the address of the screen.
     """
     model, view = state.model, state.view
     cell, task = run.cell, models.task(model)
@@ -162,9 +176,9 @@ def screen(state: State, run: Run, picture: Scene | None = None, link: str = "")
     return Lesson(cell.title, "", tuple(steps), link)
 
 
-def of_lesson(own: lessons.Lesson, link: str = "") -> Lesson:
-    """A lesson as a handout: every step with its text, its figure with the numbers of its run, its question and answer."""
-    return Lesson(own.title, own.about, tuple(map(_of_step, own.steps)), link)
+def of_lesson(lesson: lessons.Lesson, link: str = "") -> Lesson:
+    """A lesson as a handout: every step with its text, figure, question and answer, with the numbers of its run."""
+    return Lesson(lesson.title, lesson.about, tuple(map(_of_step, lesson.steps)), link)
 
 
 def _of_step(step: lessons.Step) -> Step:
@@ -175,47 +189,47 @@ def _of_step(step: lessons.Step) -> Step:
     if asked is not None:
         choices = [f"- {lessons.rendered(choice.text, run)}" for choice in asked.choices]
         question = "\n\n".join([lessons.rendered(asked.text, run), *["\n".join(choices)] * bool(choices)])
-        true = choices[asked.right(run)].removeprefix("- ") if choices else number(amount(asked.answer, run))
-        answer = f"**{true}**. {lessons.rendered(asked.because, run)}"
-    made, tables = _of_page(step.page, state, run, "tab" in step.query)
-    return Step(step.title, text, figures=made, tables=tables, question=question, answer=answer)
+        right = choices[asked.right(run)].removeprefix("- ") if choices else number(amount(asked.answer, run))
+        answer = f"**{right}**. {lessons.rendered(asked.because, run)}"
+    drawn, tables = _of_page(step.page, state, run, "tab" in step.query)
+    return Step(step.title, text, figures=drawn, tables=tables, question=question, answer=answer)
 
 
-def _of_page(page: str, state: State, run: Run, part: bool) -> tuple[tuple[Figure, ...], tuple[Table, ...]]:
-    """What a page shows of a state, in figures and tables; with `part` also the part of a page that the view names."""
+def _of_page(page: str, state: State, run: Run, with_tab: bool) -> Part:
+    """The figures and tables of a page for a state; `with_tab` adds the tab that the view names."""
     view = state.view
     if page == "vanish" and run.cell.states:
         name = view.state if view.state in run.cell.states else earliest(run.cell)
         alone = course(run, name, view.sample)
         words = "What is left of the gradient at each step."
         curve = Figure(figures.decay(run, "light", view.sample, state=name, alone=alone), words)
-        made, tables = _PARTS[view.tab](run, state, name) if part else ((), ())
-        return (*made, curve), tables
+        drawn, tables = _PARTS[view.tab](run, state, name) if with_tab else ((), ())
+        return (*drawn, curve), tables
     if page == "cliff":
         return _of_cliff(state, run), ()
     match view.graph:
         case "rolled":
-            made = figures.rolled(run, view, "light", _WIDTH)
+            drawn = figures.rolled(run, view, "light", _WIDTH)
         case "neurons":
-            made = figures.neurons(neurons(run, view, _WIDTH), "light", _WIDTH)
+            drawn = figures.neurons(neurons(run, view, _WIDTH), "light", _WIDTH)
         case _:
-            made = figures.graph(scene(run, view), "light", _WIDTH)
-    return (Figure(made, f"Colour shows the {LENSES[view.lens].words}."),), ()
+            drawn = figures.graph(scene(run, view), "light", _WIDTH)
+    return (Figure(drawn, f"Colour shows the {LENSES[view.lens].words}."),), ()
 
 
 def _of_cliff(state: State, run: Run) -> tuple[Figure, ...]:
-    """The surface with the place and the two steps, and the cut through it."""
+    """The surface with the network's place and the two steps of descent, and the cut through it."""
     model = state.model
     chosen = cliff.completed(model, state.view.cliff)
     names = tuple(knob.title(model, turn) for turn in cliff.sides(chosen))
     place, side = cliff.here(model, chosen), list(cliff.CUTS)[::-1].index(chosen.cut)
-    found, plane = cliff.surface(chosen, cliff.FINE if cliff.fits(model) else cliff.COARSE), cliff.span(model, chosen)
-    while found.grow(run, plane, cliff.portion(model)):
+    surface, plane = cliff.surface(chosen, cliff.FINE if cliff.fits(model) else cliff.COARSE), cliff.span(model, chosen)
+    while surface.grow(run, plane, cliff.portion(model)):
         pass
     steps = cliff.descent(model, chosen, run)
     return (
         Figure(
-            figures.surface(found, (names[0], names[1]), place, steps, "light", state.view.scale),
+            figures.surface(surface, (names[0], names[1]), place, steps, "light", state.view.scale),
             f"The loss over {names[0]} and {names[1]}, where the network stands, and the steps of descent from there.",
         ),
         Figure(
@@ -223,9 +237,6 @@ def _of_cliff(state: State, run: Run) -> tuple[Figure, ...]:
             f"The loss along {names[side]}, and its derivative.",
         ),
     )
-
-
-Part: TypeAlias = tuple[tuple[Figure, ...], tuple[Table, ...]]
 
 
 def _triangle(run: Run, state: State, name: str, of: str, words: str) -> Part:
@@ -236,7 +247,9 @@ def _triangle(run: Run, state: State, name: str, of: str, words: str) -> Part:
 
 
 def _losses(run: Run, state: State, name: str) -> Part:
-    words = f"The norm of what the loss of each step, a row, gives to ${latex(name)}$ at each step, a column."
+    words = (
+        f"The norm of the gradient that the loss of each step, a row, gives to ${latex(name)}$ at each step, a column."
+    )
     return _triangle(run, state, name, "", words)
 
 
@@ -250,7 +263,7 @@ def _jacobians(run: Run, state: State, name: str) -> Part:
 def _shares(run: Run, state: State, name: str) -> Part:
     view = state.view
     t = view.selected[1] if view.selected is not None and 1 <= view.selected[1] <= run.T else 1
-    words = f"What each later loss gives to the gradient of ${latex(name)}$ at step {t}."
+    words = f"The share of each later loss in the gradient at ${latex(name)}$ of step {t}."
     return (Figure(figures.shares(facts.alone(run, view.sample), name, t, "light"), words),), ()
 
 
@@ -269,14 +282,14 @@ def _remedies(run: Run, state: State, name: str) -> Part:
     return (), (Table(("", "norm of the gradient", "clipped by norm", "clipped by value"), rows),)
 
 
-#: What each part of the page on vanishing gradients shows, by the keys of `TABS`.
+#: Figures and tables of each tab of the page on vanishing gradients, by the keys of `TABS`.
 _PARTS: Final[Mapping[str, Callable[[Run, State, str], Part]]] = {
     "losses": _losses, "jacobians": _jacobians, "shares": _shares, "matrices": _matrices, "remedies": _remedies,
 }  # fmt: skip
 
 
 def _norms(run: Run, sample: int) -> tuple[Table, ...]:
-    """The numbers of the last figure: the norm of the gradient at each state, step by step."""
+    """The norm of the gradient at each state, step by step, as a table."""
     if not run.cell.states or run.T > _MAX_NUMBERS:
         return ()
     norms = [magnitudes(run.grad[name][:, samples.span(run, sample)]) for name in run.cell.states]

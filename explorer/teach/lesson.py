@@ -1,4 +1,4 @@
-"""Lessons: text files in the folder lessons/, each a walk of 5 to 8 steps through the explorer. To add one is to add a file.
+"""Lessons: text files in the folder lessons/, each a walk of 5 to 8 steps through the explorer.
 
     ---
     title: One step back through time
@@ -20,12 +20,12 @@
     within: 5%
     because: It is {norm(grad("h", 4)) / norm(grad("h", 5))}.
 
-A line `holds` is a condition on which words of the step rest; there may be several. The tests check each on the step's run,
-and refuse a number that is typed into a text unless it is a setting of the step's screen, or stands in a condition of these.
+A line `holds` states a condition that words of the step rely on; a step may have several. The tests check each on the step's
+run. They refuse a number in a text unless it is a setting of the step's screen or stands in one of these conditions.
 
-In place of `answer` and `within` there may be choices, of which exactly one holds: `- it shrinks :: rate("h") < 0.9`.
-Expressions are those of `answers`; a brace within mathematics is LaTeX. A lesson's name in a link is that of its file: the
-file 03-one-step-back.md is the lesson one-step-back, and the third.
+In place of `answer` and `within` there may be choices, of which exactly one is right: `- it shrinks :: rate("h") < 0.9`.
+Expressions are those of `answers`; a brace within mathematics is LaTeX. The file 03-one-step-back.md is the third lesson, and
+its name in a link is one-step-back.
 """
 
 from __future__ import annotations
@@ -42,13 +42,15 @@ from engine import Run
 from engine.support import shown
 from explorer.state import LESSON_NAME, State, from_query
 from explorer.teach.answers import amount, answer, said, truth
+from explorer.words.pages import PAGES
 
 FOLDER: Final = Path(__file__).parent / "lessons"
-PAGES: Final = ("network", "vanish", "compare", "cliff", "derive")
+#: The pages to which a step may belong.
+STAGES: Final = tuple(name for name in PAGES if name not in ("slips", "lessons"))
 WITHIN: Final = "1%"
 
-#: Mathematics, which stays as it is, an expression in braces, or a link that changes the screen. No alternative reads past
-#: the character that begins another of its kind, so a text is read in linear time whatever stands in it.
+#: Mathematics, which stays unchanged, an expression in braces, or a link that changes the screen. No alternative reads past
+#: the first character of another of its kind, so any text is read in linear time.
 _PIECES: Final = re.compile(
     r"(?P<math>\$\$.+?\$\$|\$[^$\n]+\$)|\{(?P<expression>[^{}]+)\}|"
     r"\[(?P<text>[^\[\]]+)\]\((?P<kind>select|set):(?P<to>[^()]+)\)",
@@ -58,7 +60,7 @@ _KEY: Final = re.compile(r"([a-z]+):(?!\S)(.*)")
 
 
 class LessonError(ValueError):
-    """A lesson that cannot be read; the message says the file, the line and what is wrong."""
+    """A lesson that cannot be read; the message names the file, the line and the fault."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Link:
 
     @property
     def query(self) -> dict[str, str]:
-        """What it changes, as the query of a link."""
+        """The entries that it changes, as the query of a link."""
         return {"node": self.to} if self.kind == "select" else dict(parse_qsl(self.to, keep_blank_values=True))
 
 
@@ -85,10 +87,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Question:
-    """A question about the run: a number (`answer`, and how near it must be), or one of several `choices`.
+    """A question about the run, whose answer is a number or one of several choices.
 
-    within   of a number: "5%" of it, or an absolute difference
-    because  what is said once it is answered
+    Attributes:
+        text: the question.
+        answer: an expression for the number, or empty.
+        within: the allowed difference from the number: "5%" of it, or an absolute one.
+        choices: from which one is chosen, or none.
+        because: the explanation, shown once the question is answered.
     """
 
     text: str
@@ -98,23 +104,23 @@ class Question:
     because: str = ""
 
     def right(self, run: Run) -> int:
-        """The place of the choice that holds. Raises ValueError unless exactly one does."""
+        """The place of the right choice. Raises ValueError unless exactly one choice is right."""
         holds = [i for i, choice in enumerate(self.choices) if truth(choice.condition, run)]
         if len(holds) != 1:
-            raise ValueError(f"{len(holds)} of the choices of {shown(self.text)} hold; it must be one")
+            raise ValueError(f"{len(holds)} choices of {shown(self.text)} are right; it must be exactly one")
         return holds[0]
 
     def is_near(self, value: float, run: Run) -> bool:
         """Whether a number is near enough to the answer."""
-        true = amount(self.answer, run)
+        exact = amount(self.answer, run)
         number = float(self.within.rstrip("%"))
-        room = abs(true) * number / 100 if self.within.endswith("%") else number
-        return abs(value - true) <= room * (1 + 1e-9) + 1e-12 * abs(true)
+        tolerance = abs(exact) * number / 100 if self.within.endswith("%") else number
+        return abs(value - exact) <= tolerance * (1 + 1e-9) + 1e-12 * abs(exact)
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a user has said to a question: the place of a choice, or the text of a number; or asked to be told."""
+    """The user's answer to a question: the place of a choice or the text of a number; `told`: the answer was shown."""
 
     choice: int | None = None
     text: str = ""
@@ -123,9 +129,16 @@ class Given:
 
 @dataclass(frozen=True)
 class Step:
-    """A step: its title, the screen that it sets (a link's query), the page that shows it, what to look at, the text.
+    """A step of a lesson.
 
-    holds   conditions on which words of the step rest
+    Attributes:
+        title: of the step.
+        screen: that it sets, as the query of a link.
+        page: that shows it.
+        look: a line about what to look at.
+        prose: the text.
+        holds: conditions that words of the step rely on.
+        question: to the reader, or None.
     """
 
     title: str
@@ -164,7 +177,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson: its name in a link, its place in the order, title, what it is about, about how long it takes, its steps."""
+    """A lesson: its name in a link, place in the order, title, subject, duration in minutes, and steps."""
 
     name: str
     place: int
@@ -188,7 +201,7 @@ Piece: TypeAlias = str | Expression | Link
 
 
 def pieces(text: str) -> Iterator[Piece]:
-    """The text in order: Markdown as it stands, expressions, links that change the screen."""
+    """The pieces of a text in order: Markdown, expressions, and links that change the screen."""
     at = 0
     for found in _PIECES.finditer(text):
         if found["math"]:
@@ -207,9 +220,10 @@ def _strong(link: Link) -> str:
 
 
 def rendered(text: str, run: Run, link: Callable[[Link], str] = _strong) -> str:
-    """The text as Markdown, with the numbers of the run in it; links stand as `link` makes them.
+    """The text as Markdown, with the numbers of the run in it; `link` writes its links.
 
-    Raises AnswerError for an expression that means nothing.
+    Raises:
+        AnswerError: if an expression has no meaning for the run.
     """
     return "".join(
         piece.replace("$$\\", "$$\\displaystyle\\")
@@ -226,20 +240,20 @@ def rendered(text: str, run: Run, link: Callable[[Link], str] = _strong) -> str:
 
 @cache
 def lessons() -> tuple[Lesson, ...]:
-    """All lessons in their order. Raises LessonError for a file that is none."""
+    """All lessons in their order. Raises LessonError if a file cannot be read."""
     return tuple(parse(file.name, file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.md")))
 
 
 def lesson(name: str) -> Lesson | None:
-    """The lesson of a name, if there is one."""
+    """The lesson of a name, or None if it does not exist."""
     return next((found for found in lessons() if found.name == name), None)
 
 
 def parse(file: str, text: str) -> Lesson:
-    """A lesson from the name of its file and its text. Raises LessonError."""
+    """Read a lesson from the name of its file and its text. Raises LessonError if that is impossible."""
     named = re.fullmatch(rf"(\d{{2}})-({LESSON_NAME})\.md", file)
     if named is None:
-        raise LessonError(f"{file}: a lesson's file is named as 03-one-step-back.md is")
+        raise LessonError(f"{file}: a lesson's file has a name such as 03-one-step-back.md")
     lines = text.splitlines()
     ends = [i for i, line in enumerate(lines) if line == "---"][:2]
     if len(ends) != 2 or ends[0] != 0:
@@ -263,8 +277,8 @@ def _pair(file: str, line: int, text: str) -> tuple[str, str]:
 
 
 def _step(file: str, start: int, lines: list[str]) -> Step:
-    """A step from its lines, of which the first is line `start` + 1 of the file."""
-    head, holds = {"screen": "", "page": PAGES[0], "look": ""}, list[str]()
+    """Read a step from its lines; the first of them is line `start` + 1 of the file."""
+    head, holds = {"screen": "", "page": STAGES[0], "look": ""}, list[str]()
     at = 1
     while at < len(lines) and (found := _KEY.fullmatch(lines[at])) and found[1] in (*head, "holds"):
         if found[1] == "holds":
@@ -275,8 +289,8 @@ def _step(file: str, start: int, lines: list[str]) -> Step:
     asked = next((i for i in range(at, len(lines)) if lines[i].startswith("question:")), len(lines))
     prose = "\n".join(lines[at:asked]).strip()
     title = lines[0].removeprefix("# ").strip()
-    if head["page"] not in PAGES:
-        raise LessonError(f"{file}, line {start + 1}: page is {head['page']}; one of {', '.join(PAGES)}")
+    if head["page"] not in STAGES:
+        raise LessonError(f"{file}, line {start + 1}: page is {head['page']}; one of {', '.join(STAGES)}")
     if not (title and head["look"] and prose):
         raise LessonError(f"{file}, line {start + 1}: a step has a title, a line look: and a text")
     question = _question(file, start + asked, lines[asked:]) if asked < len(lines) else None
@@ -284,7 +298,7 @@ def _step(file: str, start: int, lines: list[str]) -> Step:
 
 
 def _question(file: str, start: int, lines: list[str]) -> Question:
-    """A question from its lines; a line that is neither a key nor a choice goes on with the one before."""
+    """Read a question from its lines; a line without a key that is no choice continues the line before."""
     read: list[tuple[str, list[str]]] = []
     for line in lines:
         found = _KEY.fullmatch(line)
@@ -298,7 +312,7 @@ def _question(file: str, start: int, lines: list[str]) -> Question:
     fields = {key: text.strip() for key, text in entries if key != "choice"}
     choices = [text.strip().partition("::") for key, text in entries if key == "choice"]
     if len(fields) + len(choices) != len(entries):
-        raise LessonError(f"{file}, line {start + 1}: a question has each of its lines once")
+        raise LessonError(f"{file}, line {start + 1}: each key of a question may occur once")
     if bool(fields.get("answer")) == bool(choices) or len(choices) == 1 or not fields.get("because"):
         raise LessonError(
             f"{file}, line {start + 1}: a question has an answer or at least two choices, and a line because:"

@@ -1,4 +1,4 @@
-"""LaTeX as this project writes it, as MathML, which browsers show without a script and without a network."""
+"""MathML from the LaTeX of this project: browsers show it without a script and offline."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _UNDER: Final = ("<mo>∑</mo>", "<mo>∏</mo>")
 
 
 def mathml(text: str, display: bool = False) -> str:
-    """A formula as a `<math>` element. Raises ValueError for what is no LaTeX that is known here; see `shown`.
+    """A formula as a `<math>` element. Raises ValueError if the LaTeX is not of the kind that this project writes.
 
     **Holds:** every_equation_of_the_ready_cells_is_written, nothing_of_the_text_is_markup.
     """
@@ -52,7 +52,7 @@ def mathml(text: str, display: bool = False) -> str:
 
 
 def shown(text: str, display: bool = False) -> str:
-    """The same, or where it cannot be written the LaTeX itself, to be read as it stands."""
+    """A formula as a `<math>` element, or the LaTeX itself as code if `mathml` cannot write it."""
     try:
         return mathml(text, display)
     except ValueError:
@@ -60,7 +60,7 @@ def shown(text: str, display: bool = False) -> str:
 
 
 class _Reader:
-    """A formula on its way: tokens, one ahead."""
+    """A recursive-descent reader of a formula, with one token ahead."""
 
     def __init__(self, text: str) -> None:
         self.tokens: Iterator[str] = (found[0] for found in _TOKEN.finditer(text))
@@ -76,14 +76,14 @@ class _Reader:
             self.next()
 
     def row(self) -> str:
-        """Everything up to what closes it, or to the end."""
+        """Everything up to the closing token, or to the end."""
         parts = []
         while self.ahead and self.ahead not in ("}", "\\right", "\\end", "&", "\\\\"):
             parts.append(self.scripted())
         return f"<mrow>{''.join(parts)}</mrow>"
 
     def scripted(self) -> str:
-        """One thing with what stands above and below it."""
+        """One atom with its superscripts and subscripts."""
         base, scripts = self.atom(), {"_": list[str](), "^": list[str]()}
         while True:
             self.space()
@@ -124,7 +124,7 @@ class _Reader:
         return "".join(parts)
 
     def atom(self) -> str:
-        """One thing, with all that stands within it."""
+        """One atom with everything within it."""
         self.depth += 1
         if self.depth > _DEEPEST:
             raise ValueError("it is nested too deeply")

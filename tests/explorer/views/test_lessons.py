@@ -277,7 +277,7 @@ def test_a_file_is_read() -> None:
         ("- this :: 1 > 2\n", "", "at least two choices"),
         ("- this :: 1 > 2", "- this", "a choice is"),
         ("answer: steps()", "answer: steps()\nwithin: a bit", "within is a bit"),
-        ("answer: steps()", "answer: steps()\nanswer: loss()", "each of its lines once"),
+        ("answer: steps()", "answer: steps()\nanswer: loss()", "each key of a question may occur once"),
     ],
 )
 def test_a_file_that_is_none_says_where_and_why(old, new, message) -> None:
