@@ -94,9 +94,9 @@ def tell_faults(*keys: str) -> None:
 
 
 def of_model(**field: Callable[[Any], Any]) -> Change:
-    """The change of one field of the model, made from the widget's value by the function given."""
-    ((name, made),) = field.items()
-    return lambda state, value: replace(state, model=models.changed(state.model, **{name: made(value)}))
+    """The change of one field of the model, made from the widget's value by the given function."""
+    ((name, convert),) = field.items()
+    return lambda state, value: replace(state, model=models.changed(state.model, **{name: convert(value)}))
 
 
 def of_view(state: State, /, **fields: Any) -> State:

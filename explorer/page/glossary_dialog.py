@@ -18,10 +18,10 @@ def letters(model: Model) -> None:
 
 @st.dialog("Letters", width="large")
 def _glossary(model: Model) -> None:
-    here, everywhere = st.tabs(["In this network", "Everywhere"])
-    with here:
+    of_network, general = st.tabs(["In this network", "Everywhere"])
+    with of_network:
         _of_cell(model)
-    with everywhere:
+    with general:
         _general()
 
 

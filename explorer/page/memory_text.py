@@ -76,7 +76,7 @@ def written(kept: Kept) -> str:
     if kept.done:
         entries["done"] = kept.done
     if kept.answers:
-        entries["answers"] = {name: [given.choice, given.text, given.told] for name, given in kept.answers}
+        entries["answers"] = {name: [answer.choice, answer.text, answer.told] for name, answer in kept.answers}
     if kept.draft is not None:
         entries["draft"] = kept.draft
     if kept.refused:
@@ -108,19 +108,19 @@ def read(text: str) -> Kept:
     )
 
 
-def _answers(found: Mapping[str, Any]) -> Iterator[tuple[str, Given]]:
-    for name, said in found.items():
-        match said:
+def _answers(answers: Mapping[str, Any]) -> Iterator[tuple[str, Given]]:
+    for name, answer in answers.items():
+        match answer:
             case [None | int() as choice, str() as text, bool() as told] if choice in (None, *range(_MOST)):
                 yield _text(name, _MAX_ANSWER), Given(choice, _text(text, _MAX_ANSWER), told)
             case _:
                 raise ValueError(f"the entry for the question {shown(name)} is no answer")
 
 
-def _refused(found: object) -> Iterator[tuple[str, str, str]]:
-    if not isinstance(found, list) or len(found) > len(FIELDS):
+def _refused(rows: object) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(rows, list) or len(rows) > len(FIELDS):
         raise ValueError(f"the refused texts must be a list of at most {len(FIELDS)}")
-    for row in found:
+    for row in rows:
         match row:
             case [str() as name, text, fault] if name in FIELDS:
                 yield name, _text(text, MAX_KEPT), _text(fault, _MAX_FAULT)

@@ -231,11 +231,12 @@ def _reseeded(state: State, _: None) -> State:
 
 def single(model: Model) -> None:
     """Choose another scheme for a single parameter."""
-    parameters, own = models.structure(model).parameters, dict(model.overrides)
+    parameters, overrides = models.structure(model).parameters, dict(model.overrides)
     if st.session_state.get("parameter") not in parameters:
-        st.session_state["parameter"] = next(iter(own), "b_f" if "b_f" in parameters else parameters[0])
+        st.session_state["parameter"] = next(iter(overrides), "b_f" if "b_f" in parameters else parameters[0])
     name = st.selectbox(
-        "Parameter", parameters, key="parameter", format_func=lambda p: written(p) + (f" ({own[p].name})" if p in own else ""),
+        "Parameter", parameters, key="parameter",
+        format_func=lambda p: written(p) + (f" ({overrides[p].name})" if p in overrides else ""),
         help="For example the constant 3 for the bias b_f of a forget gate: the gate is open at first, and the state lasts.",
     )  # fmt: skip
 
@@ -244,7 +245,7 @@ def single(model: Model) -> None:
 
     vector = len(models.parameters(model)[name].shape) == 1
     kinds = [kind.name for kind in SCHEMES.values() if kind.for_vectors or not vector]
-    scheme(f"init.{name}", "Its scheme", [_REST, *kinds], own.get(name), change)
+    scheme(f"init.{name}", "Its scheme", [_REST, *kinds], overrides.get(name), change)
 
 
 def scheme(key: str, label: str, names: Sequence[str], value: Scheme | None, change: Change) -> None:

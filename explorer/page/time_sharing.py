@@ -58,7 +58,7 @@ class Machine:
         me, now = threading.get_ident(), time.monotonic()
         with self._lock:
             mine = self._begun.get(me, 0.0)
-            return any(other != me and begun > mine and now - begun < QUICK for other, begun in self._begun.items())
+            return any(thread != me and begun > mine and now - begun < QUICK for thread, begun in self._begun.items())
 
     def give_way(self) -> None:
         """Let other threads work, and wait for quick runs. **Holds:** long_work_waits_for_quick_runs."""

@@ -22,9 +22,9 @@ def lying(vector: Array) -> str:
         return f"${notation.number(float(vector[0]))}$"
     largest = float(np.max(np.abs(vector)))
     power = int(np.floor(np.log10(largest))) if 1e-300 < largest < 1e-2 or 1e4 <= largest < np.inf else 0
-    shown = vector if len(vector) <= notation.WIDE else vector[: notation.WIDE - 1]
-    head = [notation.number(value) for value in (shown / 10.0**power).tolist()]
-    dots = [r"\dots"] if len(shown) < len(vector) else []
+    first = vector if len(vector) <= notation.WIDE else vector[: notation.WIDE - 1]
+    head = [notation.number(value) for value in (first / 10.0**power).tolist()]
+    dots = [r"\dots"] if len(first) < len(vector) else []
     return f"${rf'10^{{{power}}}' if power else ''}({', '.join(head + dots)})$"
 
 

@@ -91,8 +91,8 @@ def _is_offered(deserializer: Callable[..., Any], sent: Any) -> bool:
 def _options(serde: object) -> Collection[str] | None:
     """The texts from which a widget's value is chosen; None for a widget that takes other values."""
     for name in ("formatted_option_to_option_index", "formatted_options"):
-        if (found := getattr(serde, name, None)) is not None:
-            return found  # type: ignore[no-any-return]
+        if (options := getattr(serde, name, None)) is not None:
+            return options  # type: ignore[no-any-return]
     return None
 
 

@@ -236,13 +236,13 @@ def derived_markdown(sections: Iterable[Section], detail: str, title: str) -> st
 
 def formulas(line: Line, detail: str) -> list[str]:
     """The formulas of a line in a detail: its symbols, its numbers, its entries one below the other."""
-    shown = [line.symbols]
+    parts = [line.symbols]
     if detail != "symbols":
-        shown.append(line.numbers)
+        parts.append(line.numbers)
     if detail == "elements" and line.elements:
         rows = r" \\[4pt] ".join(f"& {element}" for element in line.elements)
-        shown.append(rf"\begin{{aligned}} {rows} \end{{aligned}}")
-    return shown
+        parts.append(rf"\begin{{aligned}} {rows} \end{{aligned}}")
+    return parts
 
 
 def mark(line: Line) -> str:

@@ -301,8 +301,8 @@ def _norms(run: Run, sample: int) -> tuple[Table, ...]:
 
 
 def _figure(figure: Figure, count: int) -> str:
-    made = go.Figure(figure.figure).update_layout(paper_bgcolor="white", autosize=True, width=None)
-    div: Any = made.to_html(
+    drawn = go.Figure(figure.figure).update_layout(paper_bgcolor="white", autosize=True, width=None)
+    div: Any = drawn.to_html(
         include_plotlyjs=False, full_html=False, div_id=f"figure{count}",
         config={"displayModeBar": False, "responsive": True, "scrollZoom": False},
     )  # fmt: skip
@@ -344,10 +344,10 @@ _INLINE: Final = re.compile(
 def _inline(text: str) -> str:
     """Markdown within a line."""
     parts, at = [], 0
-    for found in _INLINE.finditer(text):
-        parts.append(html.escape(text[at : found.start()]))
-        at = found.end()
-        kind, inside = found.lastgroup, found[found.lastgroup or 0]
+    for piece in _INLINE.finditer(text):
+        parts.append(html.escape(text[at : piece.start()]))
+        at = piece.end()
+        kind, inside = piece.lastgroup, piece[piece.lastgroup or 0]
         match kind:
             case "math" | "display":
                 parts.append(shown(inside))

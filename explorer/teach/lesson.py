@@ -203,15 +203,15 @@ Piece: TypeAlias = str | Expression | Link
 def pieces(text: str) -> Iterator[Piece]:
     """The pieces of a text in order: Markdown, expressions, and links that change the screen."""
     at = 0
-    for found in _PIECES.finditer(text):
-        if found["math"]:
+    for match in _PIECES.finditer(text):
+        if match["math"]:
             continue
-        yield text[at : found.start()]
-        if found["expression"]:
-            yield Expression(found["expression"])
+        yield text[at : match.start()]
+        if match["expression"]:
+            yield Expression(match["expression"])
         else:
-            yield Link(found["text"], "select" if found["kind"] == "select" else "set", found["to"])
-        at = found.end()
+            yield Link(match["text"], "select" if match["kind"] == "select" else "set", match["to"])
+        at = match.end()
     yield text[at:]
 
 
@@ -270,21 +270,21 @@ def parse(file: str, text: str) -> Lesson:
 
 
 def _pair(file: str, line: int, text: str) -> tuple[str, str]:
-    found = _KEY.fullmatch(text)
-    if found is None:
+    match = _KEY.fullmatch(text)
+    if match is None:
         raise LessonError(f"{file}, line {line}: 'key: value' is needed, not {shown(text)}")
-    return found[1], found[2].strip()
+    return match[1], match[2].strip()
 
 
 def _step(file: str, start: int, lines: list[str]) -> Step:
     """Read a step from its lines; the first of them is line `start` + 1 of the file."""
     head, holds = {"screen": "", "page": STAGES[0], "look": ""}, list[str]()
     at = 1
-    while at < len(lines) and (found := _KEY.fullmatch(lines[at])) and found[1] in (*head, "holds"):
-        if found[1] == "holds":
-            holds.append(found[2].strip())
+    while at < len(lines) and (match := _KEY.fullmatch(lines[at])) and match[1] in (*head, "holds"):
+        if match[1] == "holds":
+            holds.append(match[2].strip())
         else:
-            head[found[1]] = found[2].strip()
+            head[match[1]] = match[2].strip()
         at += 1
     asked = next((i for i in range(at, len(lines)) if lines[i].startswith("question:")), len(lines))
     prose = "\n".join(lines[at:asked]).strip()

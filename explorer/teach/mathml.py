@@ -128,9 +128,9 @@ class _Reader:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise ValueError("it is nested too deeply")
-        found = self._atom()
+        element = self._atom()
         self.depth -= 1
-        return found
+        return element
 
     def _atom(self) -> str:
         token = self.next()

@@ -12,12 +12,12 @@ from engine import Run
 from engine.working import SECTIONS, Section, derive
 from explorer.cache import RESULTS
 from explorer.model import Model, samples
-from explorer.page.change import Change, apply, of_view, put
+from explorer.page.change import Change, apply, of_view, put, viewed
 from explorer.page.heading import begin
 from explorer.page.notices import tell_overflow, write_link
 from explorer.page.results import computed
 from explorer.page.widget_delivery import show
-from explorer.page.widgets import choice, entered
+from explorer.page.widgets import choice, counted, entered, segmented, side_by_side
 from explorer.state import DETAILS, LEVELS, State
 from explorer.teach import export
 from explorer.words.numbers import number
@@ -52,45 +52,32 @@ def step_of(state: State, run: Run) -> int:
 
 def _choices(state: State, run: Run, t: int, sample: int) -> None:
     """Choose step, sample and detail."""
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    row = side_by_side()
     with row.container(width=130):
-        key = f"{_KEY}.step"
-        show(key, t)
-        st.number_input(
-            f"Step $t$, 1 to {run.T}", 1, run.T, st.session_state[key], step=1, key=key, on_change=apply,
-            args=(key, lambda state, step: of_view(state, step=step)),
-        )  # fmt: skip
+        counted(st, f"Step $t$, 1 to {run.T}", 1, run.T, f"{_KEY}.step", t, viewed("step"))
     if run.B > 1:
         with row.container(width=120):
-            choice(
-                "Sample", range(1, run.B + 1), str, f"{_KEY}.sample", sample,
-                lambda state, sample: of_view(state, sample=sample),
-            )  # fmt: skip
+            choice("Sample", range(1, run.B + 1), str, f"{_KEY}.sample", sample, viewed("sample"))
     with row:
-        key = f"{_KEY}.detail"
-        show(key, state.view.detail)
-        st.segmented_control(
-            "Detail", list(DETAILS), format_func=DETAILS.__getitem__, key=key, default=state.view.detail, required=True,
-            on_change=apply, args=(key, lambda state, detail: of_view(state, detail=detail)),
-        )  # fmt: skip
+        segmented("Detail", DETAILS, f"{_KEY}.detail", state.view.detail, viewed("detail"))
 
 
 def _contents(state: State, run: Run) -> None:
     """The table of contents; the chosen sections are open."""
     reasons = {key: row.applies(run) for key, row in SECTIONS.items()}
-    there = [key for key in SECTIONS if not reasons[key]]
+    applicable = [key for key in SECTIONS if not reasons[key]]
     key = f"{_KEY}.sections"
-    chosen = [section for section in state.view.sections if section in there]
+    chosen = [section for section in state.view.sections if section in applicable]
     show(key, chosen)
     st.pills(
-        "Contents", there, selection_mode="multi", format_func=lambda section: SECTIONS[section].title, key=key,
+        "Contents", applicable, selection_mode="multi", format_func=lambda section: SECTIONS[section].title, key=key,
         default=chosen, on_change=apply, args=(key, opened),
         help="The chosen sections are open below, in the order of the derivation.",
     )  # fmt: skip
     missing = [f"**{SECTIONS[key].title}**: {reason}" for key, reason in reasons.items() if reason]
     if missing:
         with st.expander(f"{len(missing)} more sections for other networks"):
-            st.markdown("\n".join(f"- {said}" for said in missing))
+            st.markdown("\n".join(f"- {line}" for line in missing))
 
 
 def opened(state: State, chosen: list[str]) -> State:
@@ -103,23 +90,21 @@ def opened(state: State, chosen: list[str]) -> State:
 def _section(state: State, run: Run, key: str, t: int, sample: int) -> None:
     row = SECTIONS[key]
     with st.container(border=True, key=f"{_KEY}-{key}"):
-        heading = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+        heading = side_by_side("center", horizontal_alignment="distribute")
         heading.markdown(f"##### {row.title}")
         heading.button("Close", key=f"{_KEY}.close.{key}", type="tertiary", on_click=put,
                        args=(f"{_KEY}.close.{key}", _closed(key)))  # fmt: skip
         if key == "expanded" and t < run.T:
             with st.container(width=130):
-                entered(
-                    LEVELS, f"{_KEY}.levels", state.view.levels, lambda state, levels: of_view(state, levels=levels)
-                )
-        found = _derived(state, key, t, sample)
-        wrong = sum(not line.passed for line in found.lines)
-        worst = max((line.error for line in found.lines), default=0.0)
-        checked = f"{wrong} of {len(found.lines)} lines do not hold" if wrong else (
-            f"✓ all {len(found.lines)} lines hold, to {number(worst)} at worst"
+                entered(LEVELS, f"{_KEY}.levels", state.view.levels, viewed("levels"))
+        derived = _derived(state, key, t, sample)
+        wrong = sum(not line.passed for line in derived.lines)
+        worst = max((line.error for line in derived.lines), default=0.0)
+        checked = f"{wrong} of {len(derived.lines)} lines do not hold" if wrong else (
+            f"✓ all {len(derived.lines)} lines hold, to {number(worst)} at worst"
         )  # fmt: skip
-        st.caption(f"{found.source} · step {t}" + (f", sample {sample}" if run.B > 1 else "") + f" · {checked}")
-        for line in found.lines:
+        st.caption(f"{derived.source} · step {t}" + (f", sample {sample}" if run.B > 1 else "") + f" · {checked}")
+        for line in derived.lines:
             st.markdown(f":gray-badge[{line.row}] {line.explanation}")
             for formula in export.formulas(line, state.view.detail):
                 st.latex(formula)
@@ -148,7 +133,7 @@ def _exports(state: State, run: Run, t: int, sample: int) -> None:
         return [_derived(state, key, t, sample) for key in SECTIONS if not SECTIONS[key].applies(run)]
 
     st.caption("All sections for this network, in the detail chosen above, as a file:")
-    row = st.container(horizontal=True)
+    row = side_by_side("top")
     row.download_button(
         "LaTeX", lambda: export.derived_latex(sections(), state.view.detail, title), f"derivation-{t}.tex", "text/plain",
         key="save.derived.tex", on_click="ignore", help="A document that compiles as it is.",

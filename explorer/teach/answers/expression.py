@@ -47,27 +47,27 @@ def answer(text: str, run: Run) -> Answer:
 
 def amount(text: str, run: Run) -> float:
     """The finite number that an expression is. Raises AnswerError if it is none."""
-    found = answer(text, run)
-    if isinstance(found, (bool, str)) or np.size(found) != 1 or not np.isfinite(found).all():
-        raise AnswerError(f"{shown(text)} is {said(found)}, and no finite number")
-    return float(np.asarray(found).item())
+    value = answer(text, run)
+    if isinstance(value, (bool, str)) or np.size(value) != 1 or not np.isfinite(value).all():
+        raise AnswerError(f"{shown(text)} is {said(value)}, and no finite number")
+    return float(np.asarray(value).item())
 
 
 def truth(text: str, run: Run) -> bool:
     """Whether a condition holds. Raises AnswerError if it is none."""
-    found = answer(text, run)
-    if not isinstance(found, bool):
-        raise AnswerError(f"{shown(text)} is {said(found)}, and no condition")
-    return found
+    value = answer(text, run)
+    if not isinstance(value, bool):
+        raise AnswerError(f"{shown(text)} is {said(value)}, and no condition")
+    return value
 
 
-def said(found: Answer) -> str:
+def said(value: Answer) -> str:
     """An answer as the page writes it: a number to four digits, a short vector entry by entry."""
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    if isinstance(found, str):
-        return found
-    numbers = np.asarray(found, np.float64)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    numbers = np.asarray(value, np.float64)
     if numbers.ndim == 0:
         return number(float(numbers))
     if numbers.ndim == 1 and len(numbers) <= _ENTRIES:
@@ -111,11 +111,13 @@ def _walk(node: ast.expr, run: Run) -> Any:
             sides = [_single(side, run) for side in (left, *rest)]
             return all(_COMPARE[type(op)](*pair) for op, pair in zip(ops, pairwise(sides), strict=True))
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
-            given = [_walk(argument, run) for argument in arguments]
+            received = [_walk(argument, run) for argument in arguments]
             try:
-                return _float(FUNCTIONS[name].function(run, *given))
+                return _float(FUNCTIONS[name].function(run, *received))
             except TypeError:
-                raise AnswerError(f"{name} is called with {len(given)} things; it is {FUNCTIONS[name].call}") from None
+                raise AnswerError(
+                    f"{name} is called with {len(received)} things; it is {FUNCTIONS[name].call}"
+                ) from None
         case ast.Call(func=ast.Name(id=name)):
             raise AnswerError(f"{shown(name)} is no function here; there are {', '.join(FUNCTIONS)}")
         case ast.Name(id=name):
@@ -129,14 +131,14 @@ def _float(value: Any) -> Any:
 
 
 def _condition(node: ast.expr, run: Run) -> bool:
-    found = _walk(node, run)
-    if not isinstance(found, bool):
-        raise AnswerError(f"{shown(ast.unparse(node))} is {said(found)}, and no condition")
-    return found
+    value = _walk(node, run)
+    if not isinstance(value, bool):
+        raise AnswerError(f"{shown(ast.unparse(node))} is {said(value)}, and no condition")
+    return value
 
 
 def _single(node: ast.expr, run: Run) -> float:
-    found = _walk(node, run)
-    if not isinstance(found, float) or math.isnan(found):
-        raise AnswerError(f"{shown(ast.unparse(node))} is {said(found)}; only numbers are compared")
-    return found
+    value = _walk(node, run)
+    if not isinstance(value, float) or math.isnan(value):
+        raise AnswerError(f"{shown(ast.unparse(node))} is {said(value)}; only numbers are compared")
+    return value

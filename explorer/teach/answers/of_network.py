@@ -51,10 +51,10 @@ def _radius(run: Run, W: Any) -> float:
 
 @row("bound(name)", "σ_max(W) · max |φ′|: no step back along the recurrence of this name multiplies by more.")
 def _bound(run: Run, name: Any) -> float:
-    found = engine.bound(run, node(run, name))
-    if found is None:
+    bound = engine.bound(run, node(run, name))
+    if bound is None:
         raise AnswerError(f"there is no bound for {name}: its recurrence is no single matrix and function")
-    return found.rate
+    return bound.rate
 
 
 @row("count_paths(source, s, target, t)", "How many paths lead from source(s) to target(t) in the unrolled graph.")

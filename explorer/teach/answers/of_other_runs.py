@@ -18,8 +18,8 @@ def _elsewhere(run: Run, parameters: Mapping[str, Any], expression: Any) -> Any:
     """An expression, given as a text, for the run with other parameters."""
     if not isinstance(expression, str):
         raise AnswerError(f"an expression in quotes is needed, not {said(expression)}")
-    other = engine.run(run.cell, parameters, run.x, run.y, run.initial, run.weights, run.reduction, run.dtype)
-    return evaluated(expression, other)
+    run_elsewhere = engine.run(run.cell, parameters, run.x, run.y, run.initial, run.weights, run.reduction, run.dtype)
+    return evaluated(expression, run_elsewhere)
 
 
 @row(
@@ -28,8 +28,8 @@ def _elsewhere(run: Run, parameters: Mapping[str, Any], expression: Any) -> Any:
 )
 def _after(run: Run, eta: Any, expression: Any) -> Any:
     rate = float(array(eta))
-    there = {name: value - rate * run.param_grad[name] for name, value in run.parameters.items()}
-    return _elsewhere(run, there, expression)
+    stepped = {name: value - rate * run.param_grad[name] for name, value in run.parameters.items()}
+    return _elsewhere(run, stepped, expression)
 
 
 @row(
@@ -37,7 +37,7 @@ def _after(run: Run, eta: Any, expression: Any) -> Any:
     "An expression, in quotes, for the run in which a parameter is v: an array of its shape, or the number of all entries.",
 )
 def _with_param(run: Run, name: Any, v: Any, expression: Any) -> Any:
-    present, given = run.parameters[parameter(run, name)], array(v)
-    if given.shape not in ((), present.shape):
-        raise AnswerError(f"{shown(name)} has the shape {present.shape}, and not {given.shape}")
-    return _elsewhere(run, {**run.parameters, name: np.broadcast_to(given, present.shape)}, expression)
+    present, numbers = run.parameters[parameter(run, name)], array(v)
+    if numbers.shape not in ((), present.shape):
+        raise AnswerError(f"{shown(name)} has the shape {present.shape}, and not {numbers.shape}")
+    return _elsewhere(run, {**run.parameters, name: np.broadcast_to(numbers, present.shape)}, expression)

@@ -66,8 +66,8 @@ def _message(run: Run, source: Any, target: Any, t: Any) -> Array:
 
 @row("jacobian(of, t, wrt, s)", "The Jacobian ∂of(t)/∂wrt(s) by all paths.")
 def _jacobian(run: Run, of: Any, t: Any, wrt: Any, s: Any) -> Array:
-    found = engine.jacobian_at(run, node(run, of), node(run, wrt), step(run, t), step(run, s))
-    return np.asarray(found[0], np.float64)
+    matrices = engine.jacobian_at(run, node(run, of), node(run, wrt), step(run, t), step(run, s))
+    return np.asarray(matrices[0], np.float64)
 
 
 @row("softmax_jacobian(name, t)", "S_i (δ_ij − S_j) of a node that is a softmax.")
@@ -129,10 +129,10 @@ def _log_norm(run: Run, name: Any, t: Any) -> float:
 
 def _followed(run: Run, name: Any) -> Course:
     """How the gradient of the last loss that counts goes back."""
-    found = course(run, node(run, name), 1)
-    if found is None or not found.finite or not found.steps:
+    followed = course(run, node(run, name), 1)
+    if followed is None or not followed.finite or not followed.steps:
         raise AnswerError(f"{name} has a gradient at fewer than two steps, or an infinite one, so there is no rate")
-    return found
+    return followed
 
 
 @row(

@@ -87,7 +87,7 @@ def array(value: Any) -> Array:
 
 def matrix(run: Run, value: Any) -> Array:
     """A matrix of finite numbers, or the parameter of that name."""
-    found = np.asarray(run.parameters[parameter(run, value)] if isinstance(value, str) else array(value), np.float64)
-    if found.ndim != 2 or not np.isfinite(found).all():
+    numbers = np.asarray(run.parameters[parameter(run, value)] if isinstance(value, str) else array(value), np.float64)
+    if numbers.ndim != 2 or not np.isfinite(numbers).all():
         raise AnswerError("a matrix of finite numbers is needed")
-    return found
+    return numbers

@@ -19,9 +19,9 @@ from explorer.words.numbers import number
 def outcome(model: Model, chosen: Cliff, steps: Descent) -> None:
     """The loss at the present place and after either step, and buttons that take a step."""
     names = [knob.title(model, turn) for turn in cliff.sides(chosen)]
-    here, after, clipped = st.columns(3)
-    here.metric("Loss here", number(steps.loss), border=True)
-    here.caption(
+    now, after, clipped = st.columns(3)
+    now.metric("Loss here", number(steps.loss), border=True)
+    now.caption(
         f"{_placed(names, steps.place)}  \ngradient {_placed(names, steps.gradient)}, norm {number(steps.norm)}"
     )
     for place, key, word, step in (

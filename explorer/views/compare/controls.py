@@ -125,11 +125,11 @@ def differs(i: int, column: Column, chosen: list[str]) -> None:
 
     def change(state: State, names: list[str]) -> State:
         text = state.view.columns[i]
-        made = compare.column(state.model, text)
+        now = compare.column(state.model, text)
         entries: dict[str, str] = {}
         for name in names:
             if not ASPECTS[name].of(text):
-                entries |= ASPECTS[name].entries(made, ASPECTS[name].other(made))
+                entries |= ASPECTS[name].entries(now, ASPECTS[name].other(now))
         gone = [key for name, aspect in ASPECTS.items() if name not in names for key in aspect.of(text)]
         return compare.edited(state, i, entries, [key for key in gone if key not in entries])
 
@@ -143,7 +143,7 @@ def _edited(i: int, name: str) -> Change:
     def change(state: State, value: Any) -> State:
         if value is None:
             raise ValueError("a number is needed")
-        made = compare.column(state.model, state.view.columns[i])
-        return compare.edited(state, i, ASPECTS[name].entries(made, value))
+        column = compare.column(state.model, state.view.columns[i])
+        return compare.edited(state, i, ASPECTS[name].entries(column, value))
 
     return change

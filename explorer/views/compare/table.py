@@ -17,10 +17,10 @@ from explorer.words.markdown import plain
 from explorer.words.numbers import from_exponent, number
 
 
-def along_time(found: Sequence[tuple[str, Measured]], palette: str) -> None:
+def along_time(columns: Sequence[tuple[str, Measured]], palette: str) -> None:
     """Draw the curves of all columns on one pair of axes."""
-    lasting = [(title, one.curves) for title, one in found if "" not in one.curves]
-    still = [(title, one.curves) for title, one in found if "" in one.curves]
+    lasting = [(title, one.curves) for title, one in columns if "" not in one.curves]
+    still = [(title, one.curves) for title, one in columns if "" in one.curves]
     st.markdown(
         r"##### Gradient over time, of all losses, $\log_{10} \Vert \nabla \Vert$"
         if lasting
@@ -32,25 +32,25 @@ def along_time(found: Sequence[tuple[str, Measured]], palette: str) -> None:
         st.caption(plain(f"Without memory, so without a line: {'; '.join(title for title, _ in still)}."))
 
 
-def in_numbers(found: Sequence[tuple[str, Measured]]) -> None:
+def in_numbers(columns: Sequence[tuple[str, Measured]]) -> None:
     """The numbers of all columns as a table."""
     st.markdown("##### In numbers", help=meanings())
-    rows = [(label, cells) for label, cells in measures([one for _, one in found]) if any(cells)]
+    rows = [(label, cells) for label, cells in measures([one for _, one in columns]) if any(cells)]
     st.markdown(
         "\n".join(
             [
-                "| | " + " | ".join(plain(title) for title, _ in found) + " |",
-                "|---" * (len(found) + 1) + "|",
+                "| | " + " | ".join(plain(title) for title, _ in columns) + " |",
+                "|---" * (len(columns) + 1) + "|",
                 *(f"| {label} | {' | '.join(cell or '–' for cell in cells)} |" for label, cells in rows),
             ]
         )
     )
 
 
-def measures(found: Sequence[Measured]) -> list[tuple[str, list[str]]]:
+def measures(columns: Sequence[Measured]) -> list[tuple[str, list[str]]]:
     """The rows of the table: a label and a text for each column, empty if the column has no such number."""
-    several = len({one.state for one in found}) > 1
-    state = f"of ${latex(found[0].state)}$" if not several else "of the state"
+    several = len({one.state for one in columns}) > 1
+    state = f"of ${latex(columns[0].state)}$" if not several else "of the state"
 
     def listed(numbers: Iterable[tuple[str, float | None]]) -> str:
         return ", ".join(
@@ -58,24 +58,24 @@ def measures(found: Sequence[Measured]) -> list[tuple[str, list[str]]]:
         )
 
     return [
-        ("Loss", [number(one.loss) for one in found]),
+        ("Loss", [number(one.loss) for one in columns]),
         (f"Gradient {state} at the first step, of all losses",
-         [from_exponent(one.first) + f" (${latex(one.state)}$)" * several for one in found]),
-        (f"What a step back leaves of it, on average, for {_followed(found)}", [_left(one.alone) for one in found]),
-        ("Spectral radius of the recurrent matrices", [listed((m.name, m.radius) for m in one.matrices) for one in found]),
-        ("Their largest singular value", [listed((m.name, m.largest) for m in one.matrices) for one in found]),
+         [from_exponent(one.first) + f" (${latex(one.state)}$)" * several for one in columns]),
+        (f"What a step back leaves of it, on average, for {_followed(columns)}", [_left(one.alone) for one in columns]),
+        ("Spectral radius of the recurrent matrices", [listed((m.name, m.radius) for m in one.matrices) for one in columns]),
+        ("Their largest singular value", [listed((m.name, m.largest) for m in one.matrices) for one in columns]),
         ("Slopes below a tenth of the largest possible",
-         [f"{100 * one.saturated:.3g} %" * (one.saturated == one.saturated) for one in found]),
-        ("Steps back that float32 holds of that", [_held(one.reach, one.alone) for one in found]),
+         [f"{100 * one.saturated:.3g} %" * (one.saturated == one.saturated) for one in columns]),
+        ("Steps back that float32 holds of that", [_held(one.reach, one.alone) for one in columns]),
         ("Error of the gradients by the cut, as a share of the whole",
          [listed((name, share) for name, share in one.error.items() if share != 0)
-          or "nothing" * bool(one.error) for one in found]),
+          or "nothing" * bool(one.error) for one in columns]),
     ]  # fmt: skip
 
 
-def _followed(found: Sequence[Measured]) -> str:
+def _followed(columns: Sequence[Measured]) -> str:
     """The loss whose gradient the numbers are about."""
-    losses = {one.alone.loss for one in found if one.alone is not None}
+    losses = {one.alone.loss for one in columns if one.alone is not None}
     (only,) = losses if len(losses) == 1 else (None,)
     return f"the loss of step {only:,} alone" if only else "the last loss that counts alone"
 
@@ -102,20 +102,20 @@ def _held(reach: FloatLimit | None, alone: Course | None) -> str:
 
 def in_common(columns: Sequence[Column]) -> None:
     """Say what is the same in all columns, to the bit."""
-    made = tuple(column.model for column in columns if column.model is not None)
-    if len(made) < 2:
+    models = tuple(column.model for column in columns if column.model is not None)
+    if len(models) < 2:
         return
-    found = compare.shared(made)
+    common = compare.shared(models)
     data = (
         "inputs, targets and which losses count"
-        if found.data
-        else f"the inputs of the first {found.steps:,} steps"
-        if found.steps > 1
+        if common.data
+        else f"the inputs of the first {common.steps:,} steps"
+        if common.steps > 1
         else ""
     )
-    equal = ", ".join(map(written, found.parameters))
+    equal = ", ".join(map(written, common.parameters))
     parts = [part for part in (data, equal and f"the parameters {equal}") if part]
-    others = ", ".join(map(written, found.others))
+    others = ", ".join(map(written, common.others))
     st.caption(
         plain(
             f"The same in all columns, to the bit: {'; '.join(parts) or 'nothing'}."

@@ -52,7 +52,7 @@ def _list() -> None:
     """List all lessons in their order."""
     done = session.lessons_done
     for lesson in lessons():
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"lesson.{lesson.name}"):
+        with side_by_side("center", border=True, key=f"lesson.{lesson.name}"):
             with st.container():
                 st.markdown(f"**{lesson.place} · {plain(lesson.title)}**{' ✓' * (lesson.name in done)}")
                 st.caption(f"{lesson.about} About {lesson.minutes} minutes, {len(lesson.steps)} steps.")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer.page.change import Change, current, put
+from explorer.page.change import Change, current, of_view, put
 from explorer.page.notices import write_link
 from explorer.page.session import Session, session
 from explorer.page.widget_delivery import is_changed
@@ -19,8 +19,8 @@ from explorer.teach.lesson import lesson as lesson_named
 def taken_in(state: State) -> tuple[Lesson, int] | None:
     """The lesson that is taken and its step, counted from 1; None if none is taken, or if it does not exist."""
     name, place = state.view.lesson or ("", 0)
-    found = lesson_named(name)
-    return (found, place) if found is not None and place <= len(found.steps) else None
+    lesson = lesson_named(name)
+    return (lesson, place) if lesson is not None and place <= len(lesson.steps) else None
 
 
 def arrive() -> None:
@@ -36,7 +36,7 @@ def arrive() -> None:
 
 def outside(state: State) -> State:
     """The state without its lesson."""
-    return replace(state, view=replace(state.view, lesson=None))
+    return of_view(state, lesson=None)
 
 
 def screen_of(lesson: Lesson, place: int) -> Change:

@@ -33,38 +33,38 @@ def ask(lesson: Lesson, place: int, question: Question, run: Run) -> None:
         else:
             st.text_input("Your number", key=form, max_chars=60, placeholder="such as 0.25, 1e-3 or 1/3")
         st.form_submit_button("This is my answer", on_click=commit, key=f"{form}.commit")
-    if (given := answers.get(key)) is not None:
-        _judge(question, given, run)
-        if not given.told and not _right(question, given, run):
+    if (user_answer := answers.get(key)) is not None:
+        _judge(question, user_answer, run)
+        if not user_answer.told and not _right(question, user_answer, run):
             st.button("Show the answer", key=f"{form}.tell", on_click=commit, args=(True,))
 
 
-def _right(question: Question, given: Given, run: Run) -> bool:
+def _right(question: Question, answer: Given, run: Run) -> bool:
     if question.choices:
-        return given.choice == question.right(run)
+        return answer.choice == question.right(run)
     try:
-        return question.is_near(typed(given.text), run)
+        return question.is_near(typed(answer.text), run)
     except ValueError:
         return False
 
 
-def _judge(question: Question, given: Given, run: Run) -> None:
+def _judge(question: Question, user_answer: Given, run: Run) -> None:
     """Say whether an answer is right, and why."""
     because = rendered(question.because, run)
-    if given.told:
+    if user_answer.told:
         right = (
             rendered(question.choices[question.right(run)].text, run)
             if question.choices
             else number(amount(question.answer, run))
         )
         st.info(f"The answer: **{right}**. {because}")
-    elif _right(question, given, run):
+    elif _right(question, user_answer, run):
         st.success(f"Right. {because}")
     elif question.choices:
         st.warning("Not quite. Look at the picture again and choose another answer, or show the answer.")
     else:
         try:
-            value = typed(given.text)
+            value = typed(user_answer.text)
         except ValueError as error:
             st.warning(plain(f"{str(error)[0].upper()}{str(error)[1:]}."))
             return

@@ -44,13 +44,13 @@ def draw(lesson: Lesson, place: int, sheet: Sheet) -> None:
     beside = pixels >= _BESIDE
     if beside:
         left, picture = st.columns(_COLUMNS, gap="medium")
-        text, below = left.container(), left.container()
+        text, after_text = left.container(), left.container()
     else:
-        text, picture, below = st.container(), st.container(), st.container()
+        text, picture, after_text = st.container(), st.container(), st.container()
     with text:
         st.markdown(f"#### {plain(step.title)}")
         _prose(step, original)
-    with below:
+    with after_text:
         if step.question is not None:
             question.ask(lesson, place, step.question, original)
         _turn(lesson, place)

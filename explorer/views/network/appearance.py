@@ -41,8 +41,8 @@ def choose(state: State, run: Run) -> None:
         _edges_and_parameters(row, state)
     if run.B > 1:
         with row.container(width=105):
-            shown = samples.shown(run, view.sample)
-            choice("Sample", range(run.B + 1), lambda n: str(n or "all"), "sample", shown, viewed("sample"))
+            sample = samples.shown(run, view.sample)
+            choice("Sample", range(run.B + 1), lambda n: str(n or "all"), "sample", sample, viewed("sample"))
     with row.popover("Look"):
         choice("Picture", list(PICTURES), PICTURES.__getitem__, "picture", view.picture, viewed("picture"))
         choice(

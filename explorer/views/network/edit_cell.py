@@ -77,9 +77,9 @@ def _editor(model: Model, palette: str, pixels: int) -> None:
     except ValueError as error:
         st.error(plain(str(error)))
     else:
-        found = models.cell(tried).notes
-        tell_notes(found)
-        for note in found[:1]:
+        notes = models.cell(tried).notes
+        tell_notes(notes)
+        for note in notes[:1]:
             st.code(pointed(text or "", note.line, note.column), language=None)
         _preview(tried, palette, pixels)
 
@@ -87,20 +87,20 @@ def _editor(model: Model, palette: str, pixels: int) -> None:
 def pointed(text: str, line: int, column: int) -> str:
     """The line of a text, and under it a caret at the column; both are counted from 1."""
     lines = text.split("\n")
-    said = lines[line - 1].replace("\t", " ") if 1 <= line <= len(lines) else ""
+    faulty = lines[line - 1].replace("\t", " ") if 1 <= line <= len(lines) else ""
     begin = max(0, column - 60)  # of a long line the part around the error
-    return f"{said[begin : begin + 120]}\n{' ' * (column - 1 - begin)}^"
+    return f"{faulty[begin : begin + 120]}\n{' ' * (column - 1 - begin)}^"
 
 
 def _preview(model: Model, palette: str, pixels: int) -> None:
     """Preview the cell: equations and rolled graph, sizes, parameters."""
-    made = models.cell(model)
+    cell = models.cell(model)
     beside = pixels >= _TWO_COLUMNS
     left, right = st.columns(2, vertical_alignment="center") if beside else (st.container(), st.container())
-    left.latex(made.latex())
+    left.latex(cell.latex())
     chart(
-        rolled(made, _SHOWN, palette, (pixels - 48) // 2 if beside else pixels), "cell.graph", place=right,
-        alt=f"The rolled graph of the cell: {', '.join(made.nodes)}.",
+        rolled(cell, _SHOWN, palette, (pixels - 48) // 2 if beside else pixels), "cell.graph", place=right,
+        alt=f"The rolled graph of the cell: {', '.join(cell.nodes)}.",
     )  # fmt: skip
     sizes = [f"$n_{{{latex(name)}}} = {units}$" for name, units in models.sizes(model).items()]
     times = r" \times "

@@ -40,18 +40,18 @@ def editing(state: State) -> None:
 
 
 def _numbers(model: Model) -> None:
-    values, given = st.session_state, models.arrays(model)
+    values, arrays = st.session_state, models.arrays(model)
     row = side_by_side()
-    if values.get("edit.array") not in given:
+    if values.get("edit.array") not in arrays:
         matrices = (name for name, array in models.parameters(model).items() if array.ndim == 2)
         values["edit.array"] = next(matrices, "y")
     with row.container(width=260):
-        name = st.selectbox("Numbers", list(given), format_func=lambda name: _title(model, name), key="edit.array")
+        name = st.selectbox("Numbers", list(arrays), format_func=lambda name: _title(model, name), key="edit.array")
     samples = {"x": 1, "y": 1, **dict.fromkeys(models.initial(model), 1)}
     sample = 0
-    if name in samples and given[name].shape[samples[name]] > 1:
+    if name in samples and arrays[name].shape[samples[name]] > 1:
         with row.container(width=110):
-            sample = int(st.number_input("of sample", 1, given[name].shape[1], key="edit.sample")) - 1
+            sample = int(st.number_input("of sample", 1, arrays[name].shape[1], key="edit.sample")) - 1
     row.button(
         "Undo", key="undo", on_click=undo, disabled=not session.past, help="Take back the last change of the network."
     )
@@ -75,11 +75,11 @@ def _numbers(model: Model) -> None:
             f"{plain(written(name))} is turned as a whole, by the factor {factor:g}{plus}. If you change a number here, all of"
             " its numbers count as changed by hand."
         )
-    _table(model, name, sample, given[name])
+    _table(model, name, sample, arrays[name])
     tell_faults("edit.reset", _KEY)
-    with st.container(horizontal=True):
-        _pasted(model, name, sample, given[name])
-        _one(model, name, given[name])
+    with side_by_side("top"):
+        _pasted(model, name, sample, arrays[name])
+        _one(model, name, arrays[name])
 
 
 def _title(model: Model, name: str) -> str:
@@ -129,7 +129,7 @@ def _table(model: Model, name: str, sample: int, array: Array) -> None:
     st.caption(
         "Numbers pasted beyond the edge of the table are left out. Paste, below, takes a whole table and checks its count."
     )
-    _told(model, mounted, heads)
+    _messages(model, mounted, heads)
 
 
 def column_width(texts: Sequence[str]) -> int:
@@ -166,17 +166,17 @@ class Mounted:
     whole: bool = True
     after: Model | None = None
 
-    def still_shows(self, name: str, sample: int, shown: Array) -> bool:
+    def still_shows(self, name: str, sample: int, numbers: Array) -> bool:
         """Whether the table shows these numbers, except for entries that could not be read."""
-        if (name, sample) != (self.name, self.sample) or self.base.shape != shown.shape or not self.whole:
+        if (name, sample) != (self.name, self.sample) or self.base.shape != numbers.shape or not self.whole:
             return False
         result = np.array(self.base)
         for cell in self.texts:
-            value = self.read.get(cell, shown[cell].item())
+            value = self.read.get(cell, numbers[cell].item())
             if value is None:  # the entry was deleted: the cell stays empty until the table is made anew
                 return False
             result[cell] = value
-        return np.array_equal(result, shown)
+        return np.array_equal(result, numbers)
 
 
 def _fits(mounted: Mounted, shape: tuple[int, ...]) -> bool:
@@ -197,22 +197,22 @@ def _text(value: float, classes: Sequence[str]) -> str:
     return classes[int(value)] if classes else repr(float(value)).removesuffix(".0")
 
 
-def _told(model: Model, mounted: Mounted, heads: Sequence[str]) -> None:
+def _messages(model: Model, mounted: Mounted, heads: Sequence[str]) -> None:
     """Say which of the last entries could not be read, and how doubtful ones were read, until the network changes."""
-    told: Mounted = session.last_edit or mounted
-    if (told.name, told.sample, told.after) != (mounted.name, mounted.sample, model):
+    edit: Mounted = session.last_edit or mounted
+    if (edit.name, edit.sample, edit.after) != (mounted.name, mounted.sample, model):
         return
     unread = [
         f"{heads[i] if ' ' in heads[i] else f'row {heads[i]}'}, column {j + 1}: {message}"
-        for (i, j), messages in sorted(told.messages.items())
+        for (i, j), messages in sorted(edit.messages.items())
         for message in messages
     ]
     if unread:
         count = f"{len(unread):,} {'entry was' if len(unread) == 1 else 'entries were'} not read:"
         more = [f"and {len(unread) - _MOST_TOLD:,} more"] * (len(unread) > _MOST_TOLD)
         st.error("\n".join([count, "", *(f"- {plain(line)}" for line in [*unread[:_MOST_TOLD], *more])]))
-    if told.remarks:
-        st.info(plain(" ".join(told.remarks)))
+    if edit.remarks:
+        st.info(plain(" ".join(edit.remarks)))
 
 
 def _rows(model: Model, name: str, count: int) -> list[str]:
@@ -242,14 +242,14 @@ def _typed(key: str, mounted: Mounted, places: list[Place], classes: Sequence[st
         return
     gone = {cell: _text(mounted.base[cell], classes) for cell in mounted.texts if cell not in now}
     new = {cell: text for cell, text in now.items() if mounted.texts.get(cell, ...) != text} | gone
-    found = entries.read(new, mounted.base.shape, classes)
+    entries_read = entries.read(new, mounted.base.shape, classes)
     mounted.texts = now
-    mounted.whole = mounted.whole and not found.spread
+    mounted.whole = mounted.whole and not entries_read.spread
     kept = {cell: value for cell, value in mounted.read.items() if cell in now and cell not in new}
-    mounted.read = kept | {cell: value for cell, value in found.values.items() if cell in now}
-    mounted.messages = {cell: m for cell, m in mounted.messages.items() if cell not in new} | found.messages
-    mounted.remarks = list(found.remarks)
-    put(_KEY, edited, {places[i * across + j]: value for (i, j), value in found.values.items()})
+    mounted.read = kept | {cell: value for cell, value in entries_read.values.items() if cell in now}
+    mounted.messages = {cell: m for cell, m in mounted.messages.items() if cell not in new} | entries_read.messages
+    mounted.remarks = list(entries_read.remarks)
+    put(_KEY, edited, {places[i * across + j]: value for (i, j), value in entries_read.values.items()})
     mounted.after = session.state.model
     session.last_edit = mounted
 
@@ -262,16 +262,16 @@ def typed_cells(typed: object, shape: tuple[int, ...]) -> dict[Cell, str | None]
     Raises:
         ValueError: if the message is none that a table sends.
     """
-    found: dict[Cell, str | None] = {}
+    texts: dict[Cell, str | None] = {}
     match typed:
         case None:
-            return found
+            return texts
         case {"edited_rows": dict(edited)} if all(isinstance(cells, dict) for cells in edited.values()):
             for row, cells in edited.items():
                 for column, text in cells.items():
                     if (cell := _cell(row, column, shape)) is not None:
-                        found[cell] = _entry(text)
-            return found
+                        texts[cell] = _entry(text)
+            return texts
     raise ValueError("the browser sent something other than cells of this table")
 
 
@@ -309,17 +309,17 @@ def _paste(name: str, sample: int, base: Array, places: list[Place], classes: Se
     text = st.session_state.get("edit.paste") or ""
 
     def change(state: State, text: str) -> State:
-        given = [line.split("\t") for line in text.splitlines()] if classes else numbers.entries(text)
-        found = entries.read(entries.fitted(given, base.shape), base.shape, classes)
-        told.messages, told.remarks = found.messages, list(found.remarks)
-        return edited(state, {places[i * base.shape[1] + j]: value for (i, j), value in found.values.items()})
+        texts = [line.split("\t") for line in text.splitlines()] if classes else numbers.entries(text)
+        entries_read = entries.read(entries.fitted(texts, base.shape), base.shape, classes)
+        edit.messages, edit.remarks = entries_read.messages, list(entries_read.remarks)
+        return edited(state, {places[i * base.shape[1] + j]: value for (i, j), value in entries_read.values.items()})
 
-    told = Mounted(name, sample, base, 0)
+    edit = Mounted(name, sample, base, 0)
     put("edit.paste", change, text)
     if "edit.paste" not in session.faults:
-        told.after = session.state.model
-        session.last_edit = told
-        if not told.messages:
+        edit.after = session.state.model
+        session.last_edit = edit
+        if not edit.messages:
             st.session_state["edit.paste"] = ""
 
 

@@ -43,8 +43,8 @@ def turning(state: State, picture: Scene) -> Knob | None:
     same = knob.at(
         model, turn, knob.values(model, turn)[0]
     )  # wherever it stands, so that letting go computes nothing anew
-    looked = View(lens=view.lens, measure=view.measure, sample=view.sample, parameters=view.parameters)
-    magnitude, curve = pictures(same, turn, looked, picture.first, picture.last)
+    colours = View(lens=view.lens, measure=view.measure, sample=view.sample, parameters=view.parameters)
+    magnitude, curve = pictures(same, turn, colours, picture.first, picture.last)
     step = _SUPERSCRIPT if models.structure(model).states else ""
     name = written(earliest(models.structure(model)))
     return Knob(

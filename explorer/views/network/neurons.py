@@ -66,11 +66,11 @@ def steps(state: State, run: Run, pixels: int) -> None:
     """Choose which steps are drawn."""
     if run.T == 1:
         return
-    shown = layout.window(run, state.view, pixels)
+    window = layout.window(run, state.view, pixels)
 
-    show("neurons.steps", shown)
+    show("neurons.steps", window)
     st.slider(
-        f"Steps, of {run.T:,}", 1, run.T, shown, key="neurons.steps", on_change=apply, args=("neurons.steps", viewed("window")),
+        f"Steps, of {run.T:,}", 1, run.T, window, key="neurons.steps", on_change=apply, args=("neurons.steps", viewed("window")),
         help="At most 400 neurons are drawn: of a longer window the last steps.",
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def caption(drawn: layout.Neurons, run: Run, state: State) -> None:
         rf"${latex(form.argument)}$ and ${latex(form.name)}$" for form in forms(run.cell).values() if form.argument
     ]
     below, *between = (f"{most:g}" for most, _ in WIDTHS[:-1])
-    said = [
+    sentences = [
         r"Each node is a neuron $l$: its argument $a_l = \sum_j w_{lj} z_j + b_l$ and its value $z_l = \varphi(a_l)$ in one, "
         r"with $\delta_l = \partial L / \partial a_l$"
         + (f" (so {', '.join(inside)} are one each)" if inside else "")
@@ -91,8 +91,8 @@ def caption(drawn: layout.Neurons, run: Run, state: State) -> None:
         rf"Width: $|w|$ up to {below}, to {', to '.join(between)}, and above. A weight of 0 is not drawn.",
     ]
     if run.B > 1:
-        said.append(f"The numbers are those of sample {samples.one(run, state.view.sample) + 1} of {run.B}.")
-    st.caption(" ".join(said))
+        sentences.append(f"The numbers are those of sample {samples.one(run, state.view.sample) + 1} of {run.B}.")
+    st.caption(" ".join(sentences))
 
 
 # --- the selected neuron -----------------------------------------------------------------------------------------
@@ -122,30 +122,30 @@ def neuron(state: State, run: Run, pixels: int) -> None:
             numbers(explained(run, (name, t, unit - 1), samples.one(run, state.view.sample)), run, pixels)
 
 
-def numbers(told: Explanation, run: Run, pixels: int) -> None:
+def numbers(explanation: Explanation, run: Run, pixels: int) -> None:
     """Show how a neuron is computed, and its δ as a sum over the neurons that it feeds."""
-    name, t, i = told.neuron
+    name, t, i = explanation.neuron
     role = run.cell.role(name) if t > 0 else "initial value"
-    own = indexed(run, told.neuron)
-    st.markdown(f"##### ${own}$ · {role}, neuron {i + 1} of {run.sizes[name]}")
+    symbol = indexed(run, explanation.neuron)
+    st.markdown(f"##### ${symbol}$ · {role}, neuron {i + 1} of {run.sizes[name]}")
     st.markdown(r"**Forward**: $a_l = \sum_j w_{lj}\, z_j + b_l$ and $z_l = \varphi(a_l)$")
-    written_out = [text for text in (*told.forward, told.output) if text]
-    if not told.forward:
-        written_out = [f"{own} = {notation.number(told.value)}"]
+    written_out = [text for text in (*explanation.forward, explanation.output) if text]
+    if not explanation.forward:
+        written_out = [f"{symbol} = {notation.number(explanation.value)}"]
         st.caption("It is given, not computed.")
     for text in written_out:
         st.latex(text)
-    direct = told.terms and all(term.direct for term in told.terms)
+    direct = explanation.terms and all(term.direct for term in explanation.terms)
     st.markdown(
         r"**Backward**: an output neuron has its $\delta_l$ directly from the loss"
         if direct
         else r"**Backward**: $\delta_l = \varphi'(a_l) \sum_k w_{kl}\, \delta_k$ over the neurons $k$ that it feeds"
     )
-    for text in told.backward:
+    for text in explanation.backward:
         st.latex(text)
-    terms(told, run, pixels)
+    terms(explanation, run, pixels)
     with st.expander("LaTeX to copy"):
-        for text in (*written_out, *told.backward):
+        for text in (*written_out, *explanation.backward):
             st.code(text, language="latex", wrap_lines=True)
 
 
@@ -156,38 +156,38 @@ def indexed(run: Run, neuron: Neuron) -> str:
     return f"{{{latex(name)}}}{index}^{{({t})}}"
 
 
-def terms(told: Explanation, run: Run, pixels: int) -> None:
+def terms(explanation: Explanation, run: Run, pixels: int) -> None:
     """A row for each summand, the larger ones first, and their sum."""
-    order = sorted(told.terms, key=lambda term: -abs(np.nan_to_num(term.product, nan=np.inf)))
-    shown, rest = (order, []) if len(order) <= _TERMS + 1 else (order[:_TERMS], order[_TERMS:])
+    order = sorted(explanation.terms, key=lambda term: -abs(np.nan_to_num(term.product, nan=np.inf)))
+    larger, smaller = (order, []) if len(order) <= _TERMS + 1 else (order[:_TERMS], order[_TERMS:])
     with st.container(key="terms", gap="small"):
-        if pixels >= _WIDE and (shown or told.seed is not None):
+        if pixels >= _WIDE and (larger or explanation.seed is not None):
             heads = ("to", r"$w_{kl}$", r"$\delta_k$", r"$w_{kl}\, \delta_k$", "")
             for place, head in zip(st.columns(_ROW), heads, strict=True):
                 place.caption(head)
-        for i, term in enumerate(shown):
+        for i, term in enumerate(larger):
             _term(i, term, run, pixels)
-        if rest:
-            total = sum(term.product for term in rest)
-            st.markdown(f"and {len(rest)} smaller ones, together **{number(total)}**")
-        if told.seed is not None:
-            st.markdown(f"the loss itself: its weight in the total loss, **{number(told.seed)}**")
-    if not told.terms and told.seed is None:
+        if smaller:
+            total = sum(term.product for term in smaller)
+            st.markdown(f"and {len(smaller)} smaller ones, together **{number(total)}**")
+        if explanation.seed is not None:
+            st.markdown(f"the loss itself: its weight in the total loss, **{number(explanation.seed)}**")
+    if not explanation.terms and explanation.seed is None:
         st.caption(r"The loss depends on no neuron that this one feeds, so its $\delta$ is 0.")
-    inner = sum(term.product for term in told.terms if not term.direct) + (told.seed or 0.0)
-    straight = [term.product for term in told.terms if term.direct]
-    said = []
-    if told.slope is not None and told.form.function:
-        said.append(rf"$\varphi'(a_l)$ = {number(told.slope)}")
+    inner = sum(term.product for term in explanation.terms if not term.direct) + (explanation.seed or 0.0)
+    straight = [term.product for term in explanation.terms if term.direct]
+    parts = []
+    if explanation.slope is not None and explanation.form.function:
+        parts.append(rf"$\varphi'(a_l)$ = {number(explanation.slope)}")
     if not straight:
-        said.append(f"sum of the rows {number(inner)}")
-    elif len(straight) < len(told.terms):
-        said.append(
+        parts.append(f"sum of the rows {number(inner)}")
+    elif len(straight) < len(explanation.terms):
+        parts.append(
             f"sum of the rows through $\\varphi$ {number(inner)}, straight from the loss {number(sum(straight))}"
         )
-    said.append(rf"$\delta_l$ = **{number(told.total)}**")
-    said.append(rf"$\delta_l$ of the run {number(told.delta)}, difference {number(told.error)}")
-    st.markdown("; ".join(said) + ".")
+    parts.append(rf"$\delta_l$ = **{number(explanation.total)}**")
+    parts.append(rf"$\delta_l$ of the run {number(explanation.delta)}, difference {number(explanation.error)}")
+    st.markdown("; ".join(parts) + ".")
 
 
 def _term(i: int, term: Term, run: Run, pixels: int) -> None:

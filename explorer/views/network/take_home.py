@@ -60,7 +60,7 @@ def loaded(state: State, file: Any) -> State:
 def _exports(state: State, run: Run, palette: str) -> None:
     st.markdown("##### Numbers, graph, picture")
     table, network = (lambda: export.check_table(run)), (lambda: export.check_network(run))
-    with st.container(horizontal=True):
+    with side_by_side("top"):
         _download_button("All numbers (NPZ)", "unrolled.npz", "application/octet-stream", lambda: export.npz(run))
         _download_button("Table (CSV)", "unrolled.csv", "text/csv", lambda: export.table(run), check=table)
         _download_button(
@@ -90,13 +90,13 @@ def _exports(state: State, run: Run, palette: str) -> None:
 
 
 def _download_button(
-    label: str, name: str, kind: str, made: Made, help: str | None = None, check: Callable[[], object] = bool
+    label: str, name: str, kind: str, content: Made, help: str | None = None, check: Callable[[], object] = bool
 ) -> None:
     """A button to download a file that is made when it is pressed."""
     try:
         check()
     except ValueError as error:
-        help, made = plain(f"Not here: {error}."), str
+        help, content = plain(f"Not here: {error}."), str
     st.download_button(
-        label, made, name, kind, key=f"save.{name}", on_click="ignore", help=help, disabled=made is str
+        label, content, name, kind, key=f"save.{name}", on_click="ignore", help=help, disabled=content is str
     )  # fmt: skip

@@ -10,6 +10,7 @@ from explorer import model as models
 from explorer.page.change import put
 from explorer.page.selection import select
 from explorer.page.session import session
+from explorer.page.widgets import side_by_side
 from explorer.state import State
 
 #: The pages of two of the first steps, by address -> the words on the button.
@@ -25,7 +26,7 @@ def first_steps() -> None:
     if not session.welcome:
         return
     pages = session.pages
-    with st.container(key="welcome", horizontal=True, vertical_alignment="center", gap="small"):
+    with side_by_side("center", key="welcome"):
         st.markdown("**New here?**", width="content")
         st.button("Look at a network", key="welcome.look", type="primary", on_click=select_state)
         for address, words in _PAGES.items():

@@ -74,9 +74,9 @@ def _outcome(verdict: Verdict) -> str:
         return f"It does not give a finite number{entry}."
     difference = notation.number(verdict.difference)
     if kind == "wrong":
-        given = np.asarray(verdict.value).reshape(verdict.truth.shape)[verdict.where]
+        yours = np.asarray(verdict.value).reshape(verdict.truth.shape)[verdict.where]
         right = verdict.truth[verdict.where]
-        numbers = f"${notation.number(float(given), 4)}$ where it should be ${notation.number(float(right), 4)}$"
+        numbers = f"${notation.number(float(yours), 4)}$ where it should be ${notation.number(float(right), 4)}$"
         return f"It is off by up to ${difference}${entry}: {numbers}."
     tried = len(verdict.others)
     numbers_of = "weights and numbers of steps" if verdict.one_sample else "weights, numbers of steps and of samples"

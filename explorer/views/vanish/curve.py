@@ -28,7 +28,7 @@ def draw(state: State, run: Run, palette: str, name: str) -> None:
     if not name:
         _along_the_flow(run, palette, sample)
         return
-    norms = ", ".join(rf"\Vert \nabla {latex(other)}^{{(t)}} \Vert" for other in run.cell.states)
+    norms = ", ".join(rf"\Vert \nabla {latex(each)}^{{(t)}} \Vert" for each in run.cell.states)
     alone = followed(state.model, sample, name)
     st.markdown(rf"##### What is left of the gradient, $\log_{{10}} {norms}$")
     chart(

@@ -79,18 +79,18 @@ def _decomposed(run: Run, palette: str, name: str, t: int, s: int) -> None:
         st.dataframe(matrix, height=260, column_config=columns(matrix))
 
 
-def _extremes(found: Stretches) -> str:
+def _extremes(jacobian: Stretches) -> str:
     """The largest and the smallest singular value of a Jacobian, or what is known of the smallest."""
-    logs, told = found.log10[0], found.told[0]
+    logs, is_known = jacobian.log10[0], jacobian.told[0]
     largest = rf"$\sigma_{{\max}}$ = **{from_exponent(float(logs[0]))}**"
-    if told[-1]:
+    if is_known[-1]:
         least = " (0 may also be a number too small for a float)" * bool(logs[-1] == -np.inf)
         return rf"{largest} and none by less than $\sigma_{{\min}}$ = **{from_exponent(float(logs[-1]))}**{least}"
-    hidden = int((~told).sum())
+    hidden = int((~is_known).sum())
     count = "The smallest value" if hidden == 1 else f"The {hidden} smallest values"
     return (
-        rf"{largest}. {count} cannot be determined: of values below "
-        rf"$n\,\varepsilon\,\sigma_{{\max}}$ = {from_exponent(float(found.floor[0]))} only rounding may be left"
+        rf"{largest}. {count} cannot be told: of values below "
+        rf"$n\,\varepsilon\,\sigma_{{\max}}$ = {from_exponent(float(jacobian.floor[0]))} only rounding may be left"
     )
 
 

@@ -85,8 +85,8 @@ def _choices(state: State, run: Run, name: str) -> None:
             choice("State", run.cell.states, written, "vanish.state", name, viewed("state"))
     if run.B > 1:
         with row.container(width=120):
-            shown = samples.shown(run, state.view.sample)
-            choice("Sample", range(run.B + 1), lambda n: str(n or "all"), "vanish.sample", shown, viewed("sample"))
+            sample = samples.shown(run, state.view.sample)
+            choice("Sample", range(run.B + 1), lambda n: str(n or "all"), "vanish.sample", sample, viewed("sample"))
     if run.B > 1 and name:
         with row:
             segmented(

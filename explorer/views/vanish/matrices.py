@@ -59,9 +59,9 @@ def _functions(state: State, run: Run, palette: str, pixels: int) -> None:
         return
     sample = samples.shown(run, state.view.sample)
     selected = state.view.selected[0] if state.view.selected else ""
-    shown = [*[n for n in names if n == selected], *[n for n in names if n != selected]][:_FUNCTIONS]
-    columns = st.columns(2, gap="large") if pixels >= _TWO_COLUMNS and len(shown) > 1 else [st.container()]
-    for i, function in enumerate(shown):
+    drawn = [*[n for n in names if n == selected], *[n for n in names if n != selected]][:_FUNCTIONS]
+    columns = st.columns(2, gap="large") if pixels >= _TWO_COLUMNS and len(drawn) > 1 else [st.container()]
+    for i, function in enumerate(drawn):
         with columns[i % len(columns)]:
             share = 100 * float(facts.slopes(run, function, sample).saturated.mean())
             st.markdown(f"$\\varphi'$ of ${latex(function)}$: **{share:.0f} %** saturated")
@@ -69,8 +69,8 @@ def _functions(state: State, run: Run, palette: str, pixels: int) -> None:
                 figures.slopes(run, function, palette, sample), f"vanish.slopes.{i}",
                 f"The local derivatives of {written(function)} along time: smallest, quartiles, largest.",
             )  # fmt: skip
-    limit = f" {len(shown)} of {len(names)} functions are drawn, that of the selected node among them."
-    limit *= len(names) > len(shown)
+    limit = f" {len(drawn)} of {len(names)} functions are drawn, that of the selected node among them."
+    limit *= len(names) > len(drawn)
     st.caption(
         f"Over all units{' and samples' * (run.B > 1 and not sample)}: the median, the middle half (darker) and all (lighter). "
         f"A unit counts as **saturated** below the dotted line, where $|\\varphi'|$ is less than {facts.SATURATED:g} of the "

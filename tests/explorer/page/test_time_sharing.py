@@ -101,7 +101,7 @@ def _page() -> None:
     from explorer.page import long_work as work
 
     st.session_state.setdefault("state", "as it is")
-    work.SLICE, work._SHORT, work._TOLD = 0.0, 0.0, 0.0
+    work.SLICE, work._SHORT, work._PACE = 0.0, 0.0, 0.0
     with work.sliced():
         st.write("before")
         end = time.thread_time() + 0.05
@@ -118,7 +118,7 @@ def _said(app: AppTest) -> list[str]:
 def _usual(monkeypatch: pytest.MonkeyPatch) -> None:
     from explorer.page import long_work as view
 
-    for name in ("SLICE", "_SHORT", "_TOLD"):
+    for name in ("SLICE", "_SHORT", "_PACE"):
         monkeypatch.setattr(view, name, getattr(view, name))  # so that it is as it was after the test
 
 

@@ -2,69 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from importlib import import_module
-from unittest.mock import Mock, patch
+from collections import Counter
+from contextlib import ExitStack
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from pages import fine, opened
 
+from engine.inputs.draw import Plan
+from engine.inputs.tasks import Task
 from explorer import cache
 from explorer import model as models
 from explorer.page.change import of_view
 from explorer.page.colour import fitted, with_ends
+from explorer.picture import neurons
 from explorer.state import GRAPHS, State, View
-
-#: What a page may make -> where it is called.
-MADE = {
-    "scene": "explorer.views.network.picture.scene",
-    "neurons": "explorer.picture.neurons.neurons",
-    "run": "explorer.model.run",
-    "weights": "explorer.model.parts.initialise",
-}
+from explorer.views.network import picture
 
 
-@contextmanager
-def counted() -> Iterator[dict[str, Mock]]:
-    """Count the calls of what a page may make."""
-    with ExitStack() as stack:
-        mocks = {}
-        for name, place in MADE.items():
-            module, _, function = place.rpartition(".")
-            original = getattr(import_module(module), function)
-            mocks[name] = stack.enter_context(patch(place, side_effect=original))
-        yield mocks
+@pytest.fixture
+def work(monkeypatch) -> Counter:
+    """The pictures, runs, tasks and parameters that are made from now on."""
+    cache.clear()
+    counts: Counter = Counter()
 
+    def count(place, function: str, name: str) -> None:
+        original = getattr(place, function)
 
-def calls(mocks: dict[str, Mock]) -> dict[str, int]:
-    found = {name: mock.call_count for name, mock in mocks.items()}
-    for mock in mocks.values():
-        mock.reset_mock()
-    return found
+        def counted(*args, **kwargs):
+            counts[name] += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(place, function, counted)
+
+    count(picture, "scene", "scenes")
+    count(neurons, "neurons", "neurons")
+    count(models, "run", "runs")
+    count(Task, "__post_init__", "tasks")
+    count(Plan, "drawn", "parameters")
+    return counts
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_only_the_graph_that_is_drawn_is_made(graph) -> None:
-    cache.clear()
-    with counted() as mocks:
-        opened(graph=graph)
-    made = calls(mocks)
-    assert made["scene"] == (graph == "unrolled")
-    assert made["neurons"] == (graph == "neurons")
-    assert made["run"] == made["weights"] == 1
+def test_only_the_graph_that_is_drawn_is_made(work, graph) -> None:
+    opened(graph=graph)
+    assert work["scenes"] == (graph == "unrolled")
+    assert work["neurons"] == (graph == "neurons")
+    assert (work["runs"], work["tasks"], work["parameters"]) == (1, 1, 5)
 
 
-def test_a_change_of_the_view_draws_one_picture_and_computes_nothing() -> None:
-    cache.clear()
-    with counted() as mocks:
-        app = opened()
-        calls(mocks)
-        fine(app.button_group(key="lens").set_value("value").run())
-        assert calls(mocks) == {"scene": 1, "neurons": 0, "run": 0, "weights": 0}
-        fine(app.selectbox(key="measure").set_value("largest").run())
-        assert calls(mocks) == {"scene": 1, "neurons": 0, "run": 0, "weights": 0}
+def test_a_change_of_the_view_draws_one_picture_and_computes_nothing(work) -> None:
+    app = opened()
+    for change in (
+        lambda: app.button_group(key="lens").set_value("value"),
+        lambda: app.selectbox(key="measure").set_value("largest"),
+        lambda: app.selectbox(key="node").set_value("h"),
+    ):
+        work.clear()
+        fine(change().run())
+        assert work == {"scenes": 1}
 
 
 def test_a_field_of_the_view_is_checked_once_and_the_model_not_again() -> None:
