@@ -12,14 +12,20 @@ from engine.inputs.tasks.task import MAX_STEPS, MAX_UNITS, Form, Task, bounded, 
 from engine.language.operations import one_hot
 
 _SIGNS: Final = {" ": "␣", "\n": "↵", "\t": "⇥"}
-_BLANK: Final = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols by category, yet nothing is seen of them
+_BLANK: Final = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols by category that show nothing
 
 
 def visible(character: str) -> str:
-    """A character as it can be read in a picture: itself, ␣ ↵ ⇥ for space, line feed, tab, or its number as U+0301.
+    """Write a character so that a picture can show it.
 
-    By number go those that show nothing or not by themselves (control, format, combining, lone surrogates, other
-    spaces), and the signs ␣ ↵ ⇥ themselves. **Holds:** different_characters_look_different.
+    Args:
+        character: one code point.
+
+    Returns:
+        ␣ ↵ ⇥ for space, line feed and tab; the number, as U+0301, for characters that show nothing or not by themselves
+        (control, format, combining, lone surrogates, other spaces) and for the signs ␣ ↵ ⇥; else the character itself.
+
+    **Holds:** different_characters_look_different.
     """
     if character in _SIGNS:
         return _SIGNS[character]

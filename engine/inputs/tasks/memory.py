@@ -1,4 +1,4 @@
-"""The classic tests of memory: what is asked at the end came long before."""
+"""The classic tests of memory: the answer at the end depends on inputs long before."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def copy(
         int, Setting("Delay", "int", lower=1, upper=MAX_STEPS // 2, help="T: steps between symbols and their recall.")
     ] = 10,
     length: Annotated[
-        int, Setting("Symbols", "int", lower=1, upper=MAX_STEPS // 4, help="How many symbols are to be kept.")
+        int, Setting("Symbols", "int", lower=1, upper=MAX_STEPS // 4, help="The number of symbols to keep.")
     ] = 10,
     form: Annotated[
         str,

@@ -42,7 +42,7 @@ def noise(
     samples: Samples = 1,
     seed: Seed = 0,
 ) -> Task:
-    """Random inputs and random targets: nothing can be learned, so what is seen is the network alone.
+    """Random inputs and random targets: nothing can be learned, so the gradients show the network alone.
 
     x (T, B, inputs) standard normal; y (T, B), each class as likely, or (T, B, outputs) standard normal.
     Raises ValueError if x or y would have more than `MAX_NUMBERS` numbers. **Holds:** longer_begins_with_shorter.
@@ -67,7 +67,7 @@ def noise(
 
 @task("Running parity", form=lambda steps, samples, **_: Form(steps, samples, 1, 2, "classes"))
 def parity(steps: Steps = 12, samples: Samples = 1, seed: Seed = 0) -> Task:
-    """Tell at each step whether the ones so far are odd in number: one wrong bit spoils all that follow.
+    """Tell at each step whether the number of ones so far is odd: one wrong bit makes all later answers wrong.
 
     x (T, B, 1) of 0 and 1, y (T, B): 0 even, 1 odd, the running exclusive or of x. **Holds:** parity_counts_the_ones,
     longer_begins_with_shorter. Source: Hochreiter & Schmidhuber (1996), on parity and latch problems.
@@ -88,7 +88,7 @@ def parity(steps: Steps = 12, samples: Samples = 1, seed: Seed = 0) -> Task:
 @task("Next value of a sine", form=lambda steps, samples, **_: Form(steps, samples, 1, 1, "real"))
 def sine(
     steps: Steps = 20,
-    period: Annotated[float, Setting("Period", "float", lower=2, upper=MAX_STEPS, help="Steps a period.")] = 10.0,
+    period: Annotated[float, Setting("Period", "float", lower=2, upper=MAX_STEPS, help="Steps per period.")] = 10.0,
     noise: Annotated[
         float, Setting("Noise", "float", lower=0, upper=10, help="Standard deviation added to the inputs.")
     ] = 0.0,
@@ -120,10 +120,10 @@ def sine(
 def reach(
     steps: Steps = 50,
     target: Annotated[
-        float, Setting("Target", "float", lower=-1e6, upper=1e6, help="The number that is wanted at the end.")
+        float, Setting("Target", "float", lower=-1e6, upper=1e6, help="The value to reach at the last step.")
     ] = 0.7,
 ) -> Task:
-    """Be at a given number after the last step, with nothing coming in: all is up to the weights and the first state.
+    """Reach a target value at the last step with zero input, from the weights and the initial state alone.
 
     x (T, 1, 1) of zeros, y (T, 1, 1) the same target at each step; weights 0, …, 0, 1.
     Source: Pascanu, Mikolov & Bengio (2013), 50 steps and 0.7. **Holds:** longer_begins_with_shorter.
@@ -133,7 +133,7 @@ def reach(
         y=np.full((steps, 1, 1), float(target)),
         weights=last_step(steps),
         labels=step_numbers(steps),
-        sentence=f"Be at {target:g} after step {steps}, with nothing coming in.",
+        sentence=f"Be at {target:g} after step {steps}, with zero input.",
         source="Pascanu, Mikolov & Bengio (2013), On the difficulty of training recurrent neural networks",
         inputs=("nothing",),
     )

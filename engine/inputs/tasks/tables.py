@@ -1,4 +1,4 @@
-"""A table of the user's own: the text of a CSV file, its columns and numbers."""
+"""Tables of the user: the text of a CSV file, its columns and numbers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def table(
     text: Text = _EXAMPLE,
     targets: Targets = "auto",
 ) -> Task:
-    """Inputs and targets from a table: columns x1, x2, … and y or y1, y2, …, one row a step, one sample.
+    """Inputs and targets from a table: columns x1, x2, … and y or y1, y2, …, one row per step, one sample.
 
     x (T, 1, n_x); what y is, `targets` says, or "auto" finds out; `notes` say what it was taken for.
 
@@ -95,7 +95,7 @@ def table(
 
 
 def _usual(text: str) -> Point | None:
-    """The decimal sign that goes with the separator, for numbers that do not tell: a comma within cells apart by semicolons."""
+    """The decimal sign that the separator suggests for ambiguous numbers: a comma if semicolons separate the cells."""
     usual: dict[str, Point | None] = {";": "," if "," in text else ".", ",": "."}
     return usual.get(_separator(text))
 
@@ -107,10 +107,7 @@ def _numbers(
     read: Sequence[int],
     usual: Point | None,
 ) -> tuple[Array, tuple[str, ...]]:
-    """The numbers of those columns that are read as such, (T, columns), and how doubtful ones were read.
-
-    Raises ValueError for the first that is none.
-    """
+    """The numbers of some columns, (T, columns), and remarks on ambiguous ones; raises ValueError for the first that is none."""
     found = read_cells([[row[i] for i in read] for row in cells], usual)
     if found.complaints:
         first = found.complaints[0]
@@ -149,13 +146,13 @@ def _cells(text: str) -> tuple[list[str], list[int], list[list[str]]]:
 
 
 def _separator(text: str) -> str:
-    """The separator that the first line which is not empty has most of."""
+    """The most frequent separator of the first line that is not empty."""
     first = next((line for line in re.split(r"[\r\n]", text) if line.strip()), "")
     return max(_SEPARATORS, key=first.count)
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """(line number, cells) of each row that is not empty."""
+    """Yield (line number, cells) for each row that is not empty."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     while True:
         try:
@@ -169,7 +166,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _columns(header: Sequence[str], line: int) -> list[str]:
-    """The names of the columns, checked: x1 to xn without a gap, y or y1 to yn, at most one weight."""
+    """Check the names of the columns: x1 to xn without a gap, y or y1 to yn, at most one weight."""
     names = [name.strip() for name in header]
     if len(names) > 2 * MAX_UNITS + 1:
         raise ValueError(f"table, line {line}: {len(names):,} columns, at most {2 * MAX_UNITS + 1:,} are allowed")

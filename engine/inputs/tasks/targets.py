@@ -1,4 +1,4 @@
-"""What the targets of a table are: classes by number, by word or by column, shares, or real numbers."""
+"""The kind of the targets of a table: classes by number, by word or by column, shares, or real numbers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from engine.inputs.tasks.task import MAX_UNITS, Array, Classes
 _WHOLE: Final = re.compile(r"[+−-]?\d{1,15}", re.ASCII)
 _MOST_NAMED: Final = 12  # classes that a note names
 _MAX_CLASS: Final = 60  # characters of the name of a class
-_FEW: Final = 3  # so many classes may each stand in one row only
+_FEW: Final = 3  # classes that may each stand in one row only
 _SUM_ERROR: Final = 0.02  # of shares that were rounded
 
 
 def are_words(wanted: Sequence[Sequence[str]], asked: bool) -> bool:
-    """Whether a column of targets is to be read as words: no entry is a number, or classes are asked for and some is none."""
+    """Whether to read a column of targets as words: if no entry is a number, or if classes are wanted and one entry is none."""
     found = [is_word(row[0]) for row in wanted]
     return any(found) if asked else all(found)
 
@@ -29,7 +29,7 @@ def are_words(wanted: Sequence[Sequence[str]], asked: bool) -> bool:
 def targets_of(
     names: Sequence[str], wanted: Sequence[Sequence[str]], lines: Sequence[int], values: Array | None, targets: str
 ) -> tuple[Classes | Array, dict[str, Any]]:
-    """The targets (T, 1) or (T, 1, n_y), and what else of the task follows from them: classes, shares, notes.
+    """The targets, (T, 1) or (T, 1, n_y), and the fields of the task that follow from them: classes, shares, notes.
 
     values   the targets as numbers (T, n), None where they are words
     """
@@ -58,7 +58,7 @@ def targets_of(
 
 
 def _likely(names: Sequence[str], wanted: Sequence[Sequence[str]], values: Array) -> tuple[str, str]:
-    """What targets look like, and why."""
+    """The likely kind of targets, and the reason."""
     if len(names) > 1:
         if _share_error(values) <= _SUM_ERROR:
             return "shares", "since each row sums to 1"
@@ -83,7 +83,7 @@ def _likely(names: Sequence[str], wanted: Sequence[Sequence[str]], values: Array
 
 
 def _of_numbers(which: str, values: Array, why: str) -> tuple[Classes, dict[str, Any]]:
-    """Targets from the different numbers of a column, in their order; 0 or 1 alone are one of two."""
+    """Targets from the different numbers of a column, in ascending order; a column of 0 or 1 alone has two classes."""
     found = np.unique(values)
     if set(found) <= {0, 1}:
         found = np.array([0.0, 1.0])
@@ -139,7 +139,7 @@ def _check_count(which: str, count: int) -> None:
 
 
 def _share_error(values: Array) -> float:
-    """How far rows are from being shares: the largest distance of a sum from 1, infinite where an entry is negative."""
+    """The largest distance of the sum of a row from 1; infinite if an entry is negative."""
     return math.inf if (values < 0).any() else float(np.abs(values.sum(axis=1) - 1).max())
 
 

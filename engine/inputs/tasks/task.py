@@ -1,4 +1,4 @@
-"""A task: inputs, targets and what there is to say about them; and how a function becomes a row of `TASKS`.
+"""Tasks, inputs and targets with their descriptions; and the decorator that makes a row of `TASKS` from a function.
 
 A function is one task. Its signature says all that a user can set: names and defaults are those of its parameters; label,
 bounds and help are written on their types. The page's controls and the checks of arguments come from the same lines. Random
@@ -22,10 +22,9 @@ from engine.inputs.setting import MAX_SEED, Setting, stream
 from engine.language.operations import locked
 from engine.support.budget import fits
 
+Array: TypeAlias = NDArray[np.float64]
 Classes: TypeAlias = NDArray[np.int64]
 P = ParamSpec("P")
-
-Array: TypeAlias = NDArray[np.float64]
 
 MAX_STEPS: Final = 5_000
 MAX_SAMPLES: Final = 1_000
@@ -39,12 +38,18 @@ Kind: TypeAlias = Literal["classes", "shares", "real"]
 
 @dataclass(frozen=True)
 class Form:
-    """The sizes of a task, without its numbers. **Holds:** a_task_has_the_form_of_its_row.
+    """The sizes of a task, without its numbers.
 
-    steps, samples    T and B
-    inputs, outputs   n_x, and n_y or the number of classes
-    kind              of the targets, as `Task.kind` has it
-    params, hidden    shapes of the parameters that the task brings, and the hidden sizes that these fix; else empty
+    Attributes:
+        steps: T.
+        samples: B.
+        inputs: n_x.
+        outputs: n_y, or the number of classes.
+        kind: the kind of the targets, as `Task.kind`.
+        params: the shapes of the parameters that the task brings, if any.
+        hidden: the hidden sizes that these parameters fix.
+
+    **Holds:** a_task_has_the_form_of_its_row.
     """
 
     steps: int
@@ -58,23 +63,24 @@ class Form:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A sequence of inputs and targets, and what there is to say about them.
+    """A sequence of inputs and targets, with its description. All arrays are read-only.
 
-    x         (T, B, n_x) float64
-    y         (T, B) int64, classes counted from 0; or (T, B, n_y) float64
-    weights   (T,) float64, the factor of each L(t)
-    labels    a text for each step, for the first sample: what the picture writes under the step
-    sentence  what the task asks, in plain words
-    source    where it comes from
-    inputs    a name for each unit of x
-    classes   a name for each class, () where the targets are no classes
-    outputs   a name for each unit of y, () where it has none or the targets are classes
-    shares    whether y (T, B, n_y) is a distribution over its units
-    notes     in words, what was made of data that could mean several things
-    params    parameters and their values, for a task that brings its own; else empty
-    hidden    sizes that these parameters fix, else empty
+    Attributes:
+        x: (T, B, n_x) float64.
+        y: (T, B) int64, the classes counted from 0; or (T, B, n_y) float64.
+        weights: (T,) float64, the factor of each L(t).
+        labels: a text for each step of the first sample, which the picture writes under the step.
+        sentence: the task in plain words.
+        source: where the task comes from.
+        inputs: a name for each unit of x.
+        classes: a name for each class; () if the targets are no classes.
+        outputs: a name for each unit of y; () if it has no names or the targets are classes.
+        shares: whether y (T, B, n_y) is a distribution over its units.
+        notes: sentences on how ambiguous data were read.
+        params: the parameters that the task brings, by name, if any.
+        hidden: the hidden sizes that these parameters fix.
 
-    All arrays are read-only. **Holds:** every_task_is_well_formed.
+    **Holds:** every_task_is_well_formed.
     """
 
     x: Array
@@ -104,7 +110,7 @@ class Task:
 
     @property
     def kind(self) -> Kind:
-        """What the targets are, and so which loss fits: "classes" or "shares" (softmax and nll), or "real" (mse)."""
+        """The kind of the targets, which decides the loss: "classes" or "shares" (softmax and nll), or "real" (mse)."""
         return "classes" if self.y.ndim == 2 else "shares" if self.shares else "real"
 
     @property
@@ -116,7 +122,7 @@ class Task:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """{"x": n_x, "y": n_y}, and the hidden sizes that the task's own parameters fix."""
+        """{"x": n_x, "y": n_y}, and the hidden sizes that the parameters of the task fix."""
         return {
             "x": self.x.shape[2],
             "y": len(self.classes) if self.kind == "classes" else self.y.shape[2],
@@ -125,12 +131,12 @@ class Task:
 
 
 def _kept(array: NDArray[Any]) -> NDArray[Any]:
-    """A read-only copy: a view would still change with the array that it views."""
+    """Make a read-only copy; a view would still change with its array."""
     return locked(np.array(array, order="C"))
 
 
 def _task_of(given: dict[str, Any]) -> Task:
-    """A task from its fields; by name, so that a task can be pickled."""
+    """Make a task from its fields; a function of the module, as a pickle needs it."""
     return Task(**given)
 
 
@@ -153,7 +159,7 @@ _ENTRIES: dict[str, Entry] = {}
 
 
 def entries(*functions: Callable[..., Task]) -> Mapping[str, Entry]:
-    """The rows of some tasks by name, in this order."""
+    """List the rows of some tasks by name, in this order."""
     return MappingProxyType({function.__name__: _ENTRIES[function.__name__] for function in functions})
 
 
@@ -206,7 +212,7 @@ Seed: TypeAlias = Annotated[int, _SEED]
 
 
 def bounded(form: Form, units: int, name: str) -> Form:
-    """The form of a task with `units` numbers per step and sample. Raises ValueError for more than `MAX_NUMBERS` in all."""
+    """Make the form of a task with `units` numbers per step and sample; raises ValueError for more than `MAX_NUMBERS`."""
     fits(f"the task {name!r}", lambda T: 8 * T * form.samples * units, form.steps, form.samples, most=8 * MAX_NUMBERS)
     return form
 
@@ -224,7 +230,7 @@ def last_step(steps: int) -> Array:
 
 
 def same_target(target: NDArray[Any], steps: int) -> NDArray[Any]:
-    """The target of the whole sequence at each of its steps, so that any step's loss may be asked for."""
+    """Repeat the target of a sequence at each of its steps, so that the loss of any step can be computed."""
     return np.repeat(target[None], steps, axis=0)
 
 
