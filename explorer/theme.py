@@ -1,7 +1,7 @@
-"""What things look like: colours for the magnitudes, marks for what the scale cannot show, a shape for each role.
+"""Colours and shapes: the scales of the magnitudes, the palettes of a light and a dark page, a shape for each role.
 
-The scales run in even steps to the eye, are safe for the colour-blind, and leave out the ends that a white or a dark page
-would swallow. Red is no colour of any of them and says one thing only: not finite.
+The scales run in even steps to the eye, are safe for the colour-blind, and leave out the ends that could not be seen on a
+white or a dark page. Red is in none of them and has one meaning only: not finite.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SCALES: Final[Mapping[str, tuple[str, ...]]] = {
         "#8d8d8d", "#979797", "#a2a2a2", "#acacac", "#b7b7b7", "#c1c1c1", "#cccccc",
     ),
 }  # fmt: skip
-#: The scale that is used unless another is chosen.
+#: The scale unless another is chosen.
 USUAL: Final = "viridis"
-#: The colour of what is not finite, and of what stands on it.
+#: The colour of a node that is not finite, and of the text on it.
 ALARM: Final = "#d62839"
 ON_ALARM: Final = "#ffffff"
 
@@ -47,10 +47,10 @@ SHAPES: Final[Mapping[str, str]] = {
     "parameter": "hexagon",
 }
 
-#: Role of a node -> how large it is beside the others, where that is not 1.
+#: Role of a node -> its size beside the others, if that is not 1.
 SMALLER: Final[Mapping[str, float]] = {"loss": 0.9, "parameter": 0.9}
 
-#: How a function is written where it stands for the node that it makes.
+#: Function -> its symbol in place of a name for the node that it makes.
 FUNCTIONS: Final[Mapping[str, str]] = {name: row.text for name, row in CALLS.items()}
 
 
@@ -64,7 +64,7 @@ class Palette:
     line     edges
     grid     lines to read against
     neutral  nodes without a magnitude
-    plus, minus   edges of positive and of negative weight: a blue and an orange, which all eyes tell apart
+    plus, minus   edges of positive and of negative weight: a blue and an orange, which all eyes distinguish
     series   lines of a diagram, one for each state
     """
 
@@ -106,12 +106,12 @@ PALETTES: Final[Mapping[str, Palette]] = {
 
 
 def enlargement(pixels: int) -> float:
-    """How many times larger than usual a presentation is drawn on a page so many pixels across."""
+    """The factor by which a presentation is enlarged on a page of this width in pixels."""
     return round(min(max(pixels / 1000, 1.15), 1.8), 2)
 
 
 def colorscale(scale: str) -> list[list[object]]:
-    """A scale as plotly takes it."""
+    """A scale in the form of plotly."""
     colours = SCALES[scale]
     return [[i / (len(colours) - 1), colour] for i, colour in enumerate(colours)]
 
@@ -123,7 +123,7 @@ def colour_at(share: float, scale: str) -> str:
 
 
 def on(share: float, scale: str) -> str:
-    """Black or white, whichever is read better on the colour of the scale at `share` (0 to 1)."""
+    """Black or white, whichever can be read better on the colour of the scale at `share` (0 to 1)."""
     colour = colour_at(share, scale)
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2

@@ -27,11 +27,17 @@ _ROW = 13  # pixels of a row of the strip
 
 
 def curves(runs: Sequence[tuple[str, Mapping[str, Array]]], palette: str = "light") -> go.Figure:
-    """log₁₀ ‖∇‖ along time, a colour for each run and a dash for each of its states, all on one pair of axes.
+    """Draw log₁₀ ‖∇‖ along time, a colour for each run and a dash for each of its states, all on one pair of axes.
 
-    runs   of each run its title and, for each state, log₁₀ of the gradient's norm at every step, (T,)
-    Where the runs have different lengths, the steps are counted back from the last. A gradient of exactly 0 stands as a ring
-    at the lower edge, one that is not finite in red at the upper.
+    If the runs have different lengths, the steps are counted back from the last. A gradient of exactly 0 stands as a ring at
+    the lower edge, one that is not finite in red at the upper.
+
+    Args:
+        runs: of each run its title and, for each state, log₁₀ of the gradient's norm at every step, (T,)
+        palette: "light" or "dark", the page on which the figure stands
+
+    Returns:
+        The figure.
     """
     colours = theme.PALETTES[palette]
     lengths = {len(values) for _, lines in runs for values in lines.values()}
@@ -63,7 +69,7 @@ def curves(runs: Sequence[tuple[str, Mapping[str, Array]]], palette: str = "ligh
 def _line(
     title: str, name: str, several: bool, places: Array, values: Array, look: dict[str, Any], low: float, high: float
 ) -> Iterator[go.Scatter]:
-    """The line of a state, and signs for what has no place on it."""
+    """The line of a state, and signs for values off the axis."""
     gradient = f"∇{text.symbol(symbol_of(name))}" if name else "∇"
     label = ": ".join([*[text.escaped(title)] * several, gradient])
     few = len(places) <= 60
@@ -83,7 +89,16 @@ def _line(
 
 
 def strip(run: Run, view: View, palette: str = "light") -> go.Figure:
-    """What the colour shows of each name at every step, on the scale of the picture; red is what is not finite."""
+    """Draw what the colour shows of each name at every step, on the scale of the picture; red is not finite.
+
+    Args:
+        run: what is drawn
+        view: how it is looked at
+        palette: "light" or "dark", the page on which the figure stands
+
+    Returns:
+        The figure.
+    """
     colours = theme.PALETTES[palette]
     magnitude = overview(run, view)
     names = grid(run.cell).names[: len(magnitude)]

@@ -1,4 +1,4 @@
-"""The copies of a parameter, one a step, as a plotly figure: how much each adds to the gradient of the whole."""
+"""The copies of a parameter, one per step, as a plotly figure: how much each adds to the gradient of the whole."""
 
 from __future__ import annotations
 
@@ -15,9 +15,19 @@ from explorer.words.numbers import number
 
 
 def copies(run: Run, name: str, palette: str = "light", step: int | None = None) -> go.Figure:
-    """‖∇W(t)‖ as a bar for each step, and the norm of their sum as a line; `step` stands out.
+    """Draw ‖∇W(t)‖ as a bar for each step, and the norm of their sum as a line.
 
-    Raises ValueError if there is no such parameter.
+    Args:
+        run: whose gradients they are
+        name: of the parameter
+        palette: "light" or "dark", the page on which the figure stands
+        step: the step that stands out, or None
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if the parameter does not exist
     """
     colours = theme.PALETTES[palette]
     norms = copy_norms(run, name)
@@ -36,13 +46,12 @@ def copies(run: Run, name: str, palette: str = "light", step: int | None = None)
             y=whole, line={"color": colours.muted, "width": 1, "dash": "dot"},
             annotation={"text": f"their sum: ‖∇{sign}‖ = {number(whole)}", "font": {"color": colours.muted}},
         )  # fmt: skip
-    axis = {"zeroline": False, "linecolor": colours.line, "tickfont": {"color": colours.muted}, "automargin": True}
     figure.update_layout(
         height=240,
         margin={"l": 12, "r": 12, "t": 24, "b": 40},
         **sheet.paper(colours),
         bargap=0.25,
-        xaxis={**axis, "showgrid": False, "title": {"text": "step <i>t</i>"}, "dtick": 1 if run.T <= 30 else None},
-        yaxis={**axis, "gridcolor": colours.grid, "rangemode": "tozero"},
+        xaxis=sheet.axis(colours, "step <i>t</i>", showgrid=False, dtick=1 if run.T <= 30 else None),
+        yaxis=sheet.axis(colours, rangemode="tozero"),
     )
     return figure

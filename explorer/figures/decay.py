@@ -19,8 +19,8 @@ from explorer.words.numbers import from_exponent
 
 Array = NDArray[Any]
 
-_ROOM = 0.3  # of the height, by which a bound may lie above what is bounded, and still be seen
-_LINES = 40  # samples that have a line each, at most
+_ROOM = 0.3  # share of the height up to which a bound above the curve extends the axis
+_LINES = 40  # samples, at most, that have a line each
 
 
 @np.errstate(all="ignore")
@@ -33,7 +33,7 @@ def decay(
     state: str = "",
     alone: Course | None = None,
 ) -> go.Figure:
-    """log₁₀ ‖∇h(t)‖ of all losses against t, a line for each state, with the bound where it holds and the floors of the floats.
+    """Draw log₁₀ ‖∇h(t)‖ of all losses against t, a line for each state, with the bound and the floors of the floats.
 
     A gradient of exactly 0 stands as a ring at the lower edge, one that is not finite in red at the upper.
 
@@ -45,7 +45,10 @@ def decay(
             median; "none": the chosen one, or all together
         selected: a node, whose step is marked
         state: the state whose bound is drawn; "" is the first
-        alone: the course of one loss's gradient, drawn dotted where other losses count as well
+        alone: the course of one loss's gradient, drawn dotted if other losses count as well
+
+    Returns:
+        The figure.
     """
     colours, names = theme.PALETTES[palette], run.cell.states
     logs = {name: log_norm(run, name, sample) for name in names}
@@ -157,15 +160,15 @@ def _lines(figure: go.Figure, logs: Array, colour: str) -> None:
 def _band(figure: go.Figure, logs: Array, colour: str) -> None:
     """From the smallest to the largest of the samples, and their median; a sample of exactly 0 is left out."""
     usable = np.where(np.isfinite(logs), logs, np.nan)
-    here = np.flatnonzero(~np.isnan(usable).all(axis=1))
-    if not len(here):
+    known = np.flatnonzero(~np.isnan(usable).all(axis=1))
+    if not len(known):
         return
-    low, middle, high = np.nanquantile(usable[here], (0, 0.5, 1), axis=1)
+    low, middle, high = np.nanquantile(usable[known], (0, 0.5, 1), axis=1)
     figure.add_scatter(
-        x=np.concatenate([here, here[::-1]]) + 1, y=np.concatenate([low, high[::-1]]), mode="lines", fill="toself",
+        x=np.concatenate([known, known[::-1]]) + 1, y=np.concatenate([low, high[::-1]]), mode="lines", fill="toself",
         fillcolor=colour, opacity=0.22, line={"width": 0}, name="band", showlegend=False, hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(
-        x=here + 1, y=middle, mode="lines", line={"color": colour, "width": 1, "dash": "dot"}, name="median",
+        x=known + 1, y=middle, mode="lines", line={"color": colour, "width": 1, "dash": "dot"}, name="median",
         showlegend=False, hoverinfo="skip",
     )  # fmt: skip

@@ -16,9 +16,16 @@ _SYMBOLS = ("circle", "diamond", "square", "cross")
 
 
 def eigenvalues(run: Run, palette: str = "light") -> go.Figure:
-    """The eigenvalues of each square matrix that the recurrence multiplies by, and the unit circle.
+    """Draw the eigenvalues of each square matrix of the recurrence, and the unit circle.
 
-    Inside it a direction shrinks at every step, outside it grows, as far as the matrix alone decides.
+    A direction inside the circle shrinks at every step, one outside grows, as far as the matrix alone decides.
+
+    Args:
+        run: whose matrices they are
+        palette: "light" or "dark", the page on which the figure stands
+
+    Returns:
+        The figure.
     """
     colours = theme.PALETTES[palette]
     figure = go.Figure()

@@ -1,4 +1,4 @@
-"""The gradient against time as a plotly figure: what the picture shows by colour, as a curve."""
+"""The gradient against time as a plotly figure: the curve of what the picture shows by colour."""
 
 from __future__ import annotations
 
@@ -20,10 +20,17 @@ from explorer.words.numbers import number
 
 
 def gradients(run: Run, palette: str = "light", sample: int = 0) -> go.Figure:
-    """log₁₀ ‖∇h(t)‖ against t, a line for each state; for a cell without memory, against the nodes in their order.
+    """Draw log₁₀ ‖∇h(t)‖ against t, a line for each state; without memory, against the nodes in their order.
 
-    sample   counted from 1; 0 is all of them together
     A gradient of exactly 0 stands as a ring at the lower edge, one that is not finite in red at the upper.
+
+    Args:
+        run: whose gradients they are
+        palette: "light" or "dark", the page on which the figure stands
+        sample: counted from 1; 0 is all of them together
+
+    Returns:
+        The figure.
     """
     colours = theme.PALETTES[palette]
     chosen = samples.span(run, sample)

@@ -43,12 +43,15 @@ _LEVELS: Final = 8  # of an edge's strength; a line of plotly has one colour and
 
 
 def graph(source: Run | Scene, palette: str = "light", width: int = 1000) -> go.Figure:
-    """The unrolled graph, every node coloured by the magnitude that the scene has.
+    """Draw the unrolled graph, every node coloured by its magnitude.
 
     Args:
         source: a run, or a scene for any other view of it
         palette: "light" or "dark", the page on which the figure will stand
         width: pixels across the figure; sizes and texts depend on it
+
+    Returns:
+        The figure.
     """
     picture = source if isinstance(source, Scene) else scene(source)
     return Unrolled(picture, theme.PALETTES[palette], width).figure()

@@ -1,4 +1,4 @@
-"""A figure drawn larger: text, marks, lines and room, as a lens would show it."""
+"""A figure drawn larger, as through a lens: text, marks, lines and margins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import plotly.graph_objects as go
 
-#: Entries that are in pixels, wherever they stand, and those that are so below others of some name only.
+#: Entries in pixels, wherever they stand; and entries that are in pixels only below entries of some names.
 _PIXELS: Final = frozenset(
     {"height", "standoff", "xpad", "ypad", "ticklen", "xshift", "yshift", "ax", "ay", "arrowwidth", "startstandoff"}
 )
@@ -21,9 +21,18 @@ _BELOW: Final = {
 
 
 def enlarged(figure: go.Figure, by: float) -> go.Figure:
-    """The figure with all its pixels `by` times as large; the numbers in it stay.
+    """Enlarge a figure: all lengths in pixels grow, all numbers stay.
 
-    A figure that was made for a page of width w / by then fits one of width w. **Holds:** only_sizes_change.
+    A figure that was made for a page of width w / by then fits a page of width w.
+
+    Args:
+        figure: the figure
+        by: the factor of all pixels
+
+    Returns:
+        The enlarged figure, or the same one if `by` is 1.
+
+    **Holds:** only_sizes_change.
     """
     return figure if by == 1 else go.Figure(_times(figure.to_plotly_json(), by))
 
@@ -41,7 +50,7 @@ def _times(part: Any, by: float, above: str = "") -> Any:
 
 
 def _read(part: Any) -> Any:
-    """An array, which plotly writes as text, as an array again."""
+    """An array from the text as which plotly writes it; anything else as it is."""
     if not isinstance(part, dict) or "bdata" not in part:
         return part
     array = np.frombuffer(b64decode(part["bdata"]), part["dtype"])

@@ -21,31 +21,37 @@ from explorer.words.numbers import number
 
 Array = NDArray[Any]
 
-#: |w| up to which a line has each width, in pixels; the last is for all that is larger.
+#: |w| up to which a line has each width, in pixels; the last is for all larger weights.
 WIDTHS: tuple[tuple[float, float], ...] = ((0.1, 0.6), (0.3, 1.2), (1.0, 2.2), (np.inf, 3.8))
 _HEIGHTS = (170, 640)
-_BEYOND = 26  # pixels beyond the outermost neurons, for what goes in and what is asked for
+_BEYOND = 26  # pixels beyond the outermost neurons, for inputs and targets
 _POINTS = 13  # of a bent edge
 _READ = 1_500  # edges, up to which each can be read
 _FADED = 0.1  # opacity of edges that are not those of the selected neuron
-_TOWARDS = 0.42  # where along an edge it is read: off the middle, in which those of two layers cross
+_TOWARDS = 0.42  # share of an edge at which it can be read: off the middle, where edges of two layers cross
 _SYMBOLS = {"gradient": "|δ|", "value": "|z|", "slope": "|φ′(a)|"}
 
 
 def neurons(source: Run | Neurons, palette: str = "light", width: int = 1000) -> go.Figure:
-    """The neurons: δ by colour, the sign of a weight by the colour of its edge and its size by the width.
+    """Draw the neurons: δ by colour, the sign of a weight by the colour of its edge and its size by the width.
 
-    source    a run, or what `explorer.picture.neurons.neurons` makes of one for any other view of it
-    palette   "light" or "dark", the page that it will stand on
-    width     pixels that the figure is expected to have
-    Raises ValueError where a single step has more neurons than can be drawn.
+    Args:
+        source: a run, or the picture of its neurons for any other view of it
+        palette: "light" or "dark", the page on which the figure stands
+        width: pixels across the figure
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if a single step has more neurons than can be drawn
     """
     picture = source if isinstance(source, Neurons) else layout.neurons(source, width=width)
     return _Drawing(picture, theme.PALETTES[palette], width).figure()
 
 
 class _Drawing(Drawing):
-    """Neurons on a sheet of known size."""
+    """The drawing of the neurons."""
 
     picture: Neurons
 
@@ -126,11 +132,11 @@ class _Drawing(Drawing):
             opacity = 1.0 if bright and not self.bright.all() else 0.75 if bright else _FADED
             for sign, colour in ((-1, self.colours.minus), (1, self.colours.plus)):
                 for kind, (_, width) in enumerate(WIDTHS):
-                    own = self.drawn & finite & (self.bright == bright) & (np.sign(weight) == sign) & (class_ == kind)
-                    if own.any():
-                        yield self.edge_trace(np.flatnonzero(own), colour, width * crowd, opacity)
-            if (own := ~finite & (self.bright == bright)).any():
-                yield self.edge_trace(np.flatnonzero(own), theme.ALARM, 3.0, opacity)
+                    alike = finite & (self.bright == bright) & (np.sign(weight) == sign) & (class_ == kind)
+                    if len(chosen := np.flatnonzero(self.drawn & alike)):
+                        yield self.edge_trace(chosen, colour, width * crowd, opacity)
+            if len(chosen := np.flatnonzero(~finite & (self.bright == bright))):
+                yield self.edge_trace(chosen, theme.ALARM, 3.0, opacity)
         for words, colour in (("<i>w</i> > 0", self.colours.plus), ("<i>w</i> < 0", self.colours.minus)):
             yield go.Scatter(
                 x=[None], y=[None], mode="lines", name=words.replace("<i>w</i> <", "<i>w</i> &lt;"),
@@ -138,7 +144,7 @@ class _Drawing(Drawing):
             )  # fmt: skip
 
     def readings(self) -> Iterator[go.Scatter]:
-        """What goes along each edge, to be read near its middle: of all edges, or of the selected neuron's."""
+        """The weight and the message of each edge, to be read near its middle; with a selected neuron, of its edges."""
         picture = self.picture
         chosen = np.flatnonzero(self.drawn & self.bright)
         if len(chosen) > _READ:
@@ -152,7 +158,7 @@ class _Drawing(Drawing):
         )  # fmt: skip
 
     def edge_reading(self, e: int) -> str:
-        """What is said of an edge under the pointer."""
+        """The text of an edge under the pointer."""
         picture = self.picture
         begin, end = int(picture.source[e]), int(picture.target[e])
         weight = "∂<i>L</i>/∂<i>a</i>" if picture.direct[e] else "<i>w</i>"
@@ -193,7 +199,7 @@ class _Drawing(Drawing):
             yield sheet.caption(x, np.full(len(x), y), texts, side, self.colours)
 
     def reading(self, i: int) -> str:
-        """What is said of a neuron under the pointer."""
+        """The text of a neuron under the pointer."""
         picture = self.picture
         function = picture.functions[picture.function[i]]
         role = picture.roles[picture.name[i]] if picture.t[i] > 0 else "initial value"

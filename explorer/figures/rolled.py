@@ -35,22 +35,26 @@ _POINTS: Final = 64  # of a line: any loop has fewer
 
 
 def rolled(source: Run | Cell, view: View | None = None, palette: str = "light", width: int = 1000) -> go.Figure:
-    """The rolled graph: every name once; an edge with a black square reaches a later step, the next if it says no other.
+    """Draw the rolled graph: every name once; an edge with a black square leads to a later step, without a number to the next.
 
-    source    a run: every node has the colour of all its steps together; or a cell alone: its equations as a graph
-    view      how it is looked at; parameters are drawn unless they are hidden
-    palette   "light" or "dark", the page that it will stand on
-    width     pixels that the figure is expected to have
+    Args:
+        source: a run: every node has the colour of all its steps together; or a cell alone: its equations as a graph
+        view: how it is looked at; parameters are drawn unless they are hidden
+        palette: "light" or "dark", the page on which the figure stands
+        width: pixels across the figure
+
+    Returns:
+        The figure.
     """
     return _Drawing(folded(source, view), theme.PALETTES[palette], width, isinstance(source, Run)).figure()
 
 
 @dataclass(frozen=True)
 class Loop:
-    """All edges that leave a node with one lag: up or down a lane to the right of everything, and from there to each target.
+    """The edges that leave a node with one lag: up or down a lane to the right of all nodes, and from there to each target.
 
-    out, lane   the row in which it runs to the lane, and the lane's column
-    into        index of an edge -> the row in which it comes back
+    out     the row in which it leads to the lane;  lane  the column of the lane
+    into    index of an edge -> the row in which it comes back
     """
 
     out: float
@@ -59,7 +63,7 @@ class Loop:
 
     @property
     def square(self) -> tuple[float, float]:
-        """Where its sign of delay stands: on the lane, where all of it runs up or down; else just before."""
+        """The place of its sign of delay: on the lane where all edges run up, or all down; else just before the lane."""
         ways = np.array(list(self.into.values())) - self.out
         if (ways > 0.1).all() or (ways < -0.1).all():
             return self.lane, self.out + float(ways[np.argmin(np.abs(ways))]) / 2
@@ -67,25 +71,25 @@ class Loop:
 
 
 def loops(picture: Scene) -> dict[tuple[int, int], Loop]:
-    """(index of the source, lag) -> its loop; shorter ones lie nearer. No two leave or enter a node at the same height."""
+    """(index of the source, lag) -> loop; shorter loops lie nearer. No two leave or enter a node at the same height."""
     x, y = picture.x, picture.y
-    found: dict[tuple[int, int], list[int]] = {}
+    edges_of: dict[tuple[int, int], list[int]] = {}
     for edge in np.flatnonzero(picture.lag).tolist():
-        found.setdefault((int(picture.source[edge]), int(picture.lag[edge])), []).append(edge)
-    span = {key: np.ptp(np.append(y[picture.target[edges]], y[key[0]])) for key, edges in found.items()}
-    taken: dict[float, set[float]] = {}  # row -> heights that are not free beside its nodes
+        edges_of.setdefault((int(picture.source[edge]), int(picture.lag[edge])), []).append(edge)
+    span = {key: np.ptp(np.append(y[picture.target[edges]], y[key[0]])) for key, edges in edges_of.items()}
+    taken: dict[float, set[float]] = {}  # row -> heights that are taken beside its nodes
 
     def port(node: int, apart: set[float], side: int) -> float:
-        """A height for a node: its own where nothing stands to its right; of the others, one that is free, on that side."""
+        """A free height beside a node, on one side; the middle only if no node stands to the right."""
         row = taken.setdefault(float(y[node]), set())
         behind = bool(((y == y[node]) & (x > x[node])).any())
         ports = [side * by for by in _PORTS if not (behind and by == 0)]
         free = [by for by in ports if by not in row | apart]
         return (free or ports)[0]
 
-    made: dict[tuple[int, int], Loop] = {}
+    result: dict[tuple[int, int], Loop] = {}
     last = float(x.max())
-    for lane, (key, edges) in enumerate(sorted(found.items(), key=lambda item: (span[item[0]], item[0][1]))):
+    for lane, (key, edges) in enumerate(sorted(edges_of.items(), key=lambda item: (span[item[0]], item[0][1]))):
         source = key[0]
         into: dict[int, float] = {}
         used: set[tuple[float, float]] = set()
@@ -99,12 +103,12 @@ def loops(picture: Scene) -> dict[tuple[int, int], Loop]:
         used.add((float(y[source]), by))
         for row, at in used:
             taken[row].add(at)
-        made[key] = Loop(float(y[source]) + by, last + _LANES[0] + lane * _LANES[1], into)
-    return made
+        result[key] = Loop(float(y[source]) + by, last + _LANES[0] + lane * _LANES[1], into)
+    return result
 
 
 def _rounded(corners: Sequence[tuple[float, float]]) -> Array:
-    """A line through corners, each of them rounded: (_POINTS, 2); what it does not need repeats its begin."""
+    """A line through rounded corners, (_POINTS, 2); spare points repeat the first."""
     way = [np.array(corner) for k, corner in enumerate(corners) if not k or corner != corners[k - 1]]
     points = [way[0][None]]
     for before, corner, after in zip(way, way[1:], way[2:], strict=False):
@@ -118,14 +122,14 @@ def _rounded(corners: Sequence[tuple[float, float]]) -> Array:
 
 
 class _Drawing(Unrolled):
-    """A folded scene: the drawing of the unrolled one, with loops, and without what belongs to single steps."""
+    """The drawing of a folded scene: as of the unrolled one, with loops, and without steps."""
 
     def __init__(self, picture: Scene, colours: theme.Palette, width: int, numbers: bool) -> None:
         self.loops, self.numbers = loops(picture), numbers
         super().__init__(picture, colours, width)
 
     def courses(self) -> tuple[Array, Array]:
-        """The edges of the step as they run in every step, the others by their lanes."""
+        """The edges within the step as parabolas, the others along their lanes."""
         picture = self.picture
         lines, straight = picture.curves(_POINTS), (picture.bend == 0) & (picture.lag == 0)
         for loop in self.loops.values():
@@ -154,31 +158,31 @@ class _Drawing(Unrolled):
         return max(super().beside(pixels, columns), (pixels / _COLUMN - columns) / 2)
 
     def steps(self) -> tuple[Sequence[float], Sequence[str]]:
-        """There are none."""
+        """None."""
         return (), ()
 
     def rows(self) -> tuple[Sequence[float], Sequence[str]]:
-        """Each name stands at its node."""
+        """None: each name stands at its node."""
         return (), ()
 
     def edges(self) -> Iterator[go.Scatter]:
-        """The edges, and on each loop the square that stands for its delay."""
+        """The edges, and on each loop the square that is the sign of its delay."""
         yield from super().edges()
         places = [loop.square for loop in self.loops.values()]
         if not places:
             return
-        said = [
+        texts = [
             f"{self.symbols[source]} of {'one step' if lag == 1 else f'{lag} steps'} before"
             for source, lag in self.loops
         ]
         yield go.Scatter(
             x=[x for x, _ in places], y=[y for _, y in places], mode="markers", name="delays", showlegend=False,
-            hovertext=said, hoverinfo="text",
+            hovertext=texts, hoverinfo="text",
             marker={"symbol": "square", "size": 10, "color": self.colours.ink, "line": {"width": 0}},
         )  # fmt: skip
 
     def notes(self) -> list[dict[str, Any]]:
-        """Beside the square of a loop that skips steps, what it leads to."""
+        """Beside the square of a loop that skips steps, the step to which it leads."""
         return [
             {
                 "text": f"<i>t</i> − {lag}", "x": loop.square[0], "y": loop.square[1], "xanchor": "left", "xshift": 9,
@@ -189,7 +193,7 @@ class _Drawing(Unrolled):
         ]  # fmt: skip
 
     def title(self) -> str:
-        """What the colour shows, and of what."""
+        """The title of the colour bar: what the colour shows, of all steps together."""
         return f"{LENSES[self.picture.view.lens].title} of all steps, {self.picture.view.quantity}"
 
     def bar(self) -> dict[str, Any]:
@@ -201,14 +205,14 @@ class _Drawing(Unrolled):
         return self.symbols[int(self.picture.name[i])]
 
     def reading(self, i: int) -> str:
-        """What is said of a node under the pointer: its numbers over all steps."""
+        """The text of a node under the pointer: its norms over all steps."""
         picture = self.picture
-        k, units, own = int(picture.name[i]), int(picture.units[i]), self.named(i)
+        k, units, symbol = int(picture.name[i]), int(picture.units[i]), self.named(i)
         of_parameter = picture.roles[k] == "parameter"
         what = "number" if of_parameter else "unit"
-        lines = [f"<b>{own}</b>   {picture.roles[k]}" + f", {units} {what}{'s' * (units != 1)}" * self.numbers]
-        where = "" if of_parameter else f" over {picture.T} step{'s' * (picture.T != 1)}"
-        for sign, norm in ((own, picture.value[i]), (f"∇{own}", picture.gradient[i])):
+        lines = [f"<b>{symbol}</b>   {picture.roles[k]}" + f", {units} {what}{'s' * (units != 1)}" * self.numbers]
+        span = "" if of_parameter else f" over {picture.T} step{'s' * (picture.T != 1)}"
+        for name, norm in ((symbol, picture.value[i]), (f"∇{symbol}", picture.gradient[i])):
             if not norm < 0:
-                lines.append(f"‖{sign}‖{where} = {number(float(norm))}")
+                lines.append(f"‖{name}‖{span} = {number(float(norm))}")
         return "<br>".join(lines)

@@ -1,4 +1,4 @@
-"""The routes by which the gradient comes back to a state, through each gate and past it, as a plotly figure."""
+"""The routes by which the gradient comes back to a state, through each gate and past the gates, as a plotly figure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ from explorer.facts import alone
 from explorer.figures import sheet, text
 from explorer.words.numbers import number
 
-_PATTERNS = ("", "/", ".", "x")  # beyond as many routes as there are colours
+_PATTERNS = ("", "/", ".", "x")  # of routes that have the same colour
 
 
 @np.errstate(all="ignore")
 def routes(run: Run, name: str, palette: str = "light", sample: int = 0, step: int | None = None) -> go.Figure:
-    """The share of each route in ∇name(t), a stack for each step; the shares of a step sum to 1, and some may be negative.
+    """Draw the share of each route in ∇name(t), a stack for each step.
 
-    sample   counted from 1; 0 is the first
-    step     the step that stands out; of many steps those around it are drawn, or the first
+    The shares of a step sum to 1; some may be negative. Of many steps those around `step` are drawn, or the first.
+
+    Args:
+        run: whose gradient it is
+        name: of the state
+        palette: "light" or "dark", the page on which the figure stands
+        sample: counted from 1; 0 is the first
+        step: the step that stands out, or None
+
+    Returns:
+        The figure.
     """
     colours = theme.PALETTES[palette]
     first, last = drawn(run.T, step)
@@ -57,9 +66,9 @@ def drawn(T: int, step: int | None) -> tuple[int, int]:
 
 
 def titled(name: str, route: Route) -> str:
-    """A route by where it comes from: the losses of the step itself, or a later node, and what that reads."""
+    """The title of a route by its origin: the losses of the step itself, or a later node and the name that it reads."""
     if route.target is None or route.read is None:
         return "loss of the step"
-    target, read, own = (text.symbol(symbol_of(n)) for n in (route.target, route.read.name, name))
+    target, read, state = (text.symbol(symbol_of(n)) for n in (route.target, route.read.name, name))
     later = f"<sup>(t+{route.read.lag})</sup>"
-    return f"{target}{later} → {own}" if route.read.name == name else f"{target}{later} → {read} → {own}"
+    return f"{target}{later} → {state}" if route.read.name == name else f"{target}{later} → {read} → {state}"

@@ -1,4 +1,4 @@
-"""The gradient at a node as the sum of what each loss gives to it, as a plotly figure: the bars add up to the whole."""
+"""The gradient at a node as the sum of the parts of all losses, as a plotly figure: the bars add up to the whole."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Bar(NamedTuple):
 def shares(
     run: Run, name: str, t: int, palette: str = "light", sample: int = 0, expansion: Expansion | None = None
 ) -> go.Figure:
-    """Above, the part of each loss along the direction of the sum, each on top of those before, and the sum; below, its norm.
+    """Draw the part of each loss along the direction of the sum, each on top of those before; and below the norms.
 
     Of many losses the first `sheet.MANY` − 1 stand by themselves, and the others as one bar, so that the bars still add up.
 
@@ -41,7 +41,10 @@ def shares(
         t: its step
         palette: "light" or "dark"
         sample: counted from 1; 0 is the first
-        expansion: as `engine.expand` gives it, if it is known already
+        expansion: of the gradient, if it is known already
+
+    Returns:
+        The figure.
     """
     colours = theme.PALETTES[palette]
     terms = expansion or engine.expand(alone(run, sample), name, t)

@@ -1,4 +1,4 @@
-"""What diagrams have in common: paper, font, axes, marks, and the ticks of a logarithmic axis."""
+"""The common parts of all figures: paper, font, axes, colour bar, legend, and what has no place on a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from explorer.words.numbers import power
 
 Array = NDArray[Any]
 
-MANY = 200  # points or bars along time; more would be slow to draw, and nobody could click them
+MANY = 200  # points or bars along time; more would be slow to draw, and too small to click
 
 
 def axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def time(colours: Palette, T: int, title: str = "step <i>t</i>", **more: Any) ->
 
 
 def powers(colours: Palette, low: float, high: float, beyond: float = 0.0, **more: Any) -> dict[str, Any]:
-    """A vertical axis of log10 from `low` to `high`, and a little beyond, with powers of ten written at it."""
+    """A vertical axis of log₁₀ from `low` to `high` and a little beyond, with powers of ten as texts."""
     every = next(step for n in range(9) for step in (10**n, 2 * 10**n, 5 * 10**n) if (high - low) / step <= 8)
     ticks = np.arange(np.ceil(low / every) * every, high + 1e-9, every)
     texts = [power(int(exponent)) for exponent in ticks]
@@ -41,7 +41,7 @@ def powers(colours: Palette, low: float, high: float, beyond: float = 0.0, **mor
 
 
 def floors(figure: go.Figure, colours: Palette, low: float, high: float, **more: Any) -> None:
-    """A line at the floor of each kind of floats that lies between two powers of ten."""
+    """Draw a line at the floor of each kind of floats that lies between two powers of ten."""
     for kind, (floor, _) in LIMITS.items():
         if low < floor < high:
             figure.add_hline(
@@ -51,7 +51,7 @@ def floors(figure: go.Figure, colours: Palette, low: float, high: float, **more:
 
 
 def paper(colours: Palette, size: int = 14) -> dict[str, Any]:
-    """The paper and the font of a figure; the page shows through."""
+    """Paper and font of a figure; the page shows through."""
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -65,7 +65,7 @@ def paper(colours: Palette, size: int = 14) -> dict[str, Any]:
 
 
 def lay_out(figure: go.Figure, colours: Palette, height: int, **more: Any) -> go.Figure:
-    """Paper, font and margins of a diagram."""
+    """Give a figure its paper, font and margins."""
     figure.update_layout(
         height=height,
         margin={"l": 12, "r": 12, "t": 34, "b": 44},
@@ -138,7 +138,7 @@ def caption(x: Array, y: Array, texts: Sequence[str], side: int, colours: Palett
 
 
 def clickable(figure: go.Figure) -> go.Figure:
-    """Leaves the points as they are when one of them is clicked: the page keeps the selection itself."""
+    """Keep the points as they are when one of them is clicked: the page keeps the selection itself."""
     for trace in figure.select_traces(selector=lambda trace: "markers" in (getattr(trace, "mode", None) or "")):
         opacity = trace.marker.opacity if isinstance(trace.marker.opacity, int | float) else 1
         trace.update(selected={"marker": {"opacity": opacity}}, unselected={"marker": {"opacity": opacity}})
@@ -146,6 +146,6 @@ def clickable(figure: go.Figure) -> go.Figure:
 
 
 def finite(values: NDArray[Any]) -> NDArray[Any]:
-    """Those of the numbers that are finite."""
+    """The finite ones of the numbers."""
     flat = np.asarray(values, float).ravel()
     return np.asarray(flat[np.isfinite(flat)])

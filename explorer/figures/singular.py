@@ -11,21 +11,32 @@ from engine.language import symbol_of
 from explorer import theme
 from explorer.facts import alone
 from explorer.figures import sheet, text
+from explorer.picture.marks import SIGNS, Mark
 from explorer.words.numbers import from_exponent
 
 
 @np.errstate(all="ignore")
 def singular(run: Run, of: str, wrt: str, t: int, s: int, palette: str = "light", sample: int = 0) -> go.Figure:
-    """Its singular values, the largest first, on a logarithmic scale with 1 drawn in: above it a direction has grown.
+    """Draw the singular values, the largest first, on a logarithmic scale; above 1 a direction has grown.
 
     A value that rounding hides stands as a stroke at the foot.
 
-    sample   counted from 1; 0 is the first
+    Args:
+        run: whose Jacobian it is
+        of: the later name
+        wrt: the earlier name
+        t: the later step
+        s: the earlier step
+        palette: "light" or "dark", the page on which the figure stands
+        sample: counted from 1; 0 is the first
+
+    Returns:
+        The figure.
     """
     colours = theme.PALETTES[palette]
-    found = stretches(alone(run, sample), of, wrt, t, s)
-    logs, told, floor = found.log10[0], found.told[0], float(found.floor[0])
-    usable = told & np.isfinite(logs)
+    values = stretches(alone(run, sample), of, wrt, t, s)
+    logs, known, floor = values.log10[0], values.told[0], float(values.floor[0])
+    usable = known & np.isfinite(logs)
     low = min(np.floor(logs[usable].min()) if usable.any() else -1.0, -1.0) - 0.5
     high = max(np.ceil(logs[usable].max()) if usable.any() else 0.0, 0.0) + 0.5
     places = np.arange(1, len(logs) + 1)
@@ -37,14 +48,14 @@ def singular(run: Run, of: str, wrt: str, t: int, s: int, palette: str = "light"
         )
     )  # fmt: skip
     below = (
-        f"cannot be told: rounding hides what is below n ε σ<sub>max</sub> = {from_exponent(floor)}"
-        if not told.all()
+        f"cannot be told: rounding hides all values below n ε σ<sub>max</sub> = {from_exponent(floor)}"
+        if not known.all()
         else ""
     )
     for chosen, sign, at, words, ink in (
-        (~told, "line-ew-open", low, below, colours.muted),
-        (told & (logs == -np.inf), "circle-open", low, "0, or too small for a float", colours.series[0]),
-        (np.isnan(logs) | (logs == np.inf), "x-thin-open", high, "not finite", theme.ALARM),
+        (~known, "line-ew-open", low, below, colours.muted),
+        (known & (logs == -np.inf), SIGNS[Mark.ZERO].symbol, low, "0, or too small for a float", colours.series[0]),
+        (np.isnan(logs) | (logs == np.inf), SIGNS[Mark.NAN].symbol, high, "not finite", theme.ALARM),
     ):
         if chosen.any():
             figure.add_scatter(

@@ -20,7 +20,7 @@ def symbol(parts: Symbol) -> str:
 
 
 def width(parts: Symbol) -> float:
-    """About how wide a symbol is, in units of its font's size."""
+    """The width of a symbol, about, in units of its font's size."""
     letter = theme.FUNCTIONS.get(parts.letter) or written(parts.letter)
     return 0.56 * len(letter) + 0.4 * len(parts.index or "")
 

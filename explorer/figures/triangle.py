@@ -1,4 +1,4 @@
-"""Which step reaches which: a triangle of norms, later step × earlier step, as a plotly figure on the absolute scale."""
+"""Which step reaches which: a triangle of norms, later step × earlier step, as a plotly figure."""
 
 from __future__ import annotations
 
@@ -37,15 +37,25 @@ def triangle(
     chosen: tuple[int, int] | None = None,
     width: int = 1000,
 ) -> go.Figure:
-    """‖∂L(s)/∂h(t)‖, loss step × node step, as a heat map; or with `of` ‖∂of(s)/∂h(t)‖, the largest singular value.
+    """Draw ‖∂L(s)/∂h(t)‖, loss step × node step, as a heat map; or with `of` the largest singular value of ∂of(s)/∂h(t).
 
-    norms   (T, T), nan above the diagonal: what is drawn, if it is known already
-    sample  counted from 1; 0 is all of them together (of a Jacobian, the first)
-    span    the powers of ten at the ends of the scale
-    chosen  (later step, earlier step), or None
+    Of many steps a cell stands for a block of them and shows its largest number. Only steps up to the loss are drawn: the
+    other half is empty.
 
-    Of many steps a cell stands for a block of them and shows the largest number in it. What comes before its loss only is
-    drawn: the other half is empty.
+    Args:
+        run: whose gradients they are
+        name: of the node
+        of: a later name, or "" for the losses
+        norms: (T, T), nan above the diagonal: the numbers, if they are known already
+        palette: "light" or "dark", the page on which the figure stands
+        sample: counted from 1; 0 is all of them together (of a Jacobian, the first)
+        span: the powers of ten at the ends of the scale
+        scale: key of `theme.SCALES`
+        chosen: the cell that stands out, (later step, earlier step), or None
+        width: pixels across the figure
+
+    Returns:
+        The figure.
     """
     if norms is None:
         norms = loss_norms(run, name, sample) if not of else jacobian_norms(run, name, of, sample)
@@ -70,9 +80,19 @@ def triangle(
     return sheet.clickable(figure)
 
 
-def jacobian_norms(run: Run, name: str, of: str, sample: int = 0, told: Callable[[int], None] | None = None) -> Array:
-    """The largest singular value of ∂of(t)/∂name(s) of one sample, (T, T), [t, s], nan for s > t; `told` as the engine has it."""
-    return triangular(engine.jacobian_norm(alone(run, sample), of, name, told=told)[:, :, 0].astype(np.float64))
+def jacobian_norms(
+    run: Run, name: str, of: str, sample: int = 0, progress: Callable[[int], None] | None = None
+) -> Array:
+    """The largest singular value of ∂of(t)/∂name(s) of one sample, (T, T), [t, s], nan for s > t.
+
+    Args:
+        run: whose Jacobians they are
+        name: the earlier name
+        of: the later name
+        sample: counted from 1; 0 is the first
+        progress: called with the number of steps that are done
+    """
+    return triangular(engine.jacobian_norm(alone(run, sample), of, name, told=progress)[:, :, 0].astype(np.float64))
 
 
 def _maps(
@@ -119,7 +139,7 @@ def _signs(
     span: tuple[int, int],
     scale: str,
 ) -> None:
-    """For each mark that occurs its sign in the cells, and an entry of the legend."""
+    """Add for each mark that occurs its sign in the cells, and an entry of the legend."""
     for mark, sign in SIGNS.items():
         rows, columns = np.nonzero(kind == mark)
         if not len(rows):
@@ -137,11 +157,11 @@ def _signs(
 def _points(
     figure: go.Figure, cells: Blocks, kind: Array, centres: Array, pitch: float, signs: tuple[str, str]
 ) -> None:
-    """A point in each cell that nobody sees: it is read and clicked, which a heat map cannot be."""
+    """Add an invisible point to each cell, which can be read and clicked; a heat map cannot."""
     rows, columns = np.nonzero(kind != Mark.NONE)
     pairs = np.stack([cells.loss[rows, columns], cells.step[rows, columns]], axis=-1).tolist()
     many = "<br>the largest of its block" * (cells.size > 1)
-    said = [
+    texts = [
         f"‖∂{text.at(signs[1] or '<i>L</i>', later)} / ∂{text.at(signs[0], earlier)}‖ = "
         f"{'not a number' if bad else number(value)}{many}"
         for (later, earlier), value, bad in zip(
@@ -149,6 +169,6 @@ def _points(
         )
     ]
     figure.add_scatter(
-        x=centres[columns], y=centres[rows], mode="markers", hovertext=said, hoverinfo="text", customdata=pairs,
+        x=centres[columns], y=centres[rows], mode="markers", hovertext=texts, hoverinfo="text", customdata=pairs,
         showlegend=False, name="cells", marker={"symbol": "square", "size": max(pitch, 4), "opacity": 0},
     )  # fmt: skip

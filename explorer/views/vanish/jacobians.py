@@ -143,7 +143,7 @@ def _compute(run: Run, name: str, kept: dict[str, Array]) -> bool:
                 bar.progress((run.T**2 - t**2) / run.T**2 if t else 1.0, f"Jacobians … from step {t + 1}")
 
     try:
-        kept["norms"] = lock(jacobian_norms(run, name, name, told=progress))
+        kept["norms"] = lock(jacobian_norms(run, name, name, progress=progress))
     except ValueError as error:
         st.info(plain(str(error)))
         return False
