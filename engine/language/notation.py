@@ -54,6 +54,12 @@ def number(value: float, digits: int = 3) -> str:
     return rf"{mantissa} \cdot 10^{{{int(power)}}}" if exponent else mantissa
 
 
+def signed(value: float) -> str:
+    """Write a number in LaTeX, in parentheses if it is negative."""
+    text = number(value)
+    return rf"\left({text}\right)" if text.startswith("-") else text
+
+
 def matrix(array: Array, digits: int = 3) -> str:
     """A number, a vector (as a column) or a matrix in LaTeX; of more than WIDE rows or columns some give way to dots."""
     if array.ndim == 0 or array.size == 1:
@@ -67,9 +73,9 @@ def matrix(array: Array, digits: int = 3) -> str:
     return f"{MATRIX} " + r" \\ ".join(lines) + " \\end{pmatrix}"
 
 
-def abridged(n: int) -> list[int | None]:
+def abridged(n: int, wide: int = WIDE) -> list[int | None]:
     """The places of n entries that are written, counted from 0; None stands where others are left out."""
-    return list(range(n)) if n <= WIDE else [*range(WIDE - 2), None, n - 1]
+    return list(range(n)) if n <= wide else [*range(wide - 2), None, n - 1]
 
 
 def _dots(i: int | None, j: int | None) -> str:

@@ -94,10 +94,10 @@ def by_disturbance(run: Run, asked: Asked, sample: int = 0) -> Array | None:
     if asked.kind == "jacobian":
         assert t is not None
         return _jacobian(run, asked.of, name, t, sample)
-    gradient = measured(run, name, t, sample)
-    if gradient is None:
+    result = measured(run, name, t, sample)
+    if result is None:
         return None
-    return gradient.gradient.reshape(()) if run.cell.is_number(name) else gradient.gradient
+    return result.gradient.reshape(()) if run.cell.is_number(name) else result.gradient
 
 
 def _jacobian(run: Run, of: str, wrt: str, t: int, sample: int) -> Array | None:

@@ -65,7 +65,7 @@ def tolerance_of(run: Run, law: str) -> float:
 
 def check_of(run: Run, law: str, errors: Iterable[tuple[float, Where]], remark: str = "") -> Check:
     """The check of a law from the errors found and their places."""
-    error, where = max(errors, key=lambda found: found[0], default=(0.0, None))
+    error, where = max(errors, key=lambda error_and_place: error_and_place[0], default=(0.0, None))
     tolerance = tolerance_of(run, law)
     return Check(law, STATEMENTS[law] + remark, error, tolerance, error <= tolerance, where if error else None)
 

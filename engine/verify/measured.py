@@ -56,8 +56,8 @@ def measured(run: Run, name: str, t: int | None, sample: int = 0) -> Measured | 
 
     **Holds:** the_measured_gradient_is_the_runs.
     """
-    found = measured_together(run, (name,), t, sample)[name]
-    return None if found is None or found.entries < found.gradient.size else found
+    result = measured_together(run, (name,), t, sample)[name]
+    return None if result is None or result.entries < result.gradient.size else result
 
 
 @np.errstate(all="ignore")
@@ -80,18 +80,18 @@ def measured_together(
     for name in names:
         if name not in disturbed:
             raise ValueError(f"there is no gradient of {name!r}" + ("" if t is None else f" at t = {t}"))
-    found: dict[str, Measured | None] = dict.fromkeys(names)
+    gradients: dict[str, Measured | None] = dict.fromkeys(names)
     kinked = upstream_of_kinks(run.cell)
     for exact in (True, False):
         for joint in (True, False):
             group = [
                 quantity
                 for name, quantity in disturbed.items()
-                if name in found and ((name not in kinked), (name not in run.cell.joint)) == (exact, joint)
+                if name in gradients and ((name not in kinked), (name not in run.cell.joint)) == (exact, joint)
             ]
             if group:
-                found |= _measured(run, group, t, sample, exact, joint, work * len(group) / len(found))
-    return found
+                gradients |= _measured(run, group, t, sample, exact, joint, work * len(group) / len(gradients))
+    return gradients
 
 
 def _measured(
@@ -109,22 +109,26 @@ def _measured(
         rows.append((np.full(len(entries) * len(samples), i), np.repeat(entries, len(samples))))
     which, entry = (np.concatenate(parts) for parts in zip(*rows, strict=True))
     starts = np.arange(0, len(entry), len(samples))
-    found: dict[str, Measured] = {}
+    gradients: dict[str, Measured] = {}
     if not len(entry):
-        return found
+        return gradients
     batch = Batch(disturbed, which, entry, np.tile(samples, len(starts)), starts)
     slopes_and_doubts = (complex_slopes if exact else quotient_slopes)(run, batch, at_once, joint)
     slopes, doubts = (np.add.reduceat(array, starts) for array in slopes_and_doubts)
     slopes = np.where(np.isfinite(doubts), slopes, np.nan)
     differences = np.abs(slopes - batch.grads())
     for i, quantity in enumerate(disturbed):
-        own = which[starts] == i
-        if own.any():
+        derivatives = which[starts] == i
+        if derivatives.any():
             gradient = np.full(shapes[i], np.nan)
-            gradient.reshape(-1)[chosen[i]] = slopes[own]
-            error = float(np.nanmax(differences[own])) if not np.isnan(differences[own]).all() else float("nan")
-            found[quantity.name] = Measured(gradient, exact, error, int(own.sum()))
-    return found
+            gradient.reshape(-1)[chosen[i]] = slopes[derivatives]
+            error = (
+                float(np.nanmax(differences[derivatives]))
+                if not np.isnan(differences[derivatives]).all()
+                else float("nan")
+            )
+            gradients[quantity.name] = Measured(gradient, exact, error, int(derivatives.sum()))
+    return gradients
 
 
 def _spread(sizes: list[int], limit: int) -> list[Array]:

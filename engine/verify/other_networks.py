@@ -48,8 +48,8 @@ def other_network(run: Run, asked: Asked, seed: int, B: int | None = None) -> tu
     x = random.normal(size=(T, B, units["x"])) if cell.reads_x else None
     factors = None if (run.weights == 1).all() else random.uniform(0.5, 1.5, (T, B))
     initial = {name: random.normal(0.0, 0.5, (cell.lags[name], B, units[name])) for name in cell.states}
-    other = run_cell(cell, params, x, _targets(run, random, T, B, units["y"]), initial, factors, run.reduction)
-    return other, Asked(asked.kind, asked.name, t, asked.of)
+    network = run_cell(cell, params, x, _targets(run, random, T, B, units["y"]), initial, factors, run.reduction)
+    return network, Asked(asked.kind, asked.name, t, asked.of)
 
 
 def _other_steps(run: Run, t: int | None, seed: int) -> tuple[int | None, int]:
@@ -58,8 +58,8 @@ def _other_steps(run: Run, t: int | None, seed: int) -> tuple[int | None, int]:
     many = reach + seed  # steps before or after a step that is not near that end
     if t is not None and t > 0:
         after = run.T - t if run.T - t <= reach else many
-        other = next(k for k in count(many) if k != t and k + after != run.T)
-        return other, other + after
+        step = next(k for k in count(many) if k != t and k + after != run.T)
+        return step, step + after
     return t, many + (many == run.T)  # an initial value has its own place, whatever follows
 
 

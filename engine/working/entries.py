@@ -172,11 +172,11 @@ def _layer(run: Run, kinds: dict[str, Form], name: str, t: int, sample: int) -> 
         slopes = None if all_slopes is None else all_slopes[0, sample]
     softmax = SOFTMAX.jacobian(value) if slopes is None else None
     fed = []
-    for other in kinds.values():
-        for edges, step_fed in _edges_between(run, other, name, t, sample):
+    for form_fed in kinds.values():
+        for edges, step_fed in _edges_between(run, form_fed, name, t, sample):
             weights = edges.weights[0] if softmax is None or edges.direct else edges.weights[0] @ softmax
-            deltas = delta_of(run, other, slice(step_fed - 1, step_fed))[0, sample]
-            fed.append(_Fed(other, edges, step_fed, weights, deltas))
+            deltas = delta_of(run, form_fed, slice(step_fed - 1, step_fed))[0, sample]
+            fed.append(_Fed(form_fed, edges, step_fed, weights, deltas))
     return _Layer(run, t, sample, form, value, a, slopes, softmax, delta, fed, EntryWriter(run, t, sample))
 
 

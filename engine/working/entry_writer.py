@@ -22,15 +22,9 @@ def _letter(letters: str, depth: int) -> str:
     return letters[depth] if depth < len(letters) else f"{letters[0]}_{{{depth}}}"
 
 
-def signed_tex(value: float) -> str:
-    """A number, in parentheses if it is negative."""
-    text = notation.number(value)
-    return rf"\left({text}\right)" if text.startswith("-") else text
-
-
 def product_tex(weight: float, factor: float) -> str:
     """A product of two numbers."""
-    return rf"{signed_tex(weight)} \cdot {signed_tex(factor)}"
+    return rf"{notation.signed(weight)} \cdot {notation.signed(factor)}"
 
 
 def broken(left: str, parts: list[str], result: str) -> str:
@@ -97,12 +91,12 @@ class EntryWriter:
             return self.run.cell.latex_of(expression).replace("(t)", f"({self.t})")
         row = ARITHMETIC[operation]
         if operation == "@":
-            text, own = self._matrix_product(arguments[0], arguments[1], index, depth, strength)
+            text, tightness = self._matrix_product(arguments[0], arguments[1], index, depth, strength)
         else:
             needs = zip(arguments, row.strengths, strict=True)
             parts = [self.symbols(argument, index, depth, need) for argument, need in needs]
-            text, own = (r"{}\,{}" if row.is_product else row.latex).format(*parts), row.strength
-        return rf"\left({text}\right)" if own < strength else text
+            text, tightness = (r"{}\,{}" if row.is_product else row.latex).format(*parts), row.strength
+        return rf"\left({text}\right)" if tightness < strength else text
 
     def _matrix_product(
         self, matrix: Expression, vector: Expression, index: str, depth: int, strength: int
@@ -131,7 +125,7 @@ class EntryWriter:
         if isinstance(expression, Number):
             return f"{expression.value:g}"
         if isinstance(expression, Name) or expression.operation in CALLS:
-            return signed_tex(self.values(expression, i + 1)[i])
+            return notation.signed(self.values(expression, i + 1)[i])
         operation, arguments = expression.operation, expression.arguments
         if operation == "@":
             matrix = arguments[0]
@@ -154,8 +148,8 @@ class EntryWriter:
 
     def sum(self, products: list[tuple[float, float]]) -> str:
         """A sum of products; of many the first and the last."""
-        shown = notation.abridged(len(products))
-        return " + ".join(r"\dots" if k is None else product_tex(*products[k]) for k in shown) or "0"
+        places = notation.abridged(len(products))
+        return " + ".join(r"\dots" if k is None else product_tex(*products[k]) for k in places) or "0"
 
     def values(self, expression: Expression, n: int) -> list[float]:
         """The entries of an expression at the step, from the run; of a single number n copies."""

@@ -200,13 +200,13 @@ def strongest_path(run: Run, name: str, t: int, sample: int = 0, loss: int | Non
 def _upstream(run: Run, loss: int, first: int) -> set[tuple[str, int]]:
     """The losses of a step, and the nodes from step `first` on that they depend on."""
     left = [(name, loss) for name in run.cell.losses]
-    found = set(left)
+    upstream = set(left)
     while left:  # four times as fast as networkx, which needs the graph of all steps first
         name, t = left.pop()
-        new = {(read.name, t - read.lag) for read in run.cell.reads.get(name, ()) if t - read.lag >= first} - found
-        found |= new
+        new = {(read.name, t - read.lag) for read in run.cell.reads.get(name, ()) if t - read.lag >= first} - upstream
+        upstream |= new
         left += new
-    return found
+    return upstream
 
 
 def _edges(run: Run, name: str, steps: slice = slice(None)) -> list[tuple[str, Read, Array]]:

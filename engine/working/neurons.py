@@ -62,21 +62,21 @@ def forms(cell: Cell, merged: bool = True) -> dict[str, Form]:
     for reads in cell.reads.values():
         for read in reads:
             readers.setdefault(read.name, []).append(read)
-    found = {"x": Form("x", None, None, None, None)} if cell.reads_x else {}
+    kinds = {"x": Form("x", None, None, None, None)} if cell.reads_x else {}
     for name, equation in cell.equations.items():
         expression, operation = equation.expression, cell.operation(name)
         if not merged or operation is None or operation in LOSSES:
-            found[name] = Form(name, None, None, expression, name)
+            kinds[name] = Form(name, None, None, expression, name)
             continue
         assert isinstance(expression, Apply)
         inner = expression.arguments[0]
         a = inner.name if isinstance(inner, Name) and not inner.lag else ""
         if a in cell.equations and cell.operation(a) is None and len(readers[a]) == 1 and a not in cell.losses:
-            del found[a]
-            found[name] = Form(name, operation, a, cell.equations[a].expression, a)
+            del kinds[a]
+            kinds[name] = Form(name, operation, a, cell.equations[a].expression, a)
         else:
-            found[name] = Form(name, operation, None, inner, name)
-    return found
+            kinds[name] = Form(name, operation, None, inner, name)
+    return kinds
 
 
 def neuron_of(cell: Cell, name: str) -> str:

@@ -162,7 +162,7 @@ class StepContext:
         Returns:
             Node -> its changes. Their real parts are always those of the run.
         """
-        run, samples, here = self.run, [self.sample] * rows, self._rows
+        run, samples = self.run, [self.sample] * rows
         initial = {name: run.before(name, self.t)[:, samples].astype(complex) for name in run.initial}
         for name, direction in before.items():
             initial[name] = initial[name] + 1j * IMAGINARY_STEP * direction
@@ -174,11 +174,13 @@ class StepContext:
             followed = run.value[name][self.t - 1, samples] + 1j * value.imag
             return followed + 1j * IMAGINARY_STEP * nodes[name] if name in nodes else followed
 
-        x = None if run.x is None else run.x[here, samples].astype(complex)
+        x = None if run.x is None else run.x[self._rows, samples].astype(complex)
         joint = self.cell.joint.keys().isdisjoint(
             nodes
         )  # a disturbed ŷ moves a loss only where that is computed from ŷ
-        values = interpreter.evaluate(self.cell, run.sizes, weights, x, run.y[here, samples], initial, follow, joint)
+        values = interpreter.evaluate(
+            self.cell, run.sizes, weights, x, run.y[self._rows, samples], initial, follow, joint
+        )
         return {name: value[0].imag / IMAGINARY_STEP for name, value in values.items()}
 
     def losses(self, changes: Mapping[str, Array]) -> Array:
@@ -201,9 +203,9 @@ class StepContext:
         n = self.run.sizes[read.name]
         undisturbed = self.look_repeated(n)
 
-        def look(other: str, lag: int) -> Array:
-            array = undisturbed(other, lag)
-            return array + 1j * IMAGINARY_STEP * np.eye(n) if (other, lag) == (read.name, read.lag) else array
+        def look(looked_up: str, lag: int) -> Array:
+            array = undisturbed(looked_up, lag)
+            return array + 1j * IMAGINARY_STEP * np.eye(n) if (looked_up, lag) == (read.name, read.lag) else array
 
         value = interpreter.value(self.cell, self.cell.equations[name].expression, look)
         return np.asarray(value[0].imag / IMAGINARY_STEP).T

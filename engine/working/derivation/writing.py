@@ -9,11 +9,12 @@ from typing import Final
 from engine.language import notation
 from engine.language.operations import Array
 
-SUMMANDS: Final = 8  # summands of numbers that are written in full
+SUMMANDS: Final = 8  # summands up to which a sum of numbers is complete
 _ROOM: Final = 400  # characters of LaTeX that leave room for a result beside them
 
 matrix_tex = notation.matrix
 number_tex = notation.number
+signed_tex = notation.signed
 
 
 def entry_tex(name: str, index: str, step: str = "t") -> str:
@@ -26,21 +27,15 @@ def partial_tex(of: str, wrt: str) -> str:
     return rf"\frac{{\partial {of}}}{{\partial {wrt}}}"
 
 
-def signed_tex(value: float) -> str:
-    """A number, in parentheses if it is negative."""
-    text = number_tex(value)
-    return rf"\left({text}\right)" if text.startswith("-") else text
-
-
 def sum_tex(values: Sequence[float] | Array) -> str:
     """A sum of numbers; of many the first and the last."""
-    shown = [signed_tex(float(value)) if i else number_tex(float(value)) for i, value in enumerate(values)]
-    return " + ".join(first_and_last(shown)) or "0"
+    terms = [signed_tex(float(value)) if i else number_tex(float(value)) for i, value in enumerate(values)]
+    return " + ".join(first_and_last(terms)) or "0"
 
 
 def first_and_last(terms: list[str]) -> list[str]:
     """All terms, or dots between the first and the last if there are more than SUMMANDS."""
-    return terms if len(terms) <= SUMMANDS else [*terms[: SUMMANDS - 2], r"\cdots", terms[-1]]
+    return [r"\cdots" if i is None else terms[i] for i in notation.abridged(len(terms), SUMMANDS)]
 
 
 def plus(terms: list[str]) -> str:
