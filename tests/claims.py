@@ -407,8 +407,9 @@ def straight(route: Route, found: say.Facts, claim: say.Straight) -> None:
     slope = np.cov(k, own[k])[0, 1] / np.var(k, ddof=1)
     rest = own[k] - own[k].mean() - slope * (k - k.mean())
     assert claim.off == pytest.approx(np.abs(rest).max(), rel=1e-5, abs=1e-6)
-    assert claim.enough == (claim.r2 >= 0.99 and claim.off <= 0.1 * abs(slope) * (k[-1] - k[0]))
-    assert claim.enough or not found.all(say.Outlook)
+    assert abs(claim.slope) == pytest.approx(abs(slope), rel=1e-6, abs=1e-9)
+    assert claim.is_straight == (claim.r2 >= 0.99 and claim.off <= 0.1 * abs(slope) * (k[-1] - k[0]))
+    assert claim.is_straight or not found.all(say.Outlook)
 
 
 def outlook(route: Route, found: say.Facts, claim: say.Outlook) -> None:

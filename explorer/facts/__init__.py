@@ -1,6 +1,6 @@
-"""What happens to the gradient of a run on its way back through time, and why: numbers and claims, no words.
+"""The gradient of a run on its way back through time: numbers and claims, without words.
 
-Everything that the sentences say is a claim here, measured on the run; each claim can be measured again by another route.
+Every number in a sentence is a claim here, measured on the run; each claim can be measured again by another route.
 """
 
 from explorer.facts.claims import Claim, Facts

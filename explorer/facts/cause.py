@@ -1,4 +1,4 @@
-"""Why a gradient is exactly zero: where it still is, and what does not pass it on."""
+"""The causes of a gradient of exactly zero: the nodes that still have one, and the edges that do not pass it on."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from explorer.facts.claims import Cause
 from explorer.facts.dependence import to_loss
 from explorer.facts.way_back import Course, part
 
-_MOST: Final = 3  # causes that are told
-_SCALE: Final = 200.0  # powers of ten from which on a gradient is scaled before it is looked at
+_MOST: Final = 3  # causes of one zero
+_SCALE: Final = 200.0  # powers of ten from which on a gradient is scaled first
 _NEAR: Final = 1e-6  # a ratio of entries whose products do not underflow
 _FARTHEST: Final = 280.0  # and up to which it can be
 
 
 def causes(course: Course, name: str, step: int, log: float) -> tuple[Cause, ...]:
-    """Why ∇name(step) is exactly zero; nothing where that cannot be told.
+    """The causes why ∇name(step) is exactly zero; none where they cannot be found.
 
     log   log10 of the size of gradients near there, by which they are brought back into the range of floats
     """
@@ -31,12 +31,11 @@ def causes(course: Course, name: str, step: int, log: float) -> tuple[Cause, ...
         if log < -_FARTHEST or run.dtype != np.float64:
             return ()
         run = part(run, range(run.B), None, 2.0 ** np.floor(-log / np.log10(2)))
-    found = dict.fromkeys(_climb(run, name, step))
-    return tuple(found)[:_MOST]
+    return tuple(dict.fromkeys(_climb(run, name, step)))[:_MOST]
 
 
 def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
-    """From a place without gradient up to where there is one."""
+    """The causes between a place without gradient and the places with one."""
     cell, seen, left = run.cell, {(name, step)}, [(name, step)]
     above, any_block = to_loss(run.cell), False
     while left:
@@ -65,7 +64,7 @@ def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
 
 
 def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Cause]:
-    """What of a reader passes nothing on."""
+    """The causes why an edge to a reader passes nothing on."""
     operation = run.cell.operation(reader)
     if run.cell.loss(reader) is not None or reader in run.cell.joint:
         yield Cause("right", node=reader, step=t)
@@ -94,7 +93,7 @@ def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Caus
 def _of_term(
     run: Run, matrix: str | None, others: Sequence[Operand], reader: str, t: int, given: NDArray[Any]
 ) -> Cause:
-    """Why a term of a sum passes nothing on."""
+    """The cause why a term of a sum passes nothing on."""
     if matrix is not None:
         W = np.asarray(run.parameters[matrix], np.float64)
         if not W.any():
@@ -112,7 +111,7 @@ def _of_term(
 
 
 def nilpotent(W: NDArray[Any]) -> int:
-    """The smallest power of a matrix that is exactly zero; 0 if there is none."""
+    """The exponent of the smallest power of a matrix that is exactly zero; 0 if no power is."""
     if W.shape[0] != W.shape[1] or not np.isfinite(W).all():
         return 0
     there = np.abs(W[W != 0])

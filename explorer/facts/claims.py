@@ -1,6 +1,6 @@
-"""What can be said of a gradient on its way back: each claim a frozen value with its numbers and its tolerance.
+"""The claims about a gradient on its way back: each a frozen value with its numbers and its tolerance.
 
-A claim has no words (those are made in `sentence`) and can be measured again from the run by another route. Sizes are log10,
+A claim has no words (`words.sentences` has them) and can be measured again from the run by another route. Sizes are log10,
 steps count from 1.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, TypeVar
 
+from explorer.facts.way_back import Line
 from explorer.facts.way_back import Verdict as InTime
 
 Verdict: TypeAlias = InTime | Literal["zero", "one step", "no loss", "no path", "flat"]
@@ -19,24 +20,25 @@ Why: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim; of a second measurement each of its numbers differs by no more than `tolerance`, sizes in powers of ten."""
+    """A claim, from which a second measurement differs by no more than `tolerance`; sizes in powers of ten."""
 
     tolerance: ClassVar[float] = 1e-6
 
     @property
     def kind(self) -> str:
-        """Its kind in a word."""
+        """The kind in a word."""
         return type(self).__name__.lower()
 
 
 @dataclass(frozen=True)
 class Scope(Claim):
-    """Of what is spoken.
+    """The part of a run about which the claims are.
 
     loss      the step of the loss that is followed; None: all of them together
-    losses    how many steps count
-    steps     how many steps there are
-    sample, samples, of   which sample (0: several), and how many are looked at, of how many
+    losses    number of steps whose losses count
+    steps     number of all steps
+    sample    the sample, or 0 for several
+    samples, of   number of samples that are measured, and of all
     """
 
     loss: int | None
@@ -49,7 +51,7 @@ class Scope(Claim):
 
 @dataclass(frozen=True)
 class Cause:
-    """Why nothing is passed on to a place whose gradient is exactly zero, though something arrives one node later.
+    """The reason why a place has a gradient of exactly zero, though a node that reads it has one.
 
     why     "shut": every slope φ' there is 0 where a gradient arrives; "zero": a matrix of zeros; "nilpotent": a power of the
             matrix is zero; "kernel": the matrix, transposed, takes this gradient to zero; "factor": it is multiplied by a value
@@ -57,7 +59,7 @@ class Cause:
             to zero; "right": the output is exactly the target; "unread": no edge leads there; "cut": the recurrence is
             cut there, after each `power` steps
     name    of the function, matrix or factor
-    node, step   what the gradient arrives at
+    node, step   the reading node, and its step
     power   of a nilpotent matrix, the smallest that is zero
     always  whether all slopes of the node are 0, at every step
     """
@@ -96,9 +98,9 @@ class Norm(Claim):
 
 @dataclass(frozen=True)
 class Entry(Claim):
-    """What becomes of the gradient between the loss and the last state that it reaches.
+    """The change of the gradient between the loss and the last state that it reaches.
 
-    head, at      what the loss is computed from, and its step;  name, step  the state
+    head, at      the argument of the loss, and its step;  name, step  the state
     log_head, log_name   log10 of the two norms
     node, below   of all edges on the way, from the node to the one below it, the one that changes the gradient most, by
                   log_edge powers of ten;  within  the line of which the node is a call, else empty
@@ -123,7 +125,7 @@ class Entry(Claim):
 
 @dataclass(frozen=True)
 class Left(Claim):
-    """What is left of the gradient at the first step (or layer) of what there was at the last.
+    """The gradient at the first step (or layer), in units of the gradient at the last.
 
     upper     without recurrence the layer nearest to the loss; `first` and `last` then count layers
     verdict   as `way_back.verdict` decides
@@ -144,23 +146,23 @@ class Left(Claim):
 
     @property
     def log_ratio(self) -> float:
-        """log10 of the one in units of the other."""
+        """log10 of the first gradient in units of the last."""
         return self.log_first - self.log_last
 
     @property
     def log_rate(self) -> float:
-        """log10 of what a step leaves on average."""
+        """log10 of the share that a step leaves on average."""
         return self.log_ratio / max(self.steps, 1)
 
     @property
     def rate(self) -> float:
-        """What a step leaves on average (geometric mean)."""
+        """The share that a step leaves on average (geometric mean)."""
         return float(10**self.log_rate)
 
 
 @dataclass(frozen=True)
 class Range(Claim):
-    """log10 of the least and of the largest that a single step leaves, and the steps at which that is."""
+    """log10 of the least and of the largest share that a single step leaves, and these steps."""
 
     least: float
     at_least: int
@@ -179,7 +181,7 @@ class Turn(Claim):
 
 @dataclass(frozen=True)
 class Part:
-    """What one function of the recurrence does to the gradient in a step.
+    """The factor of one function of the recurrence per step.
 
     factor  the geometric mean over the steps of ‖φ'(a) ∘ ∇h‖ / ‖∇h‖
     flat    the share of its units and steps that are saturated, as `saturation.threshold` has it
@@ -194,7 +196,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Shares(Claim):
-    """The weights' and the functions' shares of the rate, whose product it is; where there is a single way back."""
+    """The factors of weights and functions, whose product is the rate; of a recurrence with a single way back."""
 
     weights: float
     parts: tuple[Part, ...]
@@ -203,9 +205,9 @@ class Shares(Claim):
 
 @dataclass(frozen=True)
 class BackEdge:
-    """One of the edges by which the gradient comes from a later step.
+    """An edge by which the gradient comes from a later step.
 
-    target, lag  the node that reads, and how many steps later
+    target, lag  the node that reads, and the number of steps by which it is later
     call, within the function that the node calls inside the line of another, and that line; empty if it has one of its own
     direct       whether it reads by a product entry by entry, straight into the same name
     gates        the names that it is multiplied by there
@@ -228,7 +230,7 @@ class BackEdge:
 
 @dataclass(frozen=True)
 class Ways(Claim):
-    """Where there is more than one way back, each of them, the strongest first; what they pass sums to the rate."""
+    """The edges by which the gradient comes back, the strongest first; what they pass sums to the rate."""
 
     ways: tuple[BackEdge, ...]
 
@@ -243,7 +245,7 @@ class Spread(Claim):
 
 @dataclass(frozen=True)
 class Gone(Claim):
-    """In how many samples the gradient at the first step is exactly zero, though in others it is not."""
+    """The number of samples in which the gradient at the first step is exactly zero, though in others it is not."""
 
     name: str
     step: int
@@ -253,7 +255,7 @@ class Gone(Claim):
 
 @dataclass(frozen=True)
 class Felt(Claim):
-    """The loss that gives most to the gradient at a step, and the last that gives a hundredth of that; by step."""
+    """The step of the loss that gives most to a gradient, and of the last loss that gives a hundredth of that."""
 
     name: str
     step: int
@@ -283,7 +285,7 @@ class Theory(Claim):
 
 @dataclass(frozen=True)
 class Held(Claim):
-    """Up to how many steps back from `last` a kind of float holds the gradient (−1: not even there), and what comes then."""
+    """The steps back from `last` up to which floats of a kind hold the gradient (−1: not even at `last`), and the end there."""
 
     name: str
     last: int
@@ -293,17 +295,13 @@ class Held(Claim):
 
 
 @dataclass(frozen=True)
-class Straight(Claim):
-    """How straight log10 ‖∇‖ is along time: R², the most by which a line misses it, and whether that is straight enough."""
-
-    r2: float
-    off: float
-    enough: bool
+class Straight(Claim, Line):
+    """The line through log10 ‖∇‖ along time, and how far the curve is from it."""
 
 
 @dataclass(frozen=True)
 class Outlook(Claim):
-    """After how many steps floats of a kind would end if the gradient went on at its rate."""
+    """The number of steps after which floats of a kind would end if the gradient went on at its rate."""
 
     float_kind: str
     steps: float
@@ -321,11 +319,11 @@ class OtherState(Claim):
 
 @dataclass(frozen=True)
 class Beyond(Claim):
-    """The gradient is no finite number.
+    """A gradient that is not finite.
 
-    step, of      the last step of the state at which it is not, of how many
-    node, t, nan  the first value that is not finite, if one is, and whether it is not a number
-    growth        by how much the largest entry of the state grows in a step before that
+    step, of      the last step at which it is not, and the number of steps
+    node, t, nan  the first value that is not finite, if there is one, and whether it is not a number
+    growth        factor per step of the largest entry of the state before that
     """
 
     name: str
@@ -339,7 +337,7 @@ class Beyond(Claim):
 
 @dataclass(frozen=True)
 class Dependent(Claim):
-    """How far a loss reaches where nothing is carried on: its own step of so many; layers that it passes."""
+    """The reach of a loss without recurrence: its own step, of `steps`, and the number of layers that it passes."""
 
     steps: int
     layers: int
@@ -350,11 +348,11 @@ C = TypeVar("C", bound=Claim)
 
 @dataclass(frozen=True)
 class Facts:
-    """What happens to the gradient at a state, or without recurrence along the layers.
+    """The claims about the gradient at a state, or without recurrence along the layers.
 
     verdict   in a word
-    name      the state; "" where there is none
-    claims    all that is said, in the order in which it is
+    name      the state; "" without one
+    claims    in the order of the sentences
     """
 
     verdict: Verdict
@@ -371,10 +369,10 @@ class Facts:
 
     @property
     def scope(self) -> Scope:
-        """Of what is spoken."""
+        """The part of the run about which the claims are."""
         return self.all(Scope)[0]
 
     @property
     def left(self) -> Left | None:
-        """What is left at the first step."""
+        """The claim about the first step."""
         return self.one(Left)

@@ -1,4 +1,4 @@
-"""What clipping does to the gradients of the parameters."""
+"""The effect of clipping on the gradients of the parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def angle(grads: Mapping[str, Array], others: Mapping[str, Array]) -> float:
 class Clipped:
     """The norm of a parameter's gradient, before and after clipping; `name` is "" for all parameters together.
 
-    beyond, size   how many of its entries are beyond the limit, and how many there are
+    beyond, size   number of entries beyond the limit, and of all
     """
 
     name: str
@@ -37,7 +37,7 @@ class Clipped:
 
 
 def clipped(run: Run, limit: float) -> tuple[Clipped, ...]:
-    """What clipping does to each parameter's gradient, and to all together. Raises ValueError as `clip_by_norm` does."""
+    """The effect of clipping on each parameter's gradient, and on all together. Raises ValueError as `clip_by_norm` does."""
     grads = run.param_grad
     ways = (grads, engine.clip_by_norm(grads, limit)[0], engine.clip_by_value(grads, limit)[0])
 

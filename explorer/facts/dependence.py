@@ -1,4 +1,4 @@
-"""What depends on what in a cell: walks in the graph of its reads, whatever the step."""
+"""Dependence between the nodes of a cell: walks in the graph of its reads, whatever the step."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def readers(cell: Cell) -> dict[str, set[str]]:
 
 
 def earliest(cell: Cell) -> str:
-    """The name whose gradient at the first step says how far the loss reaches back: the first state on a way to the loss.
+    """The name at which gradients are followed to the first step: the first state on a way to the loss.
 
-    Without memory that of the first layer: the first function of the flow.
+    Without memory it is the first function, which is the lowest layer.
     """
     if cell.states:
         return next((state for state in cell.states if state in to_loss(cell)), cell.states[0])

@@ -1,4 +1,4 @@
-"""The same without recurrence: what becomes of the gradient from layer to layer."""
+"""The claims about a cell without recurrence: the gradient from layer to layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from explorer.facts.way_back import Course, verdict
 
 
 def in_depth(run: Run, scope: Scope) -> Facts:
-    """What happens along the layers: nodes that are functions of a sum, on a way to the loss."""
+    """Measure the gradient along the layers: the nodes on a way to the loss that are functions of a sum."""
     above = to_loss(run.cell) - run.cell.joint.keys()  # what a loss is computed jointly with is no layer
     layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above]
     logs = np.array([_whole(engine.log_grad_norm(run, name)) for name in layers])
@@ -43,7 +43,7 @@ def _whole(logs: Array) -> float:
 
 
 def _stopped(run: Run, scope: Scope, layers: list[str], logs: Array) -> Facts:
-    """At some layers the gradient is exactly zero: which is the last of them, and why."""
+    """The claims where the gradient at some layers is exactly zero: the last of them, and the causes."""
     last = int(np.flatnonzero(logs == -np.inf)[-1])
     counting = np.flatnonzero((run.weights != 0).any(axis=1))
     step = int(counting[-1]) + 1
@@ -62,7 +62,7 @@ def _beyond(run: Run, layers: list[str], logs: Array) -> say.Beyond:
 
 
 def _shares(run: Run, layers: list[str], logs: Array) -> Claim | None:
-    """What weights and functions do from layer to layer, where each layer is read by the next alone."""
+    """The factors of weights and functions from layer to layer, where each layer is read by the next alone."""
     read_by, steps = readers(run.cell), len(layers) - 1
     if any(not _leads(read_by, below, above) for below, above in pairwise(layers)):
         return None

@@ -17,7 +17,7 @@ from explorer.model import samples
 
 Array: TypeAlias = NDArray[Any]
 
-#: log10 of where floats of a kind end: the smallest that holds all its digits (a normal number), and the largest.
+#: Kind of float -> log10 of the smallest that holds all its digits (a normal number), and of the largest.
 LIMITS: Final = {
     kind: (float(np.log10(np.finfo(kind).tiny)), float(np.log10(np.finfo(kind).max))) for kind in ("float32", "float64")
 }
@@ -42,9 +42,9 @@ def log_norm(run: Run, name: str, sample: int = 0) -> Array:
 
 
 def log_bound(run: Run, name: str, sample: int = 0) -> Array | None:
-    """log10 of what ‖∇name(t)‖ can be at most, (T,), by the bound on the Jacobians; None where that does not hold.
+    """log10 of an upper bound of ‖∇name(t)‖, (T,), by the bound on the Jacobians; None for a cell without such a bound.
 
-    b(t) = (what does not come along the recurrence of `name`) + rate · b(t + 1).
+    b(t) = (the gradient that does not come along the recurrence of `name`) + rate · b(t + 1).
     **Holds:** no_gradient_is_larger_than_the_bound.
     """
     bound = engine.bound(run, name)
@@ -65,7 +65,7 @@ def log_bound(run: Run, name: str, sample: int = 0) -> Array | None:
 
 
 def norm(numbers: Array) -> float:
-    """The L2 norm of all numbers, right also where their squares would be no floats."""
+    """The L2 norm of all numbers, right also where their squares are beyond the range of floats."""
     largest = float(np.abs(numbers).max(initial=0))
     if not 0 < largest < np.inf:
         return largest

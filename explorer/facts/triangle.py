@@ -1,4 +1,4 @@
-"""How much of each loss arrives at each step: the triangle of all pairs of steps, and the cells in which it is drawn."""
+"""The share of each loss in the gradient at each step: the triangle of all pairs of steps, and the cells of its picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def loss_norms(run: Run, name: str, sample: int = 0) -> Array:
 
 
 def triangular(norms: Array) -> Array:
-    """A (T, T) array without what lies above its diagonal: nan there."""
+    """A (T, T) array with nan above its diagonal."""
     return np.where(np.tri(len(norms), dtype=bool), norms, np.nan)
 
 
@@ -40,9 +40,9 @@ class Blocks:
     """A triangle in cells of `size` × `size` steps, n of them along a side.
 
     edges (n + 1,)     steps at which they begin, and the one after the last
-    value (n, n)       the largest number in each, nan above the diagonal; infinite or nan where one in it is (`bad`)
-    bad (n, n)         where one is not a number
-    loss, step (n, n)  where in time the largest one is, from 1
+    value (n, n)       the largest number of each cell, nan above the diagonal; infinite for a cell with a nan
+    bad (n, n)         whether the cell has a nan
+    loss, step (n, n)  the steps of the largest number, from 1
     """
 
     size: int
@@ -54,7 +54,7 @@ class Blocks:
 
 
 def blocks(norms: Array, most: int = MOST) -> Blocks:
-    """A triangle (T, T) with nan above its diagonal, in so many cells along a side at most: what is drawn of it."""
+    """A triangle (T, T) with nan above its diagonal, as at most `most` cells along a side: the picture of it."""
     T = len(norms)
     size = -(-T // most)
     n = -(-T // size)

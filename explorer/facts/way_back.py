@@ -1,8 +1,8 @@
-"""How the gradient of one loss goes back through time: what a step leaves of it, and how far floats hold it.
+"""The way of one loss's gradient back through time: the share that a step leaves, and how far floats hold it.
 
-The sentences, the table of Compare, the answers of lessons and the diagrams take these numbers from here, so that they say
-the same. What is followed is the loss of one step alone, the last that counts: in the sum over many losses each later loss
-covers what an earlier one has lost. Magnitudes are logarithms to base ten, right far outside the range of floats.
+The sentences, the table of Compare, the answers of lessons and the diagrams all take these numbers from here. One loss alone
+is followed, that of the last step that counts: in the sum over many losses a later loss hides what an earlier one has lost.
+Magnitudes are logarithms to base ten, right far outside the range of floats.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ Verdict: TypeAlias = Literal[
     "vanishes", "grows", "keeps", "falls and returns", "rises and returns", "ends", "undefined"
 ]
 
-KEEPS: Final = (0.95, 1.05)  # what a step leaves, on average, of a gradient that keeps its size
+KEEPS: Final = (0.95, 1.05)  # average factor of a step for a gradient that keeps its size
 WHOLE: Final = 1.0  # powers of ten by which the whole curve may move meanwhile
 STRAIGHT: Final = 0.99  # R² of the line through log‖∇‖ from which on it counts as straight
 OFF: Final = 0.1  # of what the line covers, the most by which the curve may leave it meanwhile
 LONG_ENOUGH: Final = 10  # steps back that a line is laid through, at least
-_NUMBERS: Final = 400_000  # values of a run; of one with more, fewer samples are looked at
+_NUMBERS: Final = 400_000  # values of a run; of a run with more, fewer samples are measured
 _TRIES: Final = 8  # losses that are tried, from the last: one whose output is exactly right has no gradient
 
 
 @dataclass(frozen=True)
 class FloatLimit:
-    """How many steps back from the last gradient a kind of float holds it.
+    """The steps back from the last gradient up to which floats of a kind hold it.
 
     steps   up to that many steps back its norm is between the smallest normal number and the largest, and not zero
-    end     what is there one step further: "zero" exactly, "below" the smallest normal number, "above" the largest, or "all":
-            there is none
+    end     the gradient one step further: exactly "zero", "below" the smallest normal number, "above" the largest; "all" if
+            there is no further step
     """
 
     kind: str
@@ -65,7 +65,7 @@ class Line:
 
     @property
     def is_straight(self) -> bool:
-        """Whether the curve is straight enough for a look beyond its end."""
+        """Whether the curve is straight enough for an outlook beyond its end."""
         return self.r2 >= STRAIGHT and self.off <= OFF * self.covers
 
 
@@ -73,12 +73,12 @@ class Line:
 class Course:
     """The gradient at a name, of one loss alone.
 
-    run       the samples that are looked at, up to the step of the loss, with that loss alone
+    run       the samples that are measured, up to the step of the loss, with that loss alone
     loss      its step, from 1; None: all of them together, since the last ones are exactly right
     counting  the steps whose losses count
-    chosen    the samples that are looked at, from 0
+    chosen    the samples that are measured, from 0
     each      log10 ‖∇name(t)‖ of each sample, (steps, samples); −∞ for zero
-    is_cut    whether a cut of the recurrence takes something of it
+    is_cut    whether the gradient would have to cross a cut of the recurrence
     """
 
     run: Run
@@ -111,38 +111,38 @@ class Course:
 
     @property
     def last(self) -> int:
-        """The last one."""
+        """The last step, from 1, at which the gradient is not zero; 0 if there is none."""
         return int(self.there[-1]) + 1 if len(self.there) else 0
 
     @property
     def steps(self) -> int:
-        """How many steps lie between the two."""
+        """The number of steps from the first to the last."""
         return self.last - self.first
 
     @lazy_property
     def back(self) -> Array:
         """log10 of the norm in units of that at `last`, from there back to `first`; −∞ where it is zero in between."""
-        own = self.logs[self.first - 1 : self.last][::-1]
-        return lock(np.asarray(own - own[0]))
+        logs = self.logs[self.first - 1 : self.last][::-1]
+        return lock(np.asarray(logs - logs[0]))
 
     @property
     def log_ratio(self) -> float:
-        """log10 of what is left at `first`."""
+        """log10 of the gradient at `first` in units of that at `last`."""
         return float(self.back[-1])
 
     @property
     def log_rate(self) -> float:
-        """log10 of what a step leaves on average; nan where the gradient is at fewer than two steps, or not finite."""
+        """log10 of the share that a step leaves on average; nan with a gradient at fewer than two steps, or one not finite."""
         return self.log_ratio / self.steps if self.finite and self.steps > 0 else float("nan")
 
     @property
     def rate(self) -> float:
-        """What a step leaves on average: the geometric mean from the last gradient that is not zero to the first."""
+        """The share that a step leaves on average: the geometric mean from the last gradient that is not zero to the first."""
         return float(np.float64(10) ** self.log_rate)
 
     @lazy_property
     def factors(self) -> Array:
-        """log10 of what each step leaves, the last first; over steps of zero gradients the mean of a step."""
+        """log10 of the share that each step leaves, the last first; over steps of zero gradients their mean."""
         places = np.flatnonzero(self.back > -np.inf)
         return lock(np.asarray(np.diff(self.back[places]) / np.diff(places)))
 
@@ -153,7 +153,7 @@ class Course:
 
     @property
     def verdict(self) -> Verdict:
-        """What happens to it, as `verdict` decides."""
+        """The verdict on the gradient, as the function `verdict` has it."""
         if not self.finite:
             return "undefined"
         if self.ends or not self.steps:
@@ -162,55 +162,63 @@ class Course:
 
     @property
     def line(self) -> Line | None:
-        """The line through the curve; None where it is too short, and where the gradient ends."""
+        """The line through the curve; None for a curve that is too short, and for a gradient that ends."""
         if not self.finite or self.ends or self.steps < LONG_ENOUGH:
             return None
         places = np.flatnonzero(self.back > -np.inf)
         return line(places, self.back[places])
 
     def reach(self, kind: str) -> FloatLimit:
-        """How far floats of a kind hold it."""
+        """The steps up to which floats of a kind hold the gradient."""
         low, high = LIMITS[kind]
-        own = self.logs[: self.last][::-1]
-        own = own[: self.steps + 1 + self.ends]
-        own = own[(own > -np.inf) | (np.arange(len(own)) > self.steps)]
-        held = (own >= low) & (own <= high)
+        logs = self.logs[: self.last][::-1]
+        logs = logs[: self.steps + 1 + self.ends]
+        logs = logs[(logs > -np.inf) | (np.arange(len(logs)) > self.steps)]
+        held = (logs >= low) & (logs <= high)
         if held.all():
             return FloatLimit(kind, self.steps, "all")
         places = np.flatnonzero(self.back > -np.inf)
         beyond = int(np.argmin(held))
-        end: Any = "zero" if own[beyond] == -np.inf else "below" if own[beyond] < low else "above"
+        end: Any = "zero" if logs[beyond] == -np.inf else "below" if logs[beyond] < low else "above"
         return FloatLimit(kind, int(places[beyond - 1]) if beyond else -1, end)
 
 
 def verdict(back: Array, steps: int) -> Verdict:
-    """What happens to a gradient, from log10 of its norm in units of the last one, the last first; −∞ is left out."""
-    total, own = float(back[-1]), back[back > -np.inf]
+    """The verdict on a gradient, from log10 of its norm in units of the last, the last first; −∞ is left out."""
+    total, logs = float(back[-1]), back[back > -np.inf]
     low, high = np.log10(KEEPS)
     if total < -WHOLE or total / steps < low:
         return "vanishes"
     if total > WHOLE or total / steps > high:
         return "grows"
-    if own.min() < -WHOLE:
+    if logs.min() < -WHOLE:
         return "falls and returns"
-    return "rises and returns" if own.max() > WHOLE else "keeps"
+    return "rises and returns" if logs.max() > WHOLE else "keeps"
 
 
 def line(steps: NDArray[Any], logs: Array) -> Line:
-    """The line through some points."""
+    """The line through points, by least squares."""
     slope, height = np.polyfit(steps, logs, 1)
-    rest = logs - (slope * steps + height)
+    residuals = logs - (slope * steps + height)
     spread = float(np.square(logs - logs.mean()).sum())
-    r2 = 1 - float(np.square(rest).sum()) / spread if spread > 0 else 1.0
-    return Line(float(slope), r2, float(np.abs(rest).max()), abs(float(slope)) * float(steps[-1] - steps[0]))
+    r2 = 1 - float(np.square(residuals).sum()) / spread if spread > 0 else 1.0
+    return Line(float(slope), r2, float(np.abs(residuals).max()), abs(float(slope)) * float(steps[-1] - steps[0]))
 
 
 def course(run: Run, name: str, sample: int = 0, cut: int = 0) -> Course | None:
-    """How the gradient at a name goes back; None if no loss counts.
+    """Follow the gradient at a name back through time.
 
-    sample  counted from 1; 0 is all of them together, or as many of the first as do not take too long
-    cut     after how many steps each the recurrence is cut: nothing of a loss is left before the last cut; 0 is never
-    Raises ValueError for a name that has no gradient.
+    Args:
+        run: the run.
+        name: a node, or x.
+        sample: counted from 1; 0 is all of them together, or as many of the first as do not take too long.
+        cut: the steps after which the recurrence is cut, again and again: no gradient is left before the last cut; 0 is never.
+
+    Returns:
+        The gradient of the last loss that counts; None if no loss counts.
+
+    Raises:
+        ValueError: for a name that has no gradient.
     """
     if name not in run.grad:
         raise ValueError(f"{name!r} is no node of {run.cell.name}; nodes: {', '.join(run.grad)}")
@@ -234,12 +242,12 @@ def course(run: Run, name: str, sample: int = 0, cut: int = 0) -> Course | None:
 
 
 def _last_cut(loss: int, cut: int) -> int:
-    """How many steps lie before the last cut that the gradient of a loss would have to cross."""
+    """The number of steps before the last cut that the gradient of a loss would have to cross."""
     return (loss - 1) // cut * cut if cut else 0
 
 
 def samples_of(run: Run, sample: int) -> list[int]:
-    """Which samples are looked at, from 0: one, or as many of the first as do not take too long."""
+    """The samples that are measured, from 0: one, or as many of the first as do not take too long."""
     if samples.shown(run, sample):
         return [sample - 1]
     most = max(1, _NUMBERS // (run.T * sum(run.sizes.values())))

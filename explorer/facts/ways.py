@@ -1,4 +1,4 @@
-"""Which ways the gradient comes back by, and what weights, functions and gates do to it there."""
+"""The ways by which the gradient comes back, and the factors of weights, functions and gates on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHUT: Final = 0.25  # below it, as shut
 
 
 def theory(run: Run, name: str) -> Theory | None:
-    """The bound on what a step leaves, and the matrices in it, if the recurrence is one cycle without gates."""
+    """The bound on the factor of a step, and its matrices, if the recurrence is one cycle without gates."""
     bound = engine.bound(run, name)
     if bound is None or not np.isfinite(bound.rate):
         return None
@@ -41,12 +41,12 @@ def theory(run: Run, name: str) -> Theory | None:
 
 
 def _radius(run: Run, matrix: Matrix) -> float | None:
-    """The spectral radius; of a nilpotent matrix exactly 0, of which eigenvalues by floats are only a rounding away."""
+    """The spectral radius; exactly 0 for a nilpotent matrix, whose computed eigenvalues are not."""
     return 0.0 if matrix.radius is not None and nilpotent(run.parameters[matrix.name]) else matrix.radius
 
 
 def _stage(run: Run, name: str) -> Sequence[Instruction]:
-    """The instructions of the recurrence that a name belongs to."""
+    """The instructions of the recurrence to which a name belongs."""
     stages = (stage for stage in schedule(run.cell).stages if stage.recurrent)
     return next((s.instructions for s in stages if name in {i.out for i in s.instructions}), ())
 
@@ -71,7 +71,7 @@ def _edges_back(run: Run, name: str) -> list[tuple[str, str, int]]:
 
 
 def shares(course: Course) -> Shares | None:
-    """What weights and functions do, where the gradient has a single cycle to come back by; None where it has not."""
+    """The factors of weights and functions, where the gradient comes back by a single cycle; else None."""
     run, name = course.run, course.name
     bound = theory(run, name)
     if bound is None or not bound.single:
@@ -102,7 +102,7 @@ def is_direct(run: Run, target: str, read: Operand) -> bool:
 
 
 def ways(course: Course) -> Ways | None:
-    """The edges that the gradient of a state comes back by, the strongest first."""
+    """The edges by which the gradient of a state comes back, the strongest first."""
     run, name, steps = course.run, course.name, slice(course.first - 1, course.last - 1)
     grad = np.asarray(run.grad[name], np.float64)[steps]
     unit = np.abs(grad).max(axis=(1, 2), keepdims=True)
@@ -138,7 +138,7 @@ def _way(run: Run, target: str, read: Operand, direct: bool, factor: Array | Non
 
 
 def _gates(run: Run, target: str, read: Operand) -> tuple[str, ...]:
-    """The names that a state is multiplied by on its direct way; none where they have no name of their own."""
+    """The names by which a state is multiplied on its direct way; none where a factor has no name of its own."""
     made = instruction(run, target)
     terms = [t for t in made.terms if t.matrix is None and read in t.factors] if isinstance(made, Affine) else []
     gates = tuple(factor.name for term in terms for factor in term.factors if factor != read)
@@ -146,7 +146,7 @@ def _gates(run: Run, target: str, read: Operand) -> tuple[str, ...]:
 
 
 def _factor(run: Run, name: str, lag: int, sent: Array, unit: Array, usable: NDArray[np.bool_], steps: slice) -> Array:
-    """What a state is multiplied by on its direct way: what is sent, in units of what it was made from."""
+    """The factor of a state on its direct way: the message in units of the gradient from which it was made."""
     later = np.zeros(run.grad[name].shape)
     later[: run.T - lag] = run.grad[name][lag:]
     later = later[steps][usable] / unit

@@ -369,7 +369,7 @@ def _straight(found: Facts, straight: say.Straight) -> Iterator[str]:
     how = f"R² = {r_squared(straight.r2)}, at most {short(straight.off)} powers of ten off"
     ends = found.all(say.Outlook)
     if not ends:
-        if not straight.enough:
+        if not straight.is_straight:
             yield f"log₁₀ ‖∇‖ is no straight line along time ({how}), so this says nothing of longer sequences."
         return
     steps = listed([f"{rounded(end.steps)} steps in {end.float_kind}" for end in ends])
