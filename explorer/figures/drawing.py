@@ -60,6 +60,7 @@ class Drawing:
     most_heads: int  # more edges than this are drawn without heads, which nobody could tell apart
 
     def __init__(self, picture: Scene, colours: theme.Palette, width: int) -> None:
+        """Fit the scene to a figure `width` pixels across."""
         self.picture, self.colours, self.width = picture, colours, width
         self.role = np.array(picture.roles)[picture.name]
         self.shape = np.array([theme.SHAPES[role] for role in picture.roles])[picture.name]

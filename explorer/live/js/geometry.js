@@ -15,8 +15,8 @@ function fitPage(live) {
   const left = graph.upwards ? GUTTER : SIDE, top = 2, bottom = graph.upwards ? 34 : 10;
   const inner = Math.max(width - left - SIDE, 50), across = graph.x1 - graph.x0, rows = graph.y1 - graph.y0 + 2 * MARGIN_ROWS;
   const border = Math.max(MARGIN_COLUMNS, (MARGIN * across) / Math.max(inner - 2 * MARGIN, 10)); // columns beside the outermost nodes
-  const usual = clamp(rows * ROW, ...HEIGHTS), window = (innerHeight - AROUND * large) / large;
-  const tall = large > 1 ? Math.max(window, 0.6 * usual) : usual;
+  const usual = clamp(rows * ROW, ...HEIGHTS), available = (innerHeight - AROUND * large) / large;
+  const tall = large > 1 ? Math.max(available, 0.6 * usual) : usual;
   const fx = inner / (across + 2 * border), fy = tall / rows;
   const full = Math.max(1, ROOMY / fx, ROOMY / fy); // the zoom from which neither axis lacks room
   live.page = { width, height: top + tall + bottom, left, top, inner, tall, fx, fy, border, full };

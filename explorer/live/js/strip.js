@@ -72,7 +72,7 @@ function press(strip, event) {
   event.preventDefault();
   strip.part(`[data-part=${part ?? "frame"}]`).focus({ preventScroll: true });
   strip.part(".field").setPointerCapture(event.pointerId);
-  if (!part) { // beside the window: it comes
+  if (!part) { // a press beside the window moves its middle there
     const half = Math.floor((last - first) / 2);
     move(strip, within(strip.graph, step - half, step - half + last - first));
   }
@@ -110,13 +110,15 @@ function pressKey(strip, event) {
   strip.waiting = setTimeout(() => sendWindow(strip), PAUSE);
 }
 
-// --- what is under the pointer --------------------------------------------------------------------------------------
+// --- the tooltip ----------------------------------------------------------------------------------------------------
 
+/** The step below an event. */
 function stepAt({ canvas, page, graph }, event) {
   const x = event.clientX - canvas.getBoundingClientRect().left - GUTTER;
   return Math.floor((x / page.across) * graph.steps) + 1;
 }
 
+/** Shows the name, the step and the value below the pointer. */
 function updateTooltip(strip, event) {
   const { canvas, page, graph, part } = strip, tip = part(".tip"), box = canvas.getBoundingClientRect();
   const x = event.clientX - box.left, y = event.clientY - box.top, step = stepAt(strip, event);
@@ -205,7 +207,7 @@ function drawSelected({ brush, graph, page: { row, across } }) {
   }
 }
 
-/** Puts the frame around the window, and describes it in words. */
+/** Puts the frame around the window, and describes the window in words. */
 function placeWindow({ host, part, graph, page, window: [first, last] }) {
   const x = (step) => GUTTER + ((step - 1) * page.across) / graph.steps, a = x(first), b = x(last + 1);
   const put = (css, left, right) => {
