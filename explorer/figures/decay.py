@@ -96,7 +96,7 @@ def _curve(figure: go.Figure, title: str, log: Array, colour: str) -> None:
 
 
 def _points(figure: go.Figure, name: str, sign: str, log: Array, colour: str, ends: tuple[float, float]) -> None:
-    """The points of a line, or of many every so many, to be read and clicked; and signs for values off the axis."""
+    """The points of a line, at most `sheet.MANY`, to be read and clicked; and signs for values off the axis."""
     every = -(-len(log) // sheet.MANY)
     size = 7 if len(log) <= 60 else 5
 

@@ -57,7 +57,7 @@ class Drawing:
     """The traces and the layout of a scene's figure. Subclasses have their own frame, edges and texts."""
 
     fonts: tuple[float, float]  # of a symbol, as shares of its node's size: at most, and over the symbol's width
-    most_heads: int  # more edges than this are drawn without heads, which nobody could tell apart
+    most_heads: int  # more edges than this are drawn without heads, which would merge
 
     def __init__(self, picture: Scene, colours: theme.Palette, width: int) -> None:
         """Fit the scene to a figure `width` pixels across."""

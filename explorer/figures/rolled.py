@@ -154,7 +154,7 @@ class _Drawing(Unrolled):
         return first, max([last, *(loop.lane for loop in self.loops.values())])
 
     def beside(self, pixels: int, columns: float) -> float:
-        """Columns beside the graph, so many that none is wider than it needs."""
+        """Columns beside the graph; enough of them that no column is wider than necessary."""
         return max(super().beside(pixels, columns), (pixels / _COLUMN - columns) / 2)
 
     def steps(self) -> tuple[Sequence[float], Sequence[str]]:

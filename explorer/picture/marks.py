@@ -1,4 +1,4 @@
-"""What the picture of a graph is drawn with: the marks of magnitudes that no colour can show, colours, and sizes in pixels.
+"""The look of the picture of a graph: the marks of magnitudes that no colour can show, their colours, and sizes in pixels.
 
 One table for all renderers: the plotly figures import it, and `explorer.live.assets` writes it into the scripts.
 """
@@ -63,7 +63,7 @@ SIGNS: Final[Mapping[Mark, Sign]] = {
     Mark.NAN: Sign("not a number", "not a number", "x-thin-open", "M2 2l8 8M10 2l-8 8", arms=2),
 }
 
-#: What is written beside a magnitude of each mark.
+#: Mark -> the words beside a magnitude.
 WORDS: Final[Mapping[Mark, str]] = {
     Mark.WITHIN: "",
     **{mark: sign.words for mark, sign in SIGNS.items()},
@@ -86,7 +86,7 @@ def marks(magnitude: Array, low: float, high: float) -> Array:
 
 
 class Tint(NamedTuple):
-    """The colours of a node: its area, its outline, and what is written or drawn in it."""
+    """The colours of a node: its area, its outline, and the text and signs in it."""
 
     fill: str
     outline: str
@@ -115,8 +115,8 @@ SIDE: Final = 16  # pixels at a side without names
 MARGIN: Final = 20  # pixels, at least, from the centre of an outermost node to the edge
 MARGIN_COLUMNS, MARGIN_ROWS = 0.6, 0.75  # the same in columns, at least, and in rows
 SIZES: Final = (5.0, 34.0)  # pixels across a node
-FILLED: Final = 0.8  # of the room that a node has, its size
-UNEVEN: Final = 2.4  # times the smallest size, at most, are the others
+FILLED: Final = 0.8  # size of a node, as a share of its room
+UNEVEN: Final = 2.4  # largest size, in units of the smallest, at most
 INITIAL: Final = 0.75  # size of an initial value beside the other nodes of its name
 POINTED: Final = 1.3  # half the width of a diamond, in halves of its size
 SYMBOL: Final = (0.48, 0.78)  # font of a symbol in its node, of the node's size: at most, and over the symbol's width

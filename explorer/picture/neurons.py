@@ -31,7 +31,7 @@ class Neurons(Scene):
     """The picture of neurons: a `Scene` whose nodes are neurons.
 
     unit (N,)       counted from 0
-    a, z, slope, delta (N,)   argument, value, φ'(a) (nan where there is no single number) and ∂L/∂a, for one sample
+    a, z, slope, delta (N,)   argument, value, φ'(a) (nan if it is not a single number) and ∂L/∂a, for one sample
     function (N,)   index into functions: the φ of each
     weight, message (E,)      w_kl and w_kl δ_k;  direct (E,)  whether the weight is ∂L/∂a, straight from the loss
     chosen (N,)     which neurons are selected, bool

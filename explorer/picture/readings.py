@@ -1,4 +1,4 @@
-"""What is read of a run for its picture: magnitudes, norms and first numbers of nodes, strengths of edges.
+"""The numbers of a run for its picture: magnitudes, norms and first numbers of nodes, strengths of edges.
 
 Arrays of nodes have the order of the scene: every name of a step over all steps, then initial values, then shared parameters.
 """
@@ -27,7 +27,7 @@ _HEAD: Final = 4  # numbers of a vector that are kept for reading
 
 
 class Readings(NamedTuple):
-    """What is read of N nodes; −1 and nan where a number does not exist.
+    """The numbers of N nodes; −1 and nan where a number does not exist.
 
     magnitude (N,)           what the colour shows
     value, gradient (N,)     L2 norms
@@ -41,7 +41,7 @@ class Readings(NamedTuple):
     gradient_head: Array
 
 
-#: Of a name at T steps and B samples: value and gradient, (T, B, …), and what the colour shows; None where there is none.
+#: Of a name at T steps and B samples: value, gradient, and what the colour shows, (T, B, …) each; None if it does not exist.
 _Arrays: TypeAlias = tuple[Array, Array | None, Array | None]
 _Reader: TypeAlias = Callable[..., tuple[Array, ...]]
 
@@ -89,7 +89,7 @@ def nothing(nodes: int) -> Readings:
 
 
 def measured(run: Run, view: View, first: int, last: int) -> Array:
-    """What the colour shows of each node from step `first` to `last`: (N,), −1 where there is nothing."""
+    """What the colour shows of each node from step `first` to `last`: (N,), −1 where it shows nothing."""
     (magnitude,) = _each(run, view, first, last, partial(_magnitude, view.measure))
     return magnitude
 
@@ -193,7 +193,7 @@ def _of_parameter(run: Run, view: View, name: str, gradient: Array) -> _Arrays:
 
 
 def strengths(run: Run, view: View, place: Grid, wire: Array, source: Array, step: Array, value: Array) -> Array | None:
-    """The L2 norm of what goes along each edge, as `view.edges` has it: (E,), −1 where there is none; or None.
+    """The L2 norm of the value or the message along each edge, as `view.edges` selects: (E,), −1 where none exists; or None.
 
     Args:
         run: whose messages they are
@@ -223,7 +223,7 @@ def rolled_strengths(run: Run, view: View, place: Grid, source: Array, value: Ar
 
 
 def _messages(run: Run, view: View, place: Grid, first: int, last: int) -> Array:
-    """The L2 norm of each wire's message at the steps from first to last: (wires, steps), −1 where there is none."""
+    """The L2 norm of each wire's message at the steps from first to last: (wires, steps), −1 where none exists."""
     norms = np.full((len(place.wires), last + 1 - first), -1.0)
     row = {(w.source, w.target, w.lag, w.argument): i for i, w in enumerate(place.wires)}
     for steps in run.portions(first, last):

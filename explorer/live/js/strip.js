@@ -226,7 +226,7 @@ function placeWindow({ host, part, graph, page, window: [first, last] }) {
     const values = { "aria-valuemin": 1, "aria-valuemax": graph.steps, "aria-valuenow": value, "aria-valuetext": text };
     for (const [key, each] of Object.entries(values)) slider.setAttribute(key, each);
   }
-  const full = last - first + 1 === Math.min(graph.most, graph.steps) ? ", as many as there is room for" : "";
+  const full = last - first + 1 === Math.min(graph.most, graph.steps) ? ", as many as have room" : "";
   part(".described").textContent = `Drawn in detail: ${texts.frame[1]}${full}. Drag the frame, or its ends.`;
   Object.assign(host.dataset, { first, last, steps: graph.steps });
 }

@@ -1,4 +1,4 @@
-// What is told of a node or an edge: under the pointer, at the cursor of the keyboard, and to a screen reader.
+// The texts of nodes and edges: under the pointer, at the cursor of the keyboard, and for screen readers.
 
 /** What can be read of a node: its role, and rows of [symbol, text of the value]. */
 function readingOf({ graph, at }, i) {

@@ -126,7 +126,7 @@ def test_its_ends_are_dragged_as_far_as_there_is_room(open_strip):
     strip.window(351, 500)
     strip.page.mouse.move(*strip.x(1))
     strip.window(144, 500)
-    assert "as many as there is room for" in strip.live.locator(".described").inner_text()
+    assert "as many as have room" in strip.live.locator(".described").inner_text()
     strip.page.mouse.up()
     strip.detail(144, 500)
 
