@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.language.cell import Cell
 from engine.language.expressions import Apply, Expression, Name, Number
-from engine.language.operations import FUNCTIONS, LOSSES, SOFTMAX, Array, Function, Loss
+from engine.language.operations import ARITHMETIC, FUNCTIONS, LOSSES, SOFTMAX, Array, Function, Loss
 from engine.support.lazy import lazy_property
 
 
@@ -252,27 +252,25 @@ class _Lowering:
         return self.hidden(self.terms(expression, like), like)
 
     def terms(self, expression: Expression, like: str) -> list[Term]:
+        """An expression as a sum of terms."""
         if isinstance(expression, Number):
             return [Term(expression.value, ())]
         if isinstance(expression, Name):
             operand = Operand(expression.name, expression.lag, expression.name in self.cell.parameters)
             return [Term(1.0, (operand,))]
-        operation, arguments = expression.operation, expression.arguments
-        if operation in ("+", "-"):
-            sign = 1.0 if operation == "+" else -1.0
-            return self.terms(arguments[0], like) + _scaled(self.terms(arguments[1], like), sign)
-        if operation == "neg":
-            return _scaled(self.terms(arguments[0], like), -1.0)
-        if operation == "@":
+        row, arguments = ARITHMETIC[expression.operation], expression.arguments
+        if not row.is_product:
+            signed = zip(arguments, row.signs, strict=True)
+            return [term for argument, sign in signed for term in _scaled(self.terms(argument, like), float(sign))]
+        if row.sizes == "rows":
             matrix, vector = arguments
             assert isinstance(matrix, Name)
             coefficient, factor = self.one_factor(vector, like=_column(matrix.name))
             return [Term(coefficient, (factor,), matrix.name)]
-        assert operation == "*"
         left, right = (self.terms(argument, like) for argument in arguments)
-        for constant, rest in ((left, right), (right, left)):
+        for constant, varying in ((left, right), (right, left)):
             if len(constant) == 1 and not constant[0].factors:
-                return _scaled(rest, constant[0].coefficient)
+                return _scaled(varying, constant[0].coefficient)
         (first, a), (second, b) = (self.simple(terms, like) for terms in (left, right))
         return [Term(first * second, (a, b))]
 
