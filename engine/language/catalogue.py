@@ -1,4 +1,4 @@
-"""The ready cells, as text. To add a cell is to add its text here."""
+"""The ready cells, as text, and cells made from a number of layers or a graph of neurons. A new cell is a new text here."""
 
 from __future__ import annotations
 
@@ -21,14 +21,20 @@ ACTIVATIONS = tuple(FUNCTIONS)
 
 @dataclass(frozen=True)
 class Term:
-    """The name that the literature has for a node of a cell, the meaning of its value, and the source."""
+    """The literature's word for a node of a cell.
+
+    Attributes:
+        name: such as "forget gate".
+        meaning: of the node's value, as Markdown.
+        source: the equation of the book, or the authors.
+    """
 
     name: str
     meaning: str
     source: str
 
 
-#: Begin of a cell's name -> its nodes that have a name of their own, in the order of their equations.
+#: Start of a cell's name -> the nodes of that family that have a word of their own, in the order of their equations.
 TERMS: Mapping[str, Mapping[str, Term]] = MappingProxyType(
     {
         "lstm": MappingProxyType(
@@ -56,8 +62,8 @@ TERMS: Mapping[str, Mapping[str, Term]] = MappingProxyType(
 
 
 def terms(cell: Cell) -> Mapping[str, Term]:
-    """The nodes of a cell that have a name of their own in the literature; none for a cell of another family."""
-    return next((nodes for begin, nodes in TERMS.items() if cell.name.startswith(begin)), MappingProxyType({}))
+    """The nodes of a cell for which the literature has a word; none of a cell of another family."""
+    return next((nodes for family, nodes in TERMS.items() if cell.name.startswith(family)), MappingProxyType({}))
 
 
 #: The last lines of every cell without layers: its loss compares classes; and in their place for targets that are numbers.
@@ -71,7 +77,14 @@ _HEAD = f"""o = c + V @ h
 
 
 def rnn(activation: str = "tanh") -> Cell:
-    """The recurrent network of the book, (10.8)–(10.11), with an activation of the table in place of tanh."""
+    """The recurrent network of the book, (10.8)–(10.11), with any activation.
+
+    Args:
+        activation: a name of ACTIVATIONS.
+
+    Raises:
+        ValueError: for any other name.
+    """
     one_of("activation", activation, ACTIVATIONS)
     return parse(
         f"""# Elman network, Goodfellow et al. (2016), (10.8)–(10.11)
@@ -135,7 +148,7 @@ _CELLS = (
         "Gers & Schmidhuber (2000)",
         _LSTM
         + "The gates see the state as well, through the vectors p: f and g the one of the step before, q the new one. "
-        "The gradient has a route more into s.",
+        "The gradient has one more route into s.",
         peephole=True,
     ),
     parse(
@@ -221,10 +234,15 @@ o = h
 def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss: str = "nll") -> Cell:
     """Layers without recurrence (rows A14–A16 of the sources): a_i = b_i + W_i φ_{i−1}, φ_i = σ_i(a_i), x = φ_1.
 
-    layers       how many layers of weights, the last of which gives the output
-    activations  one for all hidden layers, or one for each of the layers − 1
-    loss         "nll" (after a softmax), "mse" or "bce" (after a sigmoid)
     Use it with T = 1 and the samples in the batch; the loss is then their mean.
+
+    Args:
+        layers: the number of layers of weights, 1 to 50; the last one gives the output.
+        activations: one name for all hidden layers, or one for each of the layers − 1.
+        loss: "nll" (after a softmax), "mse" or "bce" (after a sigmoid).
+
+    Raises:
+        ValueError: for any other number, name or loss.
     """
     layers = whole("layers", layers, 1, 50, "a whole number from 1 to 50")
     if not isinstance(activations, Sequence | np.ndarray):
@@ -287,7 +305,7 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
     for node in nx.lexicographical_topological_sort(graph, key=number.__getitem__):
         if node in inputs:
             lines.append(f"phi_{number[node]} = S_{number[node]} @ x")
-            parameters[f"S_{number[node]}"] = [[float(other == node) for other in inputs]]
+            parameters[f"S_{number[node]}"] = [[float(neuron == node) for neuron in inputs]]
         else:
             neuron_lines, neuron_parameters = _neuron(graph, node, number)
             lines += neuron_lines
@@ -311,7 +329,7 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
 
 
 def _check_graph(graph: nx.DiGraph) -> None:
-    """Raise ValueError for a graph that is no network of neurons."""
+    """Raise ValueError for a graph that is not a network of neurons."""
     if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
         raise ValueError(f"graph is a {type(graph).__name__}; a networkx.DiGraph is needed")
     if not 2 <= graph.number_of_nodes() <= 60:
