@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.execute.run import Run
 from engine.flow.links import system
-from engine.flow.sweep import each_row, known, of_losses, started, within_step
+from engine.flow.sweep import check_name, each_row, of_losses, started, within_step
 from engine.language import notation
 from engine.language.cell import Read
 from engine.language.operations import Array
@@ -93,7 +93,7 @@ def expand(run: Run, name: str, t: int, sample: int = 0) -> Expansion:
 
     **Holds:** the_terms_sum_to_the_gradient.
     """
-    known(run, name)
+    check_name(run, name)
     sample, t = run.check_place(sample, t)
     n, later = run.sizes[name], run.T - t
     norms = np.zeros((run.T, later + 1))  # [loss, step − t]
@@ -142,7 +142,7 @@ def routes(run: Run, name: str) -> tuple[Route, ...]:
 
     **Holds:** the_routes_sum_to_the_gradient.
     """
-    known(run, name)
+    check_name(run, name)
     grad = np.asarray(run.grad[name], np.float64)
     found: list[Route] = []
 

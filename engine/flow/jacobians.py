@@ -11,7 +11,7 @@ from engine.execute.run import Run
 from engine.flow.carrier import Carrier
 from engine.flow.links import system
 from engine.flow.norms import norms_of_rows
-from engine.flow.sweep import carried_units, each_row, known, within_step
+from engine.flow.sweep import carried_units, check_name, each_row, within_step
 from engine.language.operations import Array, locked
 from engine.support.arguments import one_of, step_of
 from engine.support.budget import fits
@@ -33,8 +33,8 @@ def jacobian(run: Run, of: str, wrt: str) -> Array:
 
     **Holds:** jacobians_match_the_complex_step, the_chain_rule_holds_at_every_step.
     """
-    known(run, of, "of")
-    known(run, wrt, "wrt")
+    check_name(run, of, "of")
+    check_name(run, wrt, "wrt")
     m, n = run.sizes[of], run.sizes[wrt]
     kept = carried_units(run, wrt)
     remedy = "jacobian_norm needs less"
@@ -69,8 +69,8 @@ def jacobian_at(run: Run, of: str, wrt: str, t: int, s: int) -> Array:
 
     **Holds:** one_jacobian_is_that_of_all.
     """
-    known(run, of, "of")
-    known(run, wrt, "wrt")
+    check_name(run, of, "of")
+    check_name(run, wrt, "wrt")
     t, s = step_of(t, run.T), step_of(s, run.T, what="s")
     m, n = run.sizes[of], run.sizes[wrt]
     found: Array | None = np.zeros((run.B, m, n))
@@ -95,7 +95,7 @@ def jacobian_norm(
     of: str,
     wrt: str,
     kind: Literal["spectral", "fro"] = "spectral",
-    told: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Array:
     """Compute the norms of `jacobian` without the large array.
 
@@ -104,7 +104,7 @@ def jacobian_norm(
         of: a node; a loss is taken before its weight.
         wrt: a node, or "x".
         kind: "spectral", the largest singular value, or "fro", the root of the sum of squares.
-        told: called with the index of each step that is reached, from T − 2 to 0; it may raise, which ends the work.
+        progress: called with the index of each step that is reached, from T − 2 to 0; it may raise, which ends the work.
 
     Returns:
         (T, T, B), indexed by t and s.
@@ -114,8 +114,8 @@ def jacobian_norm(
 
     **Holds:** jacobian_norm_is_the_norm_of_the_jacobian.
     """
-    known(run, of, "of")
-    known(run, wrt, "wrt")
+    check_name(run, of, "of")
+    check_name(run, wrt, "wrt")
     one_of("kind", kind, ("spectral", "fro"), "'spectral' or 'fro'")
     m = run.sizes[of]
     kept = carried_units(run, wrt)
@@ -123,7 +123,7 @@ def jacobian_norm(
         kept += run.sizes[wrt] + min(m, run.sizes[wrt])
     fits(f"the norms of the Jacobian of {of!r} by {wrt!r}", lambda T: 8 * T * run.B * (T + m * kept), run.T, run.B)
     with np.errstate(all="ignore"):
-        return norms_of_rows(run, of_units(run, of), wrt, spectral=kind == "spectral", told=told)
+        return norms_of_rows(run, of_units(run, of), wrt, spectral=kind == "spectral", progress=progress)
 
 
 def of_units(run: Run, of: str) -> dict[str, Array]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.execute.run import Run
 from engine.flow.norms import norms_of_rows
-from engine.flow.sweep import carried_units, each_row, known, of_losses
+from engine.flow.sweep import carried_units, check_name, each_row, of_losses
 from engine.language.operations import Array, locked
 from engine.support.budget import fits
 
@@ -29,7 +29,7 @@ def by_loss(run: Run, name: str) -> Array:
     **Holds:** by_loss_sums_to_the_gradient: over the first axis, to run.grad[name] wherever that is finite. Where it is not
     (∇ŷ = −y/ŷ at ŷ = 0), the sum is not finite either.
     """
-    known(run, name)
+    check_name(run, name)
     n = run.sizes[name]
     fits(f"by_loss of {name!r}", lambda T: 8 * T * run.B * n * (T + 8), run.T, run.B, "by_loss_norm needs less")
     result = np.zeros((run.T, run.T, run.B, n), run.dtype)
@@ -60,7 +60,7 @@ def by_loss_norm(run: Run, name: str) -> Array:
 
     **Holds:** by_loss_norm_is_the_norm_of_by_loss.
     """
-    known(run, name)
+    check_name(run, name)
     kept = carried_units(run, name)
     fits(f"by_loss_norm of {name!r}", lambda T: 8 * T * run.B * (T + kept), run.T, run.B)
     with np.errstate(all="ignore"):

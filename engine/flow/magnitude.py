@@ -17,7 +17,7 @@ from engine.execute.run import Run
 from engine.execute.schedule import Elementwise, schedule
 from engine.flow import wide
 from engine.flow.links import WANTED, Link, System, system
-from engine.flow.sweep import blocks, known, of_losses, scaled, started
+from engine.flow.sweep import blocks, check_name, of_losses, scaled, started
 from engine.flow.wide import Wide
 from engine.language.operations import SOFTMAX, Array, locked
 from engine.support.arguments import one_of
@@ -46,7 +46,7 @@ def log_grad_norm(run: Run, name: str) -> Array:
 
     **Holds:** log_grad_norm_is_right_where_floats_end (against mpmath).
     """
-    known(run, name)
+    check_name(run, name)
     return _log10_norm(run, name, run.grad[name])
 
 

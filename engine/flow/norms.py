@@ -12,7 +12,7 @@ from engine.language.operations import Array, locked
 
 
 def norms_of_rows(
-    run: Run, given: Mapping[str, Array], name: str, spectral: bool, told: Callable[[int], None] | None = None
+    run: Run, given: Mapping[str, Array], name: str, spectral: bool, progress: Callable[[int], None] | None = None
 ) -> Array:
     """Norms of each step's row at `name`, (T, T, B), by the step of the row and the step of the node.
 
@@ -22,18 +22,18 @@ def norms_of_rows(
     exponents = np.zeros((run.T, run.B), np.intc)
 
     def visit(t: int, rows: Array) -> None:
-        if told is not None:
-            told(t)
+        if progress is not None:
+            progress(t)
         found[t, t + 1 :].reshape(-1)[...] = spectral_norm(rows).reshape(-1) if spectral else _squares(rows)
 
-    def look(start: int, stop: int) -> None:
+    def finish_block(start: int, stop: int) -> None:
         part = found[start:stop, start:]
         if not spectral:
             np.sqrt(part, part)
         if exponents[start:].any():
             np.ldexp(part, exponents[start:], part)
 
-    own = each_row(run, given, name, visit, exponents, look)
+    own = each_row(run, given, name, visit, exponents, finish_block)
     size = np.abs(own).max(axis=(2, 3))  # these have not been brought near 1
     unit = np.where((size > 0) & np.isfinite(size), size, 1)
     steps = np.arange(run.T)

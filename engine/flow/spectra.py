@@ -17,7 +17,7 @@ from engine.flow.graded import graded_logs, is_sure
 from engine.flow.jacobians import jacobian_at
 from engine.flow.links import WANTED, System, system
 from engine.flow.norms import spectral_norm
-from engine.flow.sweep import known, within_step
+from engine.flow.sweep import check_name, within_step
 from engine.language.operations import Array
 from engine.support.budget import fits
 from engine.support.pause import pause
@@ -52,12 +52,12 @@ class Stretches:
 
     Attributes:
         log10: (B, k), their logarithms; −∞ for 0, nan where the Jacobian is not finite.
-        told: (B, k), whether a value is known; a value below `floor` may be rounding alone.
+        known: (B, k), whether a value is known; a value below `floor` may be rounding alone.
         floor: (B,), log10 of k ε σ_max; −∞ where the values come from the factors of the steps, each right however small.
     """
 
     log10: Array
-    told: Array
+    known: Array
     floor: Array
 
 
@@ -142,7 +142,7 @@ def factors(run: Run, name: str) -> Factors:
 
     **Holds:** factors_are_those_of_the_jacobian, the_largest_factor_is_weights_times_activation.
     """
-    known(run, name)
+    check_name(run, name)
     n = run.sizes[name]
     fits(f"the factors of {name!r}", lambda T: 8 * T * run.B * n * n * (4 + 2 * len(run.cell.states)), run.T, run.B)
     with np.errstate(all="ignore"):
@@ -160,7 +160,7 @@ def stretches(run: Run, of: str, wrt: str, t: int, s: int) -> Stretches:
 
     A long product loses its smallest values when it is multiplied out. If the Jacobian is a product of one factor per step (a
     cell with one state that is read one step later, and both names are that state), the values are computed from the factors,
-    each right however small. Otherwise, or if that would take too long, `told` marks the values that are known.
+    each right however small. Otherwise, or if that would take too long, `known` marks the values that are known.
 
     Args:
         run: the run.
@@ -192,8 +192,8 @@ def stretches(run: Run, of: str, wrt: str, t: int, s: int) -> Stretches:
         values = np.linalg.svd(np.where(finite[:, None, None], whole, 0), compute_uv=False)
         logs = np.where(finite[:, None], np.log10(values), np.nan)
         floor = np.log10(k * np.finfo(np.float64).eps) + logs[:, 0]
-        told = ~(logs < floor[:, None]) | (values[:, :1] == 0) | ((of == wrt) & (t == s))
-        return Stretches(logs, told, np.where(finite, floor, -np.inf))
+        known = ~(logs < floor[:, None]) | (values[:, :1] == 0) | ((of == wrt) & (t == s))
+        return Stretches(logs, known, np.where(finite, floor, -np.inf))
 
 
 def step_jacobian(run: Run, of: str, wrt: str, flat: bool = False) -> Array:
@@ -234,7 +234,7 @@ def growth(run: Run, name: str) -> Growth | None:
 
     **Holds:** exponents_of_a_linear_system_are_the_logarithms_of_its_eigenvalues, the_exponents_sum_to_the_determinant's.
     """
-    known(run, name)
+    check_name(run, name)
     with np.errstate(all="ignore"):
         links = system(run, [name], name)
         if not links.lags:
@@ -263,7 +263,7 @@ def bound(run: Run, name: str) -> Bound | None:
 
     **Holds:** no_jacobian_is_larger_than_the_bound.
     """
-    known(run, name)
+    check_name(run, name)
     stage = next(
         (s for s in schedule(run.cell).stages if s.recurrent and name in {i.out for i in s.instructions}), None
     )

@@ -1,7 +1,7 @@
 """One sweep back over the linear system of a run (`links`), for the gradients of all steps at once.
 
 Cotangents of all losses, or of all units of all steps, are carried as rows, each joining at its own step: a step costs a few
-products of matrices, and no loss needs a sweep of its own. A caller looks at the rows as the sweep passes; only those of the
+products of matrices, and no loss needs a sweep of its own. A caller reads the rows as the sweep passes; only those of the
 step at hand are kept.
 """
 
@@ -21,11 +21,11 @@ from engine.language.operations import SOFTMAX, Array
 from engine.support.arguments import one_of
 from engine.support.pause import pause
 
-_COMFORT = 300.0  # powers of two by which rows may grow or shrink before they are looked at
-_LONGEST = 32  # steps between two looks
+_COMFORT = 300.0  # powers of two by which rows may grow or shrink within a block
+_LONGEST = 32  # steps between two rescalings
 
 
-def known(run: Run, name: str, what: str = "name") -> None:
+def check_name(run: Run, name: str, what: str = "name") -> None:
     """Raise ValueError unless the name, which is the caller's argument `what`, has a gradient."""
     one_of(what, name, run.grad, f"nodes: {', '.join(run.grad)}")
 
@@ -95,7 +95,7 @@ def each_row(
     name: str,
     visit: Callable[[int, Array], None],
     exponents: Array | None = None,
-    look: Callable[[int, int], None] | None = None,
+    finish_block: Callable[[int, int], None] | None = None,
     until: int = 0,
 ) -> Array:
     """Sweep back with the rows of all steps; the row of step s joins at step s.
@@ -106,7 +106,7 @@ def each_row(
         name: the node at which the rows are looked at.
         visit: called for t = T − 2 … until with the rows of later steps at `name`, (T − 1 − t, B, m, n); a view.
         exponents: (T, B) integers if rows may be rescaled; a row is 2^exponent times the numbers that `visit` gets.
-        look: called, before exponents change, with the range of steps that were visited since the last change.
+        finish_block: called, before exponents change, with the range of steps that were visited since the last change.
         until: the index of the last step.
 
     Returns:
@@ -116,7 +116,7 @@ def each_row(
     m = next(iter(given.values())).shape[2]
     left, own = within_step(links, given)
     carrier = Carrier(links, run.T, run.B, m, run.T)
-    looks = set(blocks(links, run.T, _LONGEST, _COMFORT)) if exponents is not None else set()
+    block_starts = set(blocks(links, run.T, _LONGEST, _COMFORT)) if exponents is not None else set()
     stop = run.T
     for t in range(run.T - 1, until - 1, -1):
         pause()
@@ -127,8 +127,8 @@ def each_row(
             carrier.turn()
         for (tail, lag), joining in left.items():
             carrier.waiting[tail][lag - 1].whole[t] = joining[t]
-        if t in looks and exponents is not None and look is not None:
-            look(t, stop)
+        if t in block_starts and exponents is not None and finish_block is not None:
+            finish_block(t, stop)
             _rescale(carrier, t, exponents)
             stop = t
     return np.zeros((run.T, run.B, m, run.sizes[name])) if own is None else np.asarray(own)

@@ -35,7 +35,7 @@ def singular(run: Run, of: str, wrt: str, t: int, s: int, palette: str = "light"
     """
     colours = theme.PALETTES[palette]
     values = stretches(alone(run, sample), of, wrt, t, s)
-    logs, known, floor = values.log10[0], values.told[0], float(values.floor[0])
+    logs, known, floor = values.log10[0], values.known[0], float(values.floor[0])
     usable = known & np.isfinite(logs)
     low = min(np.floor(logs[usable].min()) if usable.any() else -1.0, -1.0) - 0.5
     high = max(np.ceil(logs[usable].max()) if usable.any() else 0.0, 0.0) + 0.5

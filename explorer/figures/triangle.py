@@ -92,7 +92,7 @@ def jacobian_norms(
         sample: counted from 1; 0 is the first
         progress: called with the number of steps that are done
     """
-    return triangular(engine.jacobian_norm(alone(run, sample), of, name, told=progress)[:, :, 0].astype(np.float64))
+    return triangular(engine.jacobian_norm(alone(run, sample), of, name, progress=progress)[:, :, 0].astype(np.float64))
 
 
 def _maps(

@@ -81,7 +81,7 @@ def _decomposed(run: Run, palette: str, name: str, t: int, s: int) -> None:
 
 def _extremes(jacobian: Stretches) -> str:
     """The largest and the smallest singular value of a Jacobian, or what is known of the smallest."""
-    logs, is_known = jacobian.log10[0], jacobian.told[0]
+    logs, is_known = jacobian.log10[0], jacobian.known[0]
     largest = rf"$\sigma_{{\max}}$ = **{from_exponent(float(logs[0]))}**"
     if is_known[-1]:
         least = " (0 may also be a number too small for a float)" * bool(logs[-1] == -np.inf)

@@ -194,14 +194,14 @@ def test_one_jacobian_is_that_of_all(name, B) -> None:
 
 def test_a_long_sweep_tells_where_it_is_and_can_be_ended() -> None:
     run, told = made("rnn", T=6, B=1, n=2), []
-    engine.jacobian_norm(run, "h", "h", told=told.append)
+    engine.jacobian_norm(run, "h", "h", progress=told.append)
     assert told == [4, 3, 2, 1, 0]
 
     def ended(t: int) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        engine.jacobian_norm(run, "h", "h", told=ended)
+        engine.jacobian_norm(run, "h", "h", progress=ended)
 
 
 def test_norms_whose_squares_are_no_floats_are_right() -> None:

@@ -299,7 +299,7 @@ def test_singular_values_of_a_long_product_are_right(factors) -> None:
 def test_singular_values_of_a_long_jacobian_are_those_of_its_factors(name) -> None:
     run = made(name, T=40, n=4)
     found = stretches(run, "h", "h", 40, 1)
-    assert found.told.all()
+    assert found.known.all()
     for sample in range(run.B):
         expected = exact_singular_values(engine.factors(run, "h").jacobian[:, sample])
         np.testing.assert_allclose(found.log10[sample], expected, rtol=0, atol=1e-9)
@@ -317,11 +317,11 @@ def test_singular_values_that_rounding_hides_are_not_told() -> None:
     for run in (lstm, singular):
         found = stretches(run, "h", "h", run.T, 1)
         plain = np.linalg.svd(engine.jacobian_at(run, "h", "h", run.T, 1), compute_uv=False)
-        assert not found.told.all()
-        assert found.told[:, 0].all()
+        assert not found.known.all()
+        assert found.known[:, 0].all()
         hidden = plain < plain[:, :1] * plain.shape[1] * np.finfo(float).eps
-        np.testing.assert_array_equal(found.told, ~hidden)
-        np.testing.assert_allclose(10 ** found.log10[found.told], plain[found.told], rtol=1e-9)
+        np.testing.assert_array_equal(found.known, ~hidden)
+        np.testing.assert_allclose(10 ** found.log10[found.known], plain[found.known], rtol=1e-9)
 
 
 def test_units_that_are_shut_have_the_singular_value_zero() -> None:
@@ -330,7 +330,7 @@ def test_units_that_are_shut_have_the_singular_value_zero() -> None:
     params["b"] = np.array([5.0, 5.0, -50.0, 5.0])
     x = np.random.default_rng(0).normal(size=(12, 1, 2))
     found = stretches(engine.run(cell, params, x, x), "h", "h", 12, 1)
-    assert found.told.all()
+    assert found.known.all()
     assert np.isneginf(found.log10[0, -1])
 
 

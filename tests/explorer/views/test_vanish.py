@@ -249,7 +249,7 @@ def test_of_a_long_product_the_page_shows_no_rounding() -> None:
     assert re.search(r"The \d+ smallest values cannot be told: of values below", said)
     run = run_of("lstm", steps=60)
     shown = figures.singular(run, "h", "h", 60, 1)
-    told = stretches(run, "h", "h", 60, 1).told[0]
+    told = stretches(run, "h", "h", 60, 1).known[0]
     assert len(shown.data[0].x) == told.sum()
     if not told.all():
         assert "cannot be told" in shown.data[1].hovertext
