@@ -1,4 +1,4 @@
-"""The letters: what each stands for and where it comes from; those of a cell from the cell itself."""
+"""The glossary: the meaning and the source of each letter; those of a cell come from the cell itself."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DEFINITIONS: Final[dict[str, str]] = {
     "keeps its size": f"a step back multiplies it by {KEEPS[0]:g} to {KEEPS[1]:g} on average, and at every step it is between a "
     "tenth and ten times what it was at the last",
     "falls and returns": "neither, since it is below a tenth on the way only; *rises and returns*: above ten times",
-    "ends": "it is exactly zero from some step on back: nothing is left to be measured",
+    "ends": "it is exactly zero from some step on back",
 }
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A letter in LaTeX, what it stands for in words (Markdown), and where it is from; "" is this explorer's own."""
+    """A letter in LaTeX, its meaning in words (Markdown), and its source; "" is this explorer's own."""
 
     latex: str
     words: str
@@ -42,7 +42,7 @@ def _terms(family: str) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-#: Whose equation (10.8) and whose section 10.8 are, where a source names neither author nor text.
+#: The text of an equation (10.8) or a section 10.8, where a source names neither author nor text.
 BOOK: Final = "Goodfellow, Bengio & Courville, *Deep Learning* (2016)"
 
 #: Group -> its letters, in the order in which a reader meets them.
@@ -60,16 +60,16 @@ LETTERS: Final[Mapping[str, tuple[Letter, ...]]] = {
     "Forward": _of(
         ("x^{(t)}", "input at step $t$", "(10.8)"),
         ("y^{(t)}", "target at step $t$: a class, or a vector", "section 10.2.2"),
-        ("a^{(t)}", "what goes into the activation: a weighted sum", "(10.8)"),
+        ("a^{(t)}", "argument of the activation: a weighted sum", "(10.8)"),
         ("h^{(t)}", "hidden units, the state that the next step reads; $h^{(0)}$ is given", "(10.9)"),
         ("o^{(t)}", "output before the softmax: unnormalised log probabilities", "(10.10)"),
         (r"\hat{y}^{(t)}", "output: a probability for each class", "(10.11)"),
-        ("L^{(t)}", "loss at step $t$: minus the logarithm of the probability that the target got", "(10.12)–(10.14)"),
+        ("L^{(t)}", "loss at step $t$: minus the logarithm of the probability of the target", "(10.12)–(10.14)"),
         ("L", "the whole loss: the sum over the steps that count", "(10.12), (10.13)"),
         ("p", "probability; in an LSTM with peepholes, the vectors by which the gates see the state", "(10.14)"),
         (
             "z",
-            "argument of a function, where none other has a name; in a gated recurrent unit the update gate",
+            "argument of a function, where it has no other name; in a gated recurrent unit the update gate",
             "section 6.2.2",
         ),
     ),
@@ -129,7 +129,7 @@ LETTERS: Final[Mapping[str, tuple[Letter, ...]]] = {
         ),
         (
             "k",
-            "steps after which a truncated gradient is cut; also how many steps a gradient has come",
+            "steps after which a truncated gradient is cut; also the number of steps that a gradient has come",
             "Williams & Peng (1990)",
         ),
     ),
@@ -147,12 +147,12 @@ LETTERS: Final[Mapping[str, tuple[Letter, ...]]] = {
         ),
         (
             r"\gamma\,\sigma_{\max}",
-            "most that is left of a gradient after one step back; below 1 it must vanish",
+            "largest factor of a gradient per step back; below 1 the gradient must vanish",
             "Pascanu, Mikolov & Bengio (2013), section 2.1",
         ),
         (r"\lambda", "eigenvalue: $W v = \\lambda v$", "section 2.7; (10.36)–(10.39)"),
         (r"\rho", "spectral radius, the largest $\\lvert \\lambda \\rvert$", "section 10.8"),
-        (r"\Sigma,\ \Pi", "sum and product over what stands below", "notation of the book"),
+        (r"\Sigma,\ \Pi", "sum and product over the indices below", "notation of the book"),
         (r"\mathbb{R}^n", "vectors of $n$ numbers", "notation of the book"),
     ),
     "LSTM": _of(
@@ -167,7 +167,11 @@ LETTERS: Final[Mapping[str, tuple[Letter, ...]]] = {
     ),
     "What becomes of a gradient": _of(
         *((rf"\text{{{word}}}", f"{words[0].lower()}{words[1:]}", "") for word, words in DEFINITIONS.items()),
-        (r"\text{a step leaves}", "the geometric mean of what the steps leave, of the last loss that counts alone", ""),
+        (
+            r"\text{a step leaves}",
+            "the geometric mean of the shares that steps leave of the gradient of the last loss that counts",
+            "",
+        ),
     ),
     "Descent": _of(
         (r"\eta", "learning rate: the step is $-\\eta \\nabla L$; the book's $\\epsilon$", "(4.5)"),
@@ -179,7 +183,7 @@ LETTERS: Final[Mapping[str, tuple[Letter, ...]]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """A letter of a cell: its name, LaTeX, role, size as it is written, and its equation in LaTeX; "" where it has none."""
+    """A letter of a cell: its name, LaTeX, role, size in writing, and its equation in LaTeX; "" without one."""
 
     name: str
     latex: str
@@ -189,9 +193,15 @@ class Row:
 
 
 def of_cell(cell: Cell, sizes: Sizes) -> tuple[Row, ...]:
-    """The letters of a cell, all from its own equations: what comes in, what is computed, parameters, target.
+    """The letters of a cell, all from its own equations: input, nodes, parameters, target.
 
-    sizes   units of each class, {"x": 4, "h": 5, "y": 3}; raises ValueError as `Cell.sizes` does
+    Args:
+        cell: the cell.
+        sizes: units of each class, {"x": 4, "h": 5, "y": 3}.
+
+    Raises:
+        ValueError: for sizes that the cell does not take.
+
     **Holds:** every_name_of_the_cell_once.
     """
     units, shapes = cell.sizes(sizes), cell.shapes(sizes)

@@ -1,7 +1,7 @@
-"""Text as markdown that shows it as it stands: own words escaped, what came from outside as code.
+"""Markdown that shows a text unchanged: the explorer's own words escaped, text from outside as code.
 
-A backslash is not enough: an address such as http://a.example becomes a link, and `:name:` an emoji, also where each of its
-signs is escaped. In code nothing is read but the end of the code.
+A backslash is not enough: an address such as http://a.example becomes a link, and `:name:` an emoji, even where each of its
+signs is escaped. Within code Markdown reads only the end of the code.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: What a message quotes, as repr writes it; an apostrophe within a word is none.
+#: A quotation in a message, as repr writes it; an apostrophe within a word is none.
 _QUOTED: Final = re.compile(r"""(?<![\w'"])(['"])((?:[^\\]|\\.){1,80}?)\1(?![\w'"])""", re.DOTALL)
-#: A word that is read as something else although its signs are escaped: addresses, emoji and icons, arrows and the like.
+#: A word that Markdown changes although its signs are escaped: addresses, emoji and icons, arrows and the like.
 _LIVE: Final = re.compile(r"://|www\.|\w@\w|mailto:|:[\w+/-]+:|->|<-|--|[<>~]=", re.IGNORECASE)
 _SIGNS: Final = re.compile(r"([\\`*_{}\[\]()#+.!|<>~$:^=&-])")
 
@@ -35,15 +35,15 @@ def _span(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Markdown that shows a text, on one line, as it stands: what it quotes and what would be live as code, else escaped.
+    """Markdown that shows a text, on one line, unchanged: quotations and words that would be live as code, the others escaped.
 
     **Holds:** no_hostile_text_is_live.
     """
-    text, shown, at = " ".join(text.split()), "", 0
-    for found in _QUOTED.finditer(text):
-        shown = _beside(_beside(shown, _words(text[at : found.start()])), code(found[2]))
-        at = found.end()
-    return _beside(shown, _words(text[at:]))
+    text, markdown, at = " ".join(text.split()), "", 0
+    for quotation in _QUOTED.finditer(text):
+        markdown = _beside(_beside(markdown, _words(text[at : quotation.start()])), code(quotation[2]))
+        at = quotation.end()
+    return _beside(markdown, _words(text[at:]))
 
 
 def _beside(left: str, right: str) -> str:

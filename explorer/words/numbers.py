@@ -1,4 +1,4 @@
-"""How a number is written, on every page and in every picture; explorer/live/js/text.js writes it the same way."""
+"""The writing of numbers, on every page and in every picture; explorer/live/js/text.js writes them the same way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def number(value: float) -> str:
 
 
 def from_exponent(exponent: float) -> str:
-    """10 to any number as `number` writes it, also where that is no float: 3.20·10⁻⁹, 3.16·10⁻⁵¹²."""
+    """10 to any number as `number` writes it, also beyond the range of floats: 3.20·10⁻⁹, 3.16·10⁻⁵¹²."""
     if not math.isfinite(exponent):
         return "0" if exponent == -math.inf else number(exponent)
     if abs(exponent) < 300:

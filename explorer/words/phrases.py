@@ -1,4 +1,4 @@
-"""Numbers, places and lists as plain text, as the sentences write them."""
+"""Phrases of the sentences as plain text: numbers, places, comparisons and lists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ordinal(number: int) -> str:
 
 
 def compared_to(log_ratio: float, place: str) -> str:
-    """A size in units of the one at a place, from its log10."""
+    """A size in units of the size at a place, from the log10 of their ratio."""
     text = size(log_ratio)
     if text == "1":
         return f"as large as at {place}"
@@ -28,7 +28,7 @@ def compared_to(log_ratio: float, place: str) -> str:
 
 
 def listed(parts: list[str], most: int = 9) -> str:
-    """a, b and c; of many the first, and how many more."""
+    """A list in words: a, b and c; of a long one the first entries and the number of the others."""
     if len(parts) > most:
         parts = [*parts[:most], f"{len(parts) - most} more"]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
@@ -51,16 +51,16 @@ def size(log: float, digits: int = 2) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent; none, all."""
+    """A share in percent; 0 is none, 1 is all."""
     whole = 100 * share
     return "none" if share == 0 else "all" if share == 1 else f"{whole:.2g} %" if whole < 99.5 else f"{whole:.4g} %"
 
 
 def r_squared(value: float) -> str:
-    """R² to as many digits as it takes to see that it is not 1."""
+    """R² with enough digits to differ from 1."""
     return next((text for digits in (3, 4, 5) if (text := f"{value:.{digits}f}") != f"{1:.{digits}f}"), "1.00000")
 
 
 def rounded(steps: float) -> str:
-    """To two digits: no outlook knows more."""
+    """A number of steps to two digits, the accuracy of an outlook."""
     return f"{int(float(f'{steps:.2g}')):,}"

@@ -1,7 +1,7 @@
-"""What happens to the gradient of a run on its way back through time, and why, in plain words with the run's own numbers.
+"""The claims about the gradient of a run as sentences, with the numbers of the run.
 
-`facts` measures; here claims become words, and nothing is computed. What comes first is what decides: what is exactly zero,
-what is lost before the last state, what a step leaves, and how.
+The package `facts` measures; here claims become words, and nothing is computed. Each kind of claim has one function, listed in
+`_WRITERS`. The order is that of the claims: exact zeros, the loss before the last state, the share that a step leaves.
 """
 
 from __future__ import annotations
@@ -22,57 +22,57 @@ _WORDS: Final = {"keeps": "keeps its size", "ends": "ends"}
 
 
 def sentences(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> tuple[str, ...]:
-    """The sentences, in plain text; every number in them is a claim about the run. Arguments as for `facts`."""
+    """The sentences, in plain text; every number in them is a claim about the run. Arguments as for `facts.about`."""
     return written(about(run, sample, name, cut))
 
 
-def written(found: Facts) -> tuple[str, ...]:
+def written(facts: Facts) -> tuple[str, ...]:
     """Claims in words. **Holds:** every_number_is_a_fact."""
-    said = [*_alone(found)]
-    for claim in found.claims:
-        if type(claim) in _SAID:
-            said += _SAID[type(claim)](found, claim)
-    whole = found.verdict in ("no loss", "no path", "undefined", "flat")
-    return tuple(said) if whole else (_lead(found, said[0]), *said[1:])
+    texts = [*_without_curve(facts)]
+    for claim in facts.claims:
+        if type(claim) in _WRITERS:
+            texts += _WRITERS[type(claim)](facts, claim)
+    whole = facts.verdict in ("no loss", "no path", "undefined", "flat")
+    return tuple(texts) if whole else (_lead(facts, texts[0]), *texts[1:])
 
 
-def _alone(found: Facts) -> Iterator[str]:
-    """What is said of a run that has no curve."""
-    scope = found.scope
-    match found.verdict:
+def _without_curve(facts: Facts) -> Iterator[str]:
+    """The sentence about a run that has no curve."""
+    scope = facts.scope
+    match facts.verdict:
         case "no loss":
             whose = f" for sample {scope.sample}" if scope.sample and scope.of > 1 else ""
             weights = f"the weights of all {scope.steps:,} steps are" if scope.steps > 1 else "the weight of step 1 is"
             yield f"No loss counts{whose}: {weights} zero, so every gradient is exactly zero."
         case "one step":
             if scope.steps == 1:
-                yield f"There is one step only: the gradient at {at(found.name, 1)} has no way back through time."
+                yield f"There is one step only: the gradient at {at(facts.name, 1)} has no way back through time."
             else:
-                yield f"The loss of step 1 is followed: before {at(found.name, 1)} there is no step to go back to."
+                yield f"The loss of step 1 is followed: before {at(facts.name, 1)} there is no step to go back to."
         case _:
             return
 
 
-def _lead(found: Facts, text: str) -> str:
-    """Which sample and which loss is spoken of, before what is said."""
-    about, scope = [], found.scope
-    layers = found.left is not None and bool(found.left.upper)
+def _lead(facts: Facts, text: str) -> str:
+    """The first sentence, after the sample and the loss about which it is."""
+    subjects, scope = [], facts.scope
+    layers = facts.left is not None and bool(facts.left.upper)
     if scope.sample and scope.of > 1:
-        about.append(f"sample {scope.sample}")
+        subjects.append(f"sample {scope.sample}")
     elif scope.samples < scope.of:
-        about.append(f"the first {scope.samples:,} of {scope.of:,} samples")
-    if scope.losses > 1 and not layers and found.verdict != "zero":
-        about.append(f"the loss of step {scope.loss} alone" if scope.loss else "all losses together")
-    return f"For {listed(about)}: {text[0].lower()}{text[1:]}" if about else text
+        subjects.append(f"the first {scope.samples:,} of {scope.of:,} samples")
+    if scope.losses > 1 and not layers and facts.verdict != "zero":
+        subjects.append(f"the loss of step {scope.loss} alone" if scope.loss else "all losses together")
+    return f"For {listed(subjects)}: {text[0].lower()}{text[1:]}" if subjects else text
 
 
 # --- exactly zero ------------------------------------------------------------------------------------------------
 
 
-def _zeros(found: Facts, zeros: say.Zeros) -> Iterator[str]:
+def _zeros(facts: Facts, zeros: say.Zeros) -> Iterator[str]:
     name, why = names.written(zeros.name), _because(zeros.causes)
     steps = f"{zeros.count:,} steps" if zeros.count > 1 else "step"
-    if found.verdict == "no path":
+    if facts.verdict == "no path":
         every = f"all {steps}" if zeros.count > 1 else "step 1"
         yield (
             f"The loss does not depend on {name} in any way: no path leads there, so at {every} its gradient is exactly zero."
@@ -87,7 +87,7 @@ def _zeros(found: Facts, zeros: say.Zeros) -> Iterator[str]:
             where = _span(zeros.name, zeros.first, zeros.last)
             yield f"The gradient is exactly zero at {where}{why}."
         case "after":
-            where, loss = _span(zeros.name, zeros.first, zeros.last), found.scope.loss
+            where, loss = _span(zeros.name, zeros.first, zeros.last), facts.scope.loss
             them = "it" if zeros.first == zeros.last else "them"
             if loss is None:
                 why = f"no loss that counts depends on {them}"
@@ -114,12 +114,12 @@ def _span(name: str, first: int, last: int) -> str:
 
 
 def _because(causes: Sequence[say.Cause]) -> str:
-    said = [text for cause in causes if (text := _cause(cause))]
-    return f": {listed(list(dict.fromkeys(said)))}" if said else ""
+    reasons = [text for cause in causes if (text := _cause(cause))]
+    return f": {listed(list(dict.fromkeys(reasons)))}" if reasons else ""
 
 
 def _cause(cause: say.Cause) -> str:
-    """Why nothing is passed on."""
+    """The reason why nothing is passed on."""
     name, node = names.written(cause.name), at(cause.node, cause.step)
     match cause.why:
         case "shut":
@@ -156,7 +156,7 @@ def _cause(cause: say.Cause) -> str:
 # --- from the loss to the last state -----------------------------------------------------------------------------
 
 
-def _entry(found: Facts, entry: say.Entry) -> Iterator[str]:
+def _entry(facts: Facts, entry: say.Entry) -> Iterator[str]:
     head, place = at(entry.head, entry.at), at(entry.name, entry.step)
     fall = entry.log_name < entry.log_head
     within = "within the last step" if entry.at == entry.step else f"between steps {entry.step} and {entry.at}"
@@ -181,16 +181,16 @@ def _shut(function: str) -> str:
 # --- what a step leaves ------------------------------------------------------------------------------------------
 
 
-def _norm(found: Facts, norm: say.Norm) -> Iterator[str]:
+def _norm(facts: Facts, norm: say.Norm) -> Iterator[str]:
     if not norm.step:
         yield f"The gradient at {names.written(norm.name)} is {size(norm.log)}, over all steps."
-    elif found.verdict == "ends":
+    elif facts.verdict == "ends":
         yield f"At {at(norm.name, norm.step)} alone there is a gradient, of {size(norm.log)}."
     else:
         yield f"The gradient at {at(norm.name, norm.step)} is {size(norm.log)}."
 
 
-def _left(found: Facts, left: say.Left) -> Iterator[str]:
+def _left(facts: Facts, left: say.Left) -> Iterator[str]:
     layers = bool(left.upper)
     low, high = (names.written(left.name), names.written(left.upper)) if layers else (
         at(left.name, left.first), at(left.name, left.last))  # fmt: skip
@@ -203,61 +203,63 @@ def _left(found: Facts, left: say.Left) -> Iterator[str]:
     yield f"The gradient at {low} is {compared_to(left.log_ratio, high)}{word}."
     each = f"Each of the {left.steps:,} {step}s" if left.steps > 1 else f"The {step}"
     text = f"{each} multiplies it by {short(left.rate)}" + " on average" * (left.steps > 1)
-    own = found.one(say.Range)
-    if own is not None:
+    spread = facts.one(say.Range)
+    if spread is not None:
         least, largest = (
             f"{size(log, 3)} (back to {at(left.name, t)})"
-            for log, t in ((own.least, own.at_least), (own.largest, own.at_largest))
+            for log, t in ((spread.least, spread.at_least), (spread.largest, spread.at_largest))
         )
         text += f", single ones by {least} up to {largest}"
-    yield f"{text}{_shares(found)}{_ways(found)}."
-    for turn in found.all(say.Turn):
+    yield f"{text}{_shares(facts)}{_ways(facts)}."
+    for turn in facts.all(say.Turn):
         way = "falls to" if turn.log < 0 else "rises to"
         yield f"On the way it {way} {compared_to(turn.log, high)}, at {at(turn.name, turn.step)}."
 
 
-def _shares(found: Facts) -> str:
-    shares = found.one(say.Shares)
+def _shares(facts: Facts) -> str:
+    shares = facts.one(say.Shares)
     if shares is None:
         return ""
     matrices = [names.written(name) for name in shares.matrices]
     if not shares.parts:
         return f", which is all due to {listed(matrices or ['the weights'])}"
     whose = matrices[0] if len(matrices) == 1 else "the weights"
-    parts = [f"{part.function} by {short(part.factor)}{_flat_said(part)}" for part in shares.parts]
+    parts = [f"{part.function} by {short(part.factor)}{_saturation(part)}" for part in shares.parts]
     return f": {listed([f'{whose} by {short(shares.weights)}', *parts])}"
 
 
-def _flat_said(part: say.Part) -> str:
+def _saturation(part: say.Part) -> str:
     return f" ({percent(part.flat)} of its units {_shut(part.function)})"
 
 
-def _ways(found: Facts) -> str:
-    """What comes through each way, and what that means where it is next to nothing, or negative."""
-    own = found.one(say.Ways)
-    if own is None:
+def _ways(facts: Facts) -> str:
+    """The share that comes through each way, with a remark where it is next to nothing, or negative."""
+    claim = facts.one(say.Ways)
+    if claim is None:
         return ""
-    if len(own.ways) == 1:
-        return f": all of it comes through {_way_said(found, own.ways[0]).removesuffix(',')}"
-    direct, rest = [w for w in own.ways if w.direct], [w for w in own.ways if not w.direct]
-    total = sum(way.passes for way in own.ways)
-    said = []
+    if len(claim.ways) == 1:
+        return f": all of it comes through {_edge(facts, claim.ways[0]).removesuffix(',')}"
+    direct, indirect = [w for w in claim.ways if w.direct], [w for w in claim.ways if not w.direct]
+    total = sum(way.passes for way in claim.ways)
+    shares = []
     for w in direct:
-        text = _way_said(found, w)
-        comma = "," * text.endswith(",")  # behind what is said of the share
-        said.append(f"{short(w.passes)} of that comes through {text.removesuffix(',')}{_meant(w.passes, total)}{comma}")
-    if len(rest) > 2 or (direct and rest):
-        through = listed(list(dict.fromkeys(map(_target, rest))), _LISTED)
-        passes = sum(way.passes for way in rest)
-        said.append(f"{short(passes)} through {through}{' together' * (len(rest) > 1)}{_meant(passes, total)}")
+        text = _edge(facts, w)
+        comma = "," * text.endswith(",")  # behind the remark
+        shares.append(
+            f"{short(w.passes)} of that comes through {text.removesuffix(',')}{_remark(w.passes, total)}{comma}"
+        )
+    if len(indirect) > 2 or (direct and indirect):
+        through = listed(list(dict.fromkeys(map(_target, indirect))), _LISTED)
+        passes = sum(way.passes for way in indirect)
+        shares.append(f"{short(passes)} through {through}{' together' * (len(indirect) > 1)}{_remark(passes, total)}")
     else:
-        said += [f"{short(way.passes)} comes through {_target(way)}{_meant(way.passes, total)}" for way in rest]
-    said[-1] = said[-1].removesuffix(",")
-    return f": {listed(said)}"
+        shares += [f"{short(way.passes)} comes through {_target(way)}{_remark(way.passes, total)}" for way in indirect]
+    shares[-1] = shares[-1].removesuffix(",")
+    return f": {listed(shares)}"
 
 
-def _meant(passes: float, total: float) -> str:
-    """What a share says that is no plain part of the whole."""
+def _remark(passes: float, total: float) -> str:
+    """A remark on a share that is next to nothing, or negative."""
     if passes == 0:
         return ""
     if abs(passes) < _LITTLE * abs(total):
@@ -265,10 +267,10 @@ def _meant(passes: float, total: float) -> str:
     return " (it works against the rest)" if passes < 0 else ""
 
 
-def _way_said(found: Facts, way: say.BackEdge) -> str:
+def _edge(facts: Facts, way: say.BackEdge) -> str:
     if not way.direct:
         return _target(way)
-    text = f"{names.written(found.name)} directly" + _later(way)
+    text = f"{names.written(facts.name)} directly" + _later(way)
     if way.quartiles is None:
         return text
     gates = " · ".join(map(names.written, way.gates))
@@ -293,23 +295,23 @@ def _later(way: say.BackEdge) -> str:
 # --- samples, losses, theory -------------------------------------------------------------------------------------
 
 
-def _gone(found: Facts, gone: say.Gone) -> Iterator[str]:
+def _gone(facts: Facts, gone: say.Gone) -> Iterator[str]:
     yield f"In {gone.count:,} of {gone.of:,} samples it is exactly zero at {at(gone.name, gone.step)}."
 
 
-def _spread(found: Facts, spread: say.Spread) -> Iterator[str]:
+def _spread(facts: Facts, spread: say.Spread) -> Iterator[str]:
     low, high = size(spread.low), size(spread.high)
     if low != high:
-        whose = "From one sample to another" if found.one(say.Gone) is None else "In the others"
+        whose = "From one sample to another" if facts.one(say.Gone) is None else "In the others"
         yield f"{whose} what is left is between {low} and {high}."
 
 
-def _felt(found: Facts, felt: say.Felt) -> Iterator[str]:
+def _felt(facts: Facts, felt: say.Felt) -> Iterator[str]:
     text = (
         f"Of the {felt.losses:,} losses that count, the one of step {felt.strongest} gives most to the gradient at "
         f"{at(felt.name, felt.step)}"
     )
-    if felt.strongest == found.scope.loss:
+    if felt.strongest == facts.scope.loss:
         yield f"{text}."  # it is the last that counts
     elif felt.last == felt.strongest:
         yield f"{text}; none after it gives a hundredth of that."
@@ -317,28 +319,28 @@ def _felt(found: Facts, felt: say.Felt) -> Iterator[str]:
         yield f"{text}; the last that gives at least a hundredth of that is the one of step {felt.last}."
 
 
-def _theory(found: Facts, theory: say.Theory) -> Iterator[str]:
+def _theory(facts: Facts, theory: say.Theory) -> Iterator[str]:
     """The bound, and whether it decides."""
-    if not theory.single and found.verdict != "undefined":
+    if not theory.single and facts.verdict != "undefined":
         return  # it bounds one of several ways
     product = (
         " · ".join(f"σ_max({names.written(s.name)})" for s in theory.stretches) or "The largest factor of the weights"
     )
-    text = f"{product} · max |φ′| is {short(theory.rate)}{_decided(found, theory)}"
+    text = f"{product} · max |φ′| is {short(theory.rate)}{_decided(facts, theory)}"
     radii = [s for s in theory.stretches if s.radius is not None]
     if len(theory.stretches) == len(radii) == 1:
         text += f". The spectral radius of {names.written(radii[0].name)} is {short(radii[0].radius or 0.0)}"
     yield f"{text}."
 
 
-def _decided(found: Facts, theory: say.Theory) -> str:
-    """What the bound says of this run."""
+def _decided(facts: Facts, theory: say.Theory) -> str:
+    """The consequence of the bound for this run."""
     near = abs(theory.rate - 1) < 1e-9
     if near:
-        return "" if found.verdict == "undefined" else ": the gradient cannot grow"
+        return "" if facts.verdict == "undefined" else ": the gradient cannot grow"
     if theory.rate < 1:
         return ", which is below 1: the gradient must vanish in the long run"
-    match found.verdict:
+    match facts.verdict:
         case "undefined":
             return ", which is above 1, so growth is possible"
         case "grows":
@@ -354,7 +356,7 @@ def _decided(found: Facts, theory: say.Theory) -> str:
 # --- where floats end --------------------------------------------------------------------------------------------
 
 
-def _held(found: Facts, held: say.Held) -> Iterator[str]:
+def _held(facts: Facts, held: say.Held) -> Iterator[str]:
     place = at(held.name, held.last)
     beyond = "too small to keep its digits in" if held.end == "below" else "too large for"
     if held.steps < 0:
@@ -365,29 +367,29 @@ def _held(found: Facts, held: say.Held) -> Iterator[str]:
         yield f"After {held.steps:,} steps back from {place} it is {beyond} {held.float_kind}."
 
 
-def _straight(found: Facts, straight: say.Straight) -> Iterator[str]:
+def _straight(facts: Facts, straight: say.Straight) -> Iterator[str]:
     how = f"R² = {r_squared(straight.r2)}, at most {short(straight.off)} powers of ten off"
-    ends = found.all(say.Outlook)
+    ends = facts.all(say.Outlook)
     if not ends:
         if not straight.is_straight:
             yield f"log₁₀ ‖∇‖ is no straight line along time ({how}), so this says nothing of longer sequences."
         return
     steps = listed([f"{rounded(end.steps)} steps in {end.float_kind}" for end in ends])
-    below = found.left is not None and found.left.log_rate < 0
+    below = facts.left is not None and facts.left.log_rate < 0
     yield (
         f"log₁₀ ‖∇‖ is nearly straight along time ({how}): if it goes on so, it is too {'small' if below else 'large'} for "
         f"floats after about {steps}, give or take {_ACCURACY}."
     )
 
 
-def _other(found: Facts, other: say.OtherState) -> Iterator[str]:
+def _other(facts: Facts, other: say.OtherState) -> Iterator[str]:
     yield f"At {at(other.name, other.first)} it is {compared_to(other.log_ratio, at(other.name, other.last))}."
 
 
 # --- what is not finite, and what has no way back ----------------------------------------------------------------
 
 
-def _beyond(found: Facts, beyond: say.Beyond) -> Iterator[str]:
+def _beyond(facts: Facts, beyond: say.Beyond) -> Iterator[str]:
     if not beyond.node:
         yield f"The gradient at {at(beyond.name, beyond.step)} leaves the range of floating point, so nothing can be said of it."
         return
@@ -401,14 +403,14 @@ def _beyond(found: Facts, beyond: say.Beyond) -> Iterator[str]:
     yield f"{text}."
 
 
-def _dependent(found: Facts, own: say.Dependent) -> Iterator[str]:
-    layers = f"{own.layers} layer{'s' * (own.layers != 1)}"
+def _dependent(facts: Facts, reach: say.Dependent) -> Iterator[str]:
+    layers = f"{reach.layers} layer{'s' * (reach.layers != 1)}"
     yield (
         f"No step reads another, so there is no way back through time; and with {layers} there is none in depth either."
     )
 
 
-_SAID: Final[dict[type[Claim], Callable[[Facts, Any], Iterator[str]]]] = {
+_WRITERS: Final[dict[type[Claim], Callable[[Facts, Any], Iterator[str]]]] = {
     say.Zeros: _zeros, say.Entry: _entry, say.Norm: _norm, say.Left: _left, say.Gone: _gone, say.Spread: _spread,
     say.Felt: _felt, say.Theory: _theory, say.Held: _held, say.Straight: _straight, say.OtherState: _other, say.Beyond: _beyond,
     say.Dependent: _dependent,
