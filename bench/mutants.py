@@ -118,6 +118,7 @@ class Reach:
     """The tests that reach each line, and the time of each test; measured if the directory does not contain them yet."""
 
     def __init__(self, directory: Path) -> None:
+        """Read the record, measured first if the directory has none."""
         data, log = directory / "coverage", directory / "durations.txt"
         if not log.exists():
             _measure(data, log)

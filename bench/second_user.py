@@ -55,12 +55,14 @@ class User:
     """One browser tab."""
 
     def __init__(self, url: str, path: str, query: str) -> None:
+        """Take the address of the server, the page and its query."""
         self.url, self.path, self.query, self.hash = url, path, query, ""
         self.widgets: dict[str, str] = {}
         self.faults: list[str] = []
         self.silence = 0.0
 
     async def open(self) -> None:
+        """Connect to the server."""
         self.socket = await websockets.connect(
             self.url.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None, origin=self.url,
             ping_interval=None,
@@ -141,6 +143,7 @@ async def beside(url: str, page: str, second: User, usual: float, at: int) -> bo
 
 
 async def main(url: str, pages: list[str]) -> int:
+    """Measure with two users; return the exit status."""
     second = User(url, "", "task=noise&steps=20")
     await second.open()
     await second.run()

@@ -29,6 +29,7 @@ class Augmented(Stepwise):
     """
 
     def __init__(self, writer: Writer, loop: Recurrence, plan: Augmentation, rows: Rows) -> None:
+        """Make the matrices, which each run fills."""
         super().__init__(writer, loop)
         self.plan, self.rows = plan, rows
         self.state = self.late = plan.stack.operand

@@ -26,6 +26,7 @@ class Backward:
     """
 
     def __init__(self, writer: Writer) -> None:
+        """Begin with no gradient written."""
         self.writer, self.layout, self.space = writer, writer.layout, writer.layout.space
         self.calls: list[Bound] = []
         self.started: set[str] = set()
@@ -115,8 +116,8 @@ class Backward:
 
     def show_joint(self, name: str) -> None:
         """Add to ∇ŷ, once it has been sent on, what the losses computed jointly with it contribute: −y/ŷ."""
-        costs = [i for i in self.layout.plan.instructions if isinstance(i, Cost) and i.logits and i.p.name == name]
-        costs = [cost for cost in costs if cost.out in self.started]
+        losses = self.started.intersection(self.layout.plan.cell.joint.get(name, ()))
+        costs = [i for i in self.layout.plan.instructions if isinstance(i, Cost) and i.out in losses]
         if not costs:
             return
         over = self.space.over

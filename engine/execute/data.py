@@ -42,6 +42,7 @@ class Shape:
     target: np.dtype[Any]
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields."""
         return _shape_of, (self.cell, self.T, self.B, self.dtype, dict(self.sizes), self.target)
 
 
@@ -70,6 +71,7 @@ class Data:
     reduction: Literal["mean", "sum"]
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields."""
         return _data_of, tuple(getattr(self, entry.name) for entry in fields(self))
 
 

@@ -95,11 +95,12 @@ def _shared_bias(
 def _together(plan: Schedule) -> dict[str, Cost]:
     """Softmax nodes outside recurrences -> the loss whose joint computation gives their value as well."""
     outside = {stage.instructions[0].out: stage.instructions[0] for stage in plan.stages if not stage.recurrent}
-    found: dict[str, Cost] = {}
-    for i in plan.instructions:
-        if isinstance(i, Cost) and i.logits is not None and {i.out, i.p.name} <= outside.keys():
-            found.setdefault(i.p.name, i)
-    return {name: cost for name, cost in found.items() if isinstance(outside[name], Normalise)}
+    together: dict[str, Cost] = {}
+    for node, losses in plan.cell.joint.items():
+        costs = [cost for cost in map(outside.get, losses) if isinstance(cost, Cost)]
+        if costs and isinstance(outside.get(node), Normalise):
+            together[node] = costs[0]
+    return together
 
 
 def _cost(layout: Layout, cost: Cost) -> Bound:

@@ -44,6 +44,7 @@ class Record:
     """The arguments and results of a run, at all steps and at any one of them; the base of `Run`."""
 
     def __init__(self, data: Data, results: Results | Kept) -> None:
+        """Take the checked arguments and the results."""
         self._data, self._results = data, results
 
     @lazy_property
@@ -103,7 +104,7 @@ class Record:
 
     @property
     def reduction(self) -> Reduction:
-        """ "mean" or "sum" over the samples."""
+        """How the losses of the samples are combined: "mean" or "sum"."""
         return self._data.reduction
 
     @property

@@ -43,9 +43,11 @@ class Run(Record):
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments and the results."""
         return Run, (self._data, self._results)
 
     def __repr__(self) -> str:
+        """Name the cell, the steps, the samples and the loss."""
         return f"Run({self.cell.name!r}, T={self.T}, B={self.B}, loss={self.loss:.6g})"
 
     def part(

@@ -31,6 +31,7 @@ class Operand:
     is_parameter: bool = False
 
     def __str__(self) -> str:
+        """Write the name with its lag: h[t-1]."""
         return f"{self.name}[t-{self.lag}]" if self.lag else self.name
 
 
@@ -47,6 +48,7 @@ class Term:
         return self.factors[:i] + self.factors[i + 1 :]
 
     def __str__(self) -> str:
+        """Write the term as in a text: W @ h[t-1]."""
         factors = " * ".join(map(str, self.factors))
         product = f"{self.matrix} @ {factors}" if self.matrix else factors
         if not product or abs(self.coefficient) != 1:
@@ -67,6 +69,7 @@ class Affine:
     terms: tuple[Term, ...]
 
     def __str__(self) -> str:
+        """Write the sum as a line of a text."""
         return f"{self.out} = {' + '.join(map(str, self.terms))}"
 
 
@@ -79,6 +82,7 @@ class Elementwise:
     argument: Operand
 
     def __str__(self) -> str:
+        """Write the instruction as a line of a text."""
         return f"{self.out} = {self.function.name}({self.argument})"
 
 
@@ -90,6 +94,7 @@ class Normalise:
     argument: Operand
 
     def __str__(self) -> str:
+        """Write the instruction as a line of a text."""
         return f"{self.out} = softmax({self.argument})"
 
 
@@ -103,6 +108,7 @@ class Cost:
     logits: Operand | None = None
 
     def __str__(self) -> str:
+        """Write the instruction as a line of a text, with the logits."""
         origin = "" if self.logits is None else f", computed from {self.logits}"
         return f"{self.out} = {self.loss.name}({self.p}, y){origin}"
 

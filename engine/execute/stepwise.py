@@ -32,6 +32,7 @@ class Stepwise:
     late: Operand | None = None
 
     def __init__(self, writer: Writer, loop: Recurrence) -> None:
+        """Take the writer and the plan of the recurrence."""
         self.writer, self.layout, self.loop = writer, writer.layout, loop
 
     # Forward ---------------------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class Tape:
     """
 
     def __init__(self, data: Data) -> None:
+        """Write the program for the shape of `data`."""
         plan = schedule(data.shape.cell)
         made = program(plan, data)
         self._parameters, self._loads = made.loads.parameters, made.loads.others
@@ -123,9 +124,11 @@ class Lease:
     __slots__ = ("tape",)
 
     def __init__(self, tape: Tape) -> None:
+        """Take a tape that no other run owns."""
         self.tape = tape
 
     def __del__(self) -> None:
+        """Return the tape to the pool."""
         if _pool is not None:  # at the end of Python it may be None
             _pool.put(self.tape)
 
@@ -145,6 +148,7 @@ class Arrays(dict[str, Array]):
     __slots__ = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle copies of the arrays."""
         return Arrays.kept, ({name: np.array(array) for name, array in self.items()},)
 
     @classmethod
@@ -169,10 +173,12 @@ class Results:
     """
 
     def __init__(self, tape: Tape) -> None:
+        """Lease a tape that has been played."""
         self._lease = Lease(tape)
         self.nbytes = tape.nbytes
 
     def __getitem__(self, group: str) -> Arrays:
+        """Make the mapping of a group: name -> array, read-only."""
         tape, blocks, array = self._lease.tape, self._blocks, np.ndarray
         dtype = tape.shape.dtype
         return Arrays(
@@ -188,6 +194,7 @@ class Results:
         return [np.asarray(_Block(self._lease, interface)).data for interface in self._lease.tape.interfaces]
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle copies of all groups."""
         return Kept, ({group: self[group] for group in self._lease.tape.groups}, self.nbytes)
 
 
@@ -195,9 +202,11 @@ class Kept:
     """`Results` from a pickle."""
 
     def __init__(self, groups: dict[str, Arrays], nbytes: int) -> None:
+        """Take the groups of a pickle."""
         self._groups, self.nbytes = groups, nbytes
 
     def __getitem__(self, group: str) -> Arrays:
+        """The mapping of a group."""
         return self._groups[group]
 
 

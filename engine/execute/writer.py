@@ -140,7 +140,7 @@ class Writer:
 
 
 def product(left: Array, right: Array, out: Array) -> Bound:
-    """left @ right into out, by the quicker way that out allows."""
+    """Bind out = left @ right, by the quicker of the ways that the memory of `out` allows."""
     if out.flags.c_contiguous:
         return partial(left.dot, right, out)
     return partial(np.matmul, left, right, out)

@@ -22,6 +22,7 @@ class Rows:
     """Memory for rows (rows, B, m, n), also seen as a table (rows · B · m, n)."""
 
     def __init__(self, rows: int, B: int, m: int, n: int, copies: int = 1) -> None:
+        """Allocate rows of m vectors of n numbers for each sample, side by side in `copies`."""
         self.each = B * m
         self.table = np.zeros((rows * B * m, copies * n))
         self.whole = self.table.reshape(rows, B, m, copies * n)
@@ -31,9 +32,11 @@ class Rows:
         self.step = m if B == 1 else 1
 
     def flat(self, lo: int) -> Array:
+        """The rows from lo on as a table, (rows · B · m, n)."""
         return self.table[lo * self.each :]
 
     def by_entry(self, lo: int) -> Array:
+        """The rows from lo on as elementwise work takes them."""
         return self.entries[lo * self.step :]
 
 
@@ -41,6 +44,7 @@ class Carrier:
     """Rows that go back step by step; waiting[name][k] is the gradient that name(t − k) has from steps after t."""
 
     def __init__(self, links: System, T: int, B: int, m: int, rows: int) -> None:
+        """Allocate the rows, and write the program of a step."""
         self.links, self.B, self.m, self.rows = links, B, m, rows
 
         def memory(name: str, copies: int = 1) -> Rows:

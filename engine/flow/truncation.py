@@ -192,7 +192,6 @@ def _batches(run: Run, pieces: list[tuple[int, int, Array]]) -> Iterator[tuple[l
 
 def _together(run: Run, group: list[tuple[int, int, Array]], length: int) -> Run:
     """Run the pieces as samples of one run, which start from the states of the whole run."""
-
     samples = np.tile(np.arange(run.B), len(group))
     first = np.repeat([start + 1 for start, _, _ in group], run.B)
     seed = np.concatenate([own[start : start + length] for start, _, own in group], axis=1)

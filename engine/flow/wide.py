@@ -31,18 +31,22 @@ class Wide:
     __array_ufunc__ = None  # numpy leaves array * Wide to Wide
 
     def __init__(self, m: Array, e: Array) -> None:
+        """Take mantissas and exponents that are normal: ½ ≤ |m| < 1."""
         self.m, self.e = m, e
 
     def __getitem__(self, key: Any) -> Wide:
+        """Index mantissas and exponents alike."""
         return Wide(self.m[key], self.e[key])
 
     def __mul__(self, other: Any) -> Wide:
+        """Multiply entry by entry."""
         other = wide(other)
         return _normal(self.m * other.m, self.e + other.e)
 
     __rmul__ = __mul__
 
     def __add__(self, other: Any) -> Wide:
+        """Add entry by entry, aligned at the larger exponent."""
         other = wide(other)
         e = np.maximum(self.e, other.e)
         return _normal(np.ldexp(self.m, _shift(self.e - e)) + np.ldexp(other.m, _shift(other.e - e)), e)
@@ -157,7 +161,7 @@ def others(value: Wide) -> Wide:
 
 
 def softmax(a: Array) -> Wide:
-    """Compute softmax(a) along the last axis, right however small its entries."""
+    """Compute the softmax along the last axis, right however small its entries."""
     e = exp(a - a.max(axis=-1, keepdims=True))
     total: Array = e.floats().sum(axis=-1, keepdims=True)
     return e * (1 / total)

@@ -50,6 +50,7 @@ class Complaint:
     reason: str
 
     def __str__(self) -> str:
+        """Write the entry and the reason as a sentence without a full stop."""
         return f"{shown(self.entry) if self.entry.strip() else 'the entry'} {self.reason}"
 
 

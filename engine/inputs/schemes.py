@@ -72,6 +72,7 @@ class Scheme:
     norm: float | None = None
 
     def __post_init__(self) -> None:
+        """Check the numbers, and take defaults for missing ones."""
         if not isinstance(self.name, str) or self.name not in SCHEMES:
             raise ValueError(f"name = {shown(self.name)} is no scheme: give one of {', '.join(SCHEMES)}")
         settings = {setting.name: setting for setting in SCHEMES[self.name].settings}

@@ -159,5 +159,6 @@ def _check_shares(which: str, names: Sequence[str], values: Array, lines: Sequen
 
 
 def count(n: int, what: str) -> str:
+    """Write a number of things, with their plural."""
     plural = what[:-1] + "ies" if what.endswith("y") else what + ("es" if what.endswith("s") else "s")
     return f"{n} {what if n == 1 else plural}"

@@ -98,6 +98,7 @@ class Task:
     hidden: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Make the arrays and mappings read-only."""
         for name in ("x", "y", "weights"):
             object.__setattr__(self, name, _kept(getattr(self, name)))
         params = {name: _kept(value) for name, value in self.params.items()}
@@ -105,6 +106,7 @@ class Task:
         object.__setattr__(self, "hidden", MappingProxyType(dict(self.hidden)))
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields."""
         given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return _task_of, ({**given, "params": dict(self.params), "hidden": dict(self.hidden)},)
 
@@ -200,6 +202,7 @@ def task(title: str, form: Callable[..., Form] | None = None) -> Callable[[Calla
 
 
 def steps_from(lower: int = 1) -> Setting:
+    """The setting of a number of steps."""
     return Setting("Steps", "int", lower=lower, upper=MAX_STEPS, help="Length T of the sequence.")
 
 
@@ -218,14 +221,17 @@ def bounded(form: Form, units: int, name: str) -> Form:
 
 
 def random(seed: int, task: str, what: str) -> np.random.Generator:
+    """The random numbers of a task: those of the seed, the task and the name of its part."""
     return stream(seed, f"task {task} {what}")  # with its spaces no parameter's name, so no weight's stream
 
 
 def every_step(steps: int) -> Array:
+    """Weights that count every step."""
     return np.ones(steps)
 
 
 def last_step(steps: int) -> Array:
+    """Weights that count the last step alone."""
     return np.asarray(np.arange(1, steps + 1) == steps, dtype=np.float64)
 
 
@@ -235,12 +241,15 @@ def same_target(target: NDArray[Any], steps: int) -> NDArray[Any]:
 
 
 def numbered(name: str, n: int) -> tuple[str, ...]:
+    """Names for n units: x1, x2, …; for one unit x alone."""
     return (name,) if n == 1 else tuple(f"{name}{i}" for i in range(1, n + 1))
 
 
 def decimals(value: float) -> str:
+    """Write a value with two decimals."""
     return f"{round(value, 2) + 0.0:.2f}"  # + 0.0: no label −0.00
 
 
 def step_numbers(steps: int) -> tuple[str, ...]:
+    """Labels: the numbers of the steps."""
     return tuple(str(t) for t in range(1, steps + 1))
