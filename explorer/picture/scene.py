@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -240,18 +241,10 @@ def path(run: Run, view: View) -> tuple[Message, ...]:
 
 def reach(picture: Scene, index: int) -> Array:
     """Which nodes the one at `index` depends on or influences, itself among them: (N,) bool."""
+    graph = nx.DiGraph(zip(picture.source.tolist(), picture.target.tolist(), strict=True))
+    graph.add_node(index)
     near = np.zeros(len(picture.name), bool)
-    near[index] = True
-    for starts, ends in ((picture.source, picture.target), (picture.target, picture.source)):
-        neighbours: dict[int, list[int]] = {}
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            neighbours.setdefault(start, []).append(end)
-        reached, left = {index}, [index]
-        while left:
-            new = set(neighbours.get(left.pop(), ())) - reached
-            reached |= new
-            left += new
-        near[list(reached)] = True
+    near[[index, *nx.ancestors(graph, index), *nx.descendants(graph, index)]] = True
     return near
 
 
