@@ -52,7 +52,7 @@ from hypothesis import Phase, settings  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Files that test the engine although they, or some of their tests, need the explorer.
-ALSO = ("counted", "derivation", "formula", "notes", "pickle")
+ALSO = ("counted", "derivation", "notes", "pickle", "verdict")
 SLOW = 10.0  # seconds of a test, under coverage, above which it does not run for a mutant
 MOST = 20.0  # seconds of all tests of a mutant, under coverage
 MANY = 400  # tests of a mutant

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import networkx as nx
@@ -106,6 +107,7 @@ def quantities(run: Run) -> list[Quantity]:
     ]
 
 
+@lru_cache(maxsize=64)
 def upstream_of_kinks(cell: Cell) -> frozenset[str]:
     """The names whose change can reach the argument of a function with a kink, such as relu."""
     reads = [(read.name, node) for node in cell.nodes for read in cell.reads[node] if read.name != "y"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from engine.language.names import latex
 from engine.language.operations import CALLS, FUNCTIONS, SOFTMAX, Array
 from engine.support.arguments import whole
 from engine.working.entry_writer import EntryWriter, broken, product_tex
+from engine.working.messages import seed_symbol
 from engine.working.neurons import (
     Edges,
     Form,
@@ -159,7 +160,7 @@ class _Layer:
     write: EntryWriter
 
 
-def _layer(run: Run, kinds: dict[str, Form], name: str, t: int, sample: int) -> _Layer:
+def _layer(run: Run, kinds: Mapping[str, Form], name: str, t: int, sample: int) -> _Layer:
     form = kinds[name] if t > 0 else Form(name, None, None, None, None)
     value = np.asarray(run.at(name, t)[sample])
     slopes: Array | None
@@ -249,7 +250,7 @@ class _Unit:
                 inner_numbers.append(self.write.sum([(term.weight, term.delta) for term in group]))
         direct_numbers = [product_tex(term.weight, term.delta) for group in terms for term in group if term.direct]
         if self.seed is not None:
-            inner.append((r"\tfrac{w^{(%d)}}{B}" if self.run.reduction == "mean" else "w^{(%d)}") % self.t)
+            inner.append(seed_symbol(self.run, str(self.t)))
             inner_numbers.append(notation.number(self.seed))
         left, factor = self.write.delta(self.name, self.index, self.t), self._factor()
         slope = notation.number(self.slope, 4) if factor and self.slope is not None else ""

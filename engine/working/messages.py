@@ -150,11 +150,17 @@ def backward(run: Run, name: str, t: int, sample: int = 0) -> Backward:
     seed, factor = None, ""
     if name in run.cell.losses and t > 0:
         seed = float(run.seed[t - 1, sample])
-        factor = r"\tfrac{w^{(t)}}{B}" if run.reduction == "mean" else "w^{(t)}"
+        factor = seed_symbol(run, "t")
     error = float(np.max(np.abs(_total([message.vector for message in messages], seed, gradient) - gradient)))
     terms = [factor] * bool(factor) + [message.symbols for message in messages]
     symbols = f"{notation.nabla(name, 't')} = {' + '.join(terms) or '0'}"
     return Backward(symbols, tuple(messages), seed, factor, gradient, error)
+
+
+def seed_symbol(run: Run, step: str) -> str:
+    """The factor of the loss of a step in the total loss, in LaTeX."""
+    weight = f"w^{{({step})}}"
+    return rf"\tfrac{{{weight}}}{{B}}" if run.reduction == "mean" else weight
 
 
 def _total(vectors: list[Array], seed: float | None, gradient: Array) -> Array:
@@ -355,6 +361,7 @@ __all__ = [
     "flow_to_parameter",
     "forward",
     "jacobian_of_softmax",
+    "seed_symbol",
     "strongest_path",
     "vector_beside",
 ]

@@ -7,8 +7,10 @@ the other factor as its weight. Nothing in this module is particular to a cell o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import networkx as nx
@@ -46,7 +48,8 @@ class Form:
     source: str | None
 
 
-def forms(cell: Cell, merged: bool = True) -> dict[str, Form]:
+@lru_cache(maxsize=64)
+def forms(cell: Cell, merged: bool = True) -> Mapping[str, Form]:
     """List the nodes of a cell as neurons.
 
     Args:
@@ -76,7 +79,7 @@ def forms(cell: Cell, merged: bool = True) -> dict[str, Form]:
             kinds[name] = Form(name, operation, a, cell.equations[a].expression, a)
         else:
             kinds[name] = Form(name, operation, None, inner, name)
-    return kinds
+    return MappingProxyType(kinds)
 
 
 def neuron_of(cell: Cell, name: str) -> str:
@@ -169,7 +172,7 @@ def count(run: Run, first: int, last: int, merged: bool = False) -> int:
     return sum(run.sizes[name] * len(steps) for name, steps in places.items())
 
 
-def _places(run: Run, kinds: dict[str, Form], first: int, last: int) -> dict[str, range]:
+def _places(run: Run, kinds: Mapping[str, Form], first: int, last: int) -> dict[str, range]:
     """Node -> its steps in a window: those of the window, and those before it that its first steps read."""
     lags = {name: run.cell.lags.get(name, 0) for name in kinds}
     return {name: range(max(first - lag, 1 - lag), last + 1) for name, lag in lags.items()}

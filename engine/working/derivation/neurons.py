@@ -21,7 +21,7 @@ def neuron_lines(at: StepContext, _: int) -> Iterator[Line]:
     kinds = forms(at.cell)
     yield _rule(at)
     at.disturb([form.argument or name for name, form in kinds.items() if form.argument or form.function is None], at.t)
-    for name, form in reversed(kinds.items()):
+    for name, form in reversed(list(kinds.items())):
         explain = explainer(at.run, name, at.t, at.sample)
         explanations = [explain(unit) for unit in range(at.run.sizes[name])]
         if name in at.cell.losses or any(explanation.terms for explanation in explanations):
