@@ -2,12 +2,13 @@
 
 from engine.execute.data import checked
 from engine.execute.graph import Parameters
-from engine.execute.schedule import Affine, Elementwise, Instruction, Operand, schedule
+from engine.execute.schedule import Affine, Elementwise, Instruction, Normalise, Operand, schedule
 
 __all__ = [
     "Affine",
     "Elementwise",
     "Instruction",
+    "Normalise",
     "Operand",
     "Parameters",
     "checked",

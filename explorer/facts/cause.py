@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Run
-from engine.execute import Affine, Elementwise, Operand, schedule
-from engine.language import FUNCTIONS, SOFTMAX
+from engine.execute import Affine, Elementwise, Normalise, Operand, schedule
+from engine.language import SOFTMAX
 from explorer.facts.claims import Cause
 from explorer.facts.dependence import to_loss
 from explorer.facts.way_back import Course, part
@@ -66,28 +66,32 @@ def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
 def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Cause]:
     """The causes why an edge to a reader passes nothing on."""
     operation = run.cell.operation(reader)
-    if run.cell.loss(reader) is not None or reader in run.cell.joint:
+    if run.cell.loss(reader) is not None:
         yield Cause("right", node=reader, step=t)
         return
+    grad, step = run.grad[reader][t - 1], instruction(run, reader)
+    if isinstance(step, Elementwise | Normalise):
+        grad = run.argument_grad(reader, slice(t - 1, t))[0]
+        if not grad.any():
+            yield _of_function(run, str(operation), reader, t)
+            return
+        step = instruction(run, step.argument.name)
+    read = Operand(node, lag)
+    terms = [term for term in step.terms if read in term.factors] if isinstance(step, Affine) else []
+    causes = [_of_term(run, term.matrix, [f for f in term.factors if f != read], reader, t, grad) for term in terms]
+    known = next((cause for cause in causes if cause.why != "product"), None)
+    if known is None and len(terms) > 1:
+        known = Cause("cancels", node=node, step=t - lag)
+    yield known or Cause("product", node=reader, step=t)
+
+
+def _of_function(run: Run, operation: str, reader: str, t: int) -> Cause:
+    """The cause why a function passes nothing on to its argument."""
+    if reader in run.cell.joint:
+        return Cause("right", node=reader, step=t)
     if operation == SOFTMAX.name:
-        yield Cause("softmax", node=reader, step=t)
-        return
-    given = run.grad[reader][t - 1]
-    made = instruction(run, reader)
-    if operation in FUNCTIONS and isinstance(made, Elementwise):
-        slopes = run.slope(reader)
-        if not (slopes[t - 1] * given).any():
-            yield Cause("shut", str(operation), reader, t, always=not slopes.any())
-            return
-        given, made = slopes[t - 1] * given, instruction(run, made.argument.name)
-    if not isinstance(made, Affine):
-        yield Cause("product", node=reader, step=t)
-        return
-    for term in made.terms:
-        if Operand(node, lag) in term.factors:
-            yield _of_term(run, term.matrix, [f for f in term.factors if f != Operand(node, lag)], reader, t, given)
-            return
-    yield Cause("product", node=reader, step=t)
+        return Cause("softmax", node=reader, step=t)
+    return Cause("shut", operation, reader, t, always=not run.slope(reader).any())
 
 
 def _of_term(

@@ -660,3 +660,19 @@ def test_shares_need_a_single_way(case) -> None:
     if own is not None and not found.left.upper:
         slack = 1e-4 if case.dtype == "float32" else 1e-9
         assert found.left.rate <= bound.rate * (1 + slack) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("L1 = nll(softmax(b_y), y)\np2 = softmax(p2[t-1] - p2[t-1])\nL2 = nll(p2, y)", "cancels"),
+        ("h = tanh(W @ h[t-1])\np = softmax(V @ h)\nL = nll(p, y)", "zero"),
+    ],
+)
+def test_an_output_is_called_right_only_if_its_argument_has_no_gradient(text, why) -> None:
+    cell = engine.parse(text)
+    shapes = cell.shapes({"x": 1, "y": 2, **{members[0]: 2 for members in cell.hidden}})
+    parameters = {name: np.zeros(shape) if name == "V" else np.full(shape, 0.3) for name, shape in shapes.items()}
+    run = engine.run(cell, parameters, None, np.array([[0], [1]]))
+    (zeros, *_) = about(run, name=cell.states[-1]).all(say.Zeros)
+    assert [cause.why for cause in zeros.causes] == [why]
