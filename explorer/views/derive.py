@@ -38,9 +38,9 @@ def page() -> None:
     _contents(state, run)
     write_link(state)  # before what may take long
     for key in SECTIONS:
-        if key in state.view.sections and not SECTIONS[key].applies(run):
+        if key in state.view.sections and not SECTIONS[key].obstacle(run):
             _section(state, run, key, t, sample)
-    if not any(not SECTIONS[key].applies(run) for key in state.view.sections):
+    if not any(not SECTIONS[key].obstacle(run) for key in state.view.sections):
         st.info("Choose a section above.")
     _exports(state, run, t, sample)
 
@@ -64,7 +64,7 @@ def _choices(state: State, run: Run, t: int, sample: int) -> None:
 
 def _contents(state: State, run: Run) -> None:
     """The table of contents; the chosen sections are open."""
-    reasons = {key: row.applies(run) for key, row in SECTIONS.items()}
+    reasons = {key: row.obstacle(run) for key, row in SECTIONS.items()}
     applicable = [key for key in SECTIONS if not reasons[key]]
     key = f"{_KEY}.sections"
     chosen = [section for section in state.view.sections if section in applicable]
@@ -83,7 +83,7 @@ def _contents(state: State, run: Run) -> None:
 def opened(state: State, chosen: list[str]) -> State:
     """The state with these sections open; sections that do not apply to this network stay as they were."""
     run = computed(state.model)
-    kept = {key for key in state.view.sections if SECTIONS[key].applies(run)} | set(chosen)
+    kept = {key for key in state.view.sections if SECTIONS[key].obstacle(run)} | set(chosen)
     return of_view(state, sections=tuple(key for key in SECTIONS if key in kept))
 
 
@@ -130,7 +130,7 @@ def _exports(state: State, run: Run, t: int, sample: int) -> None:
     title = f"Derivation at step $t = {t}$" + (f", sample {sample}" if run.B > 1 else "")
 
     def sections() -> list[Section]:
-        return [_derived(state, key, t, sample) for key in SECTIONS if not SECTIONS[key].applies(run)]
+        return [_derived(state, key, t, sample) for key in SECTIONS if not SECTIONS[key].obstacle(run)]
 
     st.caption("All sections for this network, in the detail chosen above, as a file:")
     row = side_by_side("top")

@@ -144,7 +144,7 @@ def exported(state: State, run) -> None:
         assert file(run)
     assert session.load(session.save(state)) == state
     compile(export.snippet(state), "snippet", "exec")
-    sections = [derive(run, key, 1, 0, 2) for key, row in SECTIONS.items() if not row.applies(run)]
+    sections = [derive(run, key, 1, 0, 2) for key, row in SECTIONS.items() if not row.obstacle(run)]
     for detail in ("symbols", "numbers", "elements"):
         assert export.derived_latex(sections, detail, "title")
         assert export.derived_markdown(sections, detail, "title")

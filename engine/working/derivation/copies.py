@@ -16,7 +16,7 @@ from engine.working.derivation.writing import first_and_last, matrix_tex, number
 
 
 def needs_parameters(run: Run) -> str:
-    """Why the section does not apply to a run, or ""."""
+    """The obstacle to the section in a run, or ""."""
     return "" if run.parameters else "This network has no parameter."
 
 

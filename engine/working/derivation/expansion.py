@@ -30,7 +30,7 @@ MAX_UNITS: Final = 256  # units carried from step to step that are taken apart
 
 
 def needs_few_units(run: Run) -> str:
-    """Why the section does not apply to a run, or ""."""
+    """The obstacle to the section in a run, or ""."""
     if reason := needs_states(run):
         return reason
     units = sum(lag * run.sizes[name] for name, lag in run.cell.lags.items())

@@ -21,7 +21,7 @@ from engine.working.derivation.writing import entry_tex, matrix_tex, plus
 
 
 def needs_layers(run: Run) -> str:
-    """Why the section does not apply to a run, or ""."""
+    """The obstacle to the section in a run, or ""."""
     if run.cell.states:
         return "It is for layers without memory; for networks with memory see the recursion."
     return "" if _layers(run.cell) else "It needs a matrix times a vector."

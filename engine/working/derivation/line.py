@@ -43,12 +43,12 @@ class Section:
         key: Its key in the table `SECTIONS`.
         title: Its title.
         source: The equations of the book and the rows of the sources that it follows.
-        applies: Why it does not apply to this run, in a sentence; empty if it applies.
+        obstacle: Why it does not apply to this run, in a sentence; empty if it applies.
         lines: Its lines; none if it does not apply.
     """
 
     key: str
     title: str
     source: str
-    applies: str
+    obstacle: str
     lines: tuple[Line, ...]

@@ -39,7 +39,7 @@ def _matrix_into(cell: Cell, out: SoftmaxLoss) -> tuple[str, str] | None:
 
 
 def needs_matrix_into_softmax(run: Run) -> str:
-    """Why the section does not apply to a run, or ""."""
+    """The obstacle to the section in a run, or ""."""
     if any(_matrix_into(run.cell, out) for out in softmax_losses(StepContext(run, 1, 0))):
         return ""
     return "It needs the nll of a softmax of o = … + V h, a matrix times a node of the step."

@@ -36,7 +36,7 @@ def _carousel(cell: Cell) -> tuple[str, str] | None:
 
 
 def needs_carousel(run: Run) -> str:
-    """Why the section does not apply to a run, or ""."""
+    """The obstacle to the section in a run, or ""."""
     if _carousel(run.cell):
         return ""
     return r"It needs a state $s = f \odot s^{(t-1)} + \ldots$ with a gate $f$, as the LSTM has."

@@ -37,7 +37,7 @@ _MOST_PATHS: Final = 6  # paths from a state to itself that are written out
 
 
 def needs_states(run: Run) -> str:
-    """Why the section does not apply to a run, or ""."""
+    """The obstacle to the section in a run, or ""."""
     return "" if run.cell.states else "It needs a node that a later step reads: this network has no memory."
 
 

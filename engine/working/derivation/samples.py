@@ -18,7 +18,7 @@ _BY_SAMPLE: Final = "each sample run by itself"
 
 
 def needs_samples(run: Run) -> str:
-    """Why the section does not apply to a run, or ""."""
+    """The obstacle to the section in a run, or ""."""
     if run.B == 1:
         return "There is one sample; with more the loss is their mean."
     return "" if run.B <= _MOST_SAMPLES else f"{run.B} samples; up to {_MOST_SAMPLES} are run one by one."

@@ -43,37 +43,37 @@ class Row:
     Attributes:
         title: The title of the section.
         book: Its equations in the book.
-        of: Whether these equations are those of a run's network.
-        rows: Its rows of the sources, or what it follows from otherwise.
-        applies: Why it does not apply to a run, or "".
+        is_the_books: Whether a run's network is the one that these equations describe.
+        rows: The rows of the sources that it follows.
+        obstacle: Why the section does not apply to a run, in a sentence; "" if it applies.
         lines: Its lines at a step, with a number of levels.
     """
 
     title: str
     book: str
-    of: Callable[[Run], bool]
+    is_the_books: Callable[[Run], bool]
     rows: str
-    applies: Callable[[Run], str]
+    obstacle: Callable[[Run], str]
     lines: Callable[[StepContext, int], Iterator[Line]]
 
 
-def always(_: Run) -> str:
-    """No reason against any run."""
+def nothing(_: Run) -> str:
+    """No obstacle: the section applies to every run."""
     return ""
 
 
 #: The sections, in the order of the derivation.
 SECTIONS: Mapping[str, Row] = MappingProxyType({
-    "equations": Row("The equations", "(10.8)–(10.11)", is_the_rnn, "A1, A9", always, equation_lines),
-    "loss": Row("The loss", "(10.12)–(10.14), (10.17)", has_likelihood, "A2, A3, A17", always, loss_lines),
+    "equations": Row("The equations", "(10.8)–(10.11)", is_the_rnn, "A1, A9", nothing, equation_lines),
+    "loss": Row("The loss", "(10.12)–(10.14), (10.17)", has_likelihood, "A2, A3, A17", nothing, loss_lines),
     "softmax": Row("Softmax and loss: three questions", "(10.18)", has_likelihood, "A4, A5, A10", needs_softmax, softmax_lines),
     "long": Row("The long way round, through the probabilities", "", never, "A11", needs_matrix_into_softmax, long_way_lines),
     "recursion": Row("Back through time", "(10.19)–(10.21)", is_the_rnn, "A6, A7", needs_states, recursion_lines),
     "expanded": Row("The recursion put into itself", "", never, "A8", needs_few_units, expansion_lines),
     "copies": Row("The parameters and their copies", "(10.22)–(10.28)", is_the_rnn, "A12", needs_parameters, copies_lines),
     "lstm": Row("The LSTM, gate by gate", "(10.40)–(10.44)", is_the_lstm, "A13", needs_carousel, lstm_lines),
-    "nodes": Row("Every node, from the loss back", "", never, "the rule of each operation", always, node_lines),
-    "neurons": Row("Neuron by neuron", "", never, "A14", always, neuron_lines),
+    "nodes": Row("Every node, from the loss back", "", never, "the rule of each operation", nothing, node_lines),
+    "neurons": Row("Neuron by neuron", "", never, "A14", nothing, neuron_lines),
     "layers": Row("Layer by layer", "", never, "A15", needs_layers, layer_lines),
     "samples": Row("The mean over the samples", "", never, "A16", needs_samples, sample_lines),
 })  # fmt: skip
@@ -102,11 +102,11 @@ def derive(run: Run, key: str, t: int, sample: int = 0, levels: int = 3) -> Sect
     sample, t = run.check_place(sample, t)
     levels = whole("levels", levels, 1, MAX_LEVELS, f"1 to {MAX_LEVELS} can be written out")
     row = SECTIONS[key]
-    reason = row.applies(run)
+    obstacle = row.obstacle(run)
     lines = list[Line]()
     with np.errstate(all="ignore"):
-        for line in () if reason else row.lines(StepContext(run, t, sample), levels):
+        for line in () if obstacle else row.lines(StepContext(run, t, sample), levels):
             lines.append(line)
             pause()
-    source = "; ".join(filter(None, [row.book if row.of(run) else "", row.rows]))
-    return Section(key, row.title, source, reason, tuple(lines))
+    source = "; ".join(filter(None, [row.book if row.is_the_books(run) else "", row.rows]))
+    return Section(key, row.title, source, obstacle, tuple(lines))

@@ -27,7 +27,7 @@ from engine.working.derivation.writing import (
 
 
 def needs_softmax(run: Run) -> str:
-    """Why the section does not apply to a run, or ""."""
+    """The obstacle to the section in a run, or ""."""
     return "" if any(softmax_losses(StepContext(run, 1, 0))) else "It needs a loss that is the nll of a softmax."
 
 

@@ -45,7 +45,7 @@ def written(section: Section) -> list[str]:
 
 
 def right(section: Section) -> None:
-    assert section.lines or section.applies
+    assert section.lines or section.obstacle
     assert [(line.explanation, line.error, line.checked_by) for line in section.lines if not line.passed] == []
     for text in written(section):
         assert text.count("{") == text.count("}")
@@ -82,7 +82,7 @@ def test_every_line_is_right_for_a_cell_of_ones_own(title: str) -> None:
 )
 def test_sections_that_do_not_apply_say_why(cell: str, missing: set[str]) -> None:
     run = made(cell)
-    found = {key: derive(run, key, 1).applies for key in SECTIONS}
+    found = {key: derive(run, key, 1).obstacle for key in SECTIONS}
     assert {key for key, reason in found.items() if reason} == missing
     assert all(reason.endswith(".") for reason in found.values() if reason)
 

@@ -125,7 +125,7 @@ MODELS = {
 
 def whole(name: str) -> list[Section]:
     run = models.run(MODELS[name])
-    return [derive(run, key, 1, 0, 2) for key in SECTIONS if not SECTIONS[key].applies(run)]
+    return [derive(run, key, 1, 0, 2) for key in SECTIONS if not SECTIONS[key].obstacle(run)]
 
 
 def balanced(text: str) -> None:
