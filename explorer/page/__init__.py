@@ -1,1 +1,1 @@
-"""What the pages share: controls, inspector, long work, and what the browser keeps."""
+"""The parts that all pages share: side bar, inspector, long work, the session and the browser's memory of it."""

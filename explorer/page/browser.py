@@ -20,26 +20,26 @@ _component: Final = st.components.v2.component(
 )
 
 
-def meet() -> int:
-    """Put the component on the page, with what the browser is to keep; the width, as `known` has it."""
+def mount() -> int:
+    """Put the component on the page, with the session for the browser to keep; the known width."""
     pixels = known()
     _component(
         key="browser",
         data=memory.message(pixels),
         default={"pixels": pixels, "refused": ""},
         on_pixels_change=lambda: None,
-        on_refused_change=lambda: memory.refuses("browser"),
-        on_found_change=memory.found,
+        on_refused_change=lambda: memory.on_refused("browser"),
+        on_found_change=memory.on_found,
     )
     return known()
 
 
-def meet_draft(key: str, editor: str) -> None:
-    """The same in the fragment of an editor, the widget `editor`: its text is kept as it is typed, before it is sent."""
+def mount_for_draft(key: str, editor: str) -> None:
+    """Put the component beside the widget `editor`: the browser keeps its text during typing, before it is sent."""
     _component(
         key=key,
         data=memory.message(0, f".st-key-{editor.replace('.', '-')} textarea"),
         default={"refused": ""},
-        on_refused_change=lambda: memory.refuses(key),
+        on_refused_change=lambda: memory.on_refused(key),
         on_found_change=lambda: None,
     )

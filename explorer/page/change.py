@@ -1,7 +1,6 @@
-"""How a widget changes the state: the state is the truth and lies in the session; a change puts a new one in its place.
+"""Changes of the state: the session has one state, from which every widget gets its value; a change replaces the state.
 
-A widget's own value is set from the state before the widget is made. A change that is refused leaves the state as it was: the
-widget keeps what was typed, and the reason stands below it.
+A refused change leaves the state unchanged: the widget keeps the user's text, and the reason stands below it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A plotly figure on the page, as large as the page is looked at."""
+"""A plotly figure on the page, enlarged for a presentation."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def chart(
     figure: go.Figure, key: str, alt: str, place: DeltaGenerator | None = None, *, can_be_saved: bool = False,
     on_click: Callable[[], None] | None = None,
 ) -> None:  # fmt: skip
-    """Put a figure on the page, or in its place there.
+    """Put a figure on the page.
 
     Args:
         figure: as `explorer.figures` makes it.
         key: of the chart in the session.
         alt: the figure in a sentence, for those who do not see it.
-        place: the container for it; else the page goes on with it.
+        place: a container for it; without one it follows on the page.
         can_be_saved: with a button that saves the figure as SVG.
         on_click: called when a point was clicked; `clicked_data` then gives what the point carries.
     """

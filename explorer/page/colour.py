@@ -1,4 +1,4 @@
-"""What the colour of a picture shows, and the ends of its scale: two numbers, and a button that fits them to the picture."""
+"""The colour of a picture: the choice of its lens, and the ends of its scale with a button that fits them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from explorer.words import glossary
 from explorer.words.markdown import plain
 
 
-def letters(model: Model) -> None:
+def glossary_button(model: Model) -> None:
     """The button that opens the glossary; the glossary is made when it opens."""
     if st.button("Letters", key="letters", help="What each letter stands for, and its source."):
         _glossary(model)

@@ -12,10 +12,10 @@ from explorer.model import samples
 from explorer.page import browser, memory
 from explorer.page.change import current
 from explorer.page.chart import large
-from explorer.page.glossary_dialog import letters
+from explorer.page.glossary_dialog import glossary_button
 from explorer.page.notices import tell_notes, tell_problems
 from explorer.page.results import computed
-from explorer.page.share_link import back, link
+from explorer.page.share_link import link_popover, show_all
 from explorer.page.sidebar import controls
 from explorer.page.widgets import side_by_side
 from explorer.state import State
@@ -34,7 +34,7 @@ html {{ font-size: {size:.1f}px !important; }}
 
 
 class Sheet(NamedTuple):
-    """What a page is made from: the state, its run, the palette ("light" or "dark") and the width of the page in pixels."""
+    """The input of a page: the state, its run, the palette ("light" or "dark") and the width of the page in pixels."""
 
     state: State
     run: Run
@@ -48,7 +48,7 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
     if state.view.shows("sidebar"):
         with st.sidebar:
             controls(results)
-    pixels, palette = browser.meet(), st.context.theme.type or "light"
+    pixels, palette = browser.mount(), st.context.theme.type or "light"
     if state.view.present:
         st.html(_PRESENT.format(size=16 * large()))
         pixels = round(pixels / large())
@@ -66,9 +66,9 @@ def begin(title: str, words: str, results: bool = False) -> Sheet:
     heading.metric("Loss $L$", number(run.loss), width=130, help="The sum of the losses that count.")
     with heading:
         if not state.view.present:
-            letters(state.model)
-            link(state)
-        back(state)
+            glossary_button(state.model)
+            link_popover(state)
+        show_all(state)
     if not state.view.present and pixels < _BESIDE:
         st.caption(words)
     return Sheet(state, run, palette, pixels)

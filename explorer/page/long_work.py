@@ -1,4 +1,4 @@
-"""What a page shows during long work: the time so far, a button that stops it, and the reason if it ended early."""
+"""The display of long work on a page: the time so far, a button that stops it, and the reason if it ended early."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sliced() -> Iterator[None]:
 
 
 class _Slices:
-    """What a run does at each pause of a loop."""
+    """The function that a run calls at each pause of a loop."""
 
     def __init__(self, place: st.delta_generator.DeltaGenerator) -> None:
         self.place = place
@@ -57,7 +57,7 @@ class _Slices:
     def __call__(self) -> None:
         if time.monotonic() - self.checked < SLICE:
             return
-        state = session.state  # where Streamlit ends a run that it wants to end
+        state = session.state  # a place where Streamlit can end the run
         MACHINE.give_way()
         if time.thread_time() - self.begun > _SHORT:
             self._count()

@@ -135,15 +135,15 @@ def _order(what: str, skip: int = 0) -> None:
     keeping.order = {"what": what, "skip": skip}
 
 
-def refuses(key: str) -> None:
+def on_refused(key: str) -> None:
     """Callback: the browser refuses to keep the session, or no longer does."""
     match st.session_state.get(key):
         case {"refused": str(refused)} if refused in _REFUSED:
             _keeping().refused = refused
 
 
-def found() -> None:
-    """Callback: the browser has found what it kept, which takes the place of what the address alone says."""
+def on_found() -> None:
+    """Callback: the browser has found a kept session, which replaces the state from the address alone."""
     keeping = _keeping()
     match st.session_state.get("browser"):
         case {"found": {"name": keeping.ordered, "text": str(text), "reload": bool(reload), "more": bool(more)}}:
@@ -170,11 +170,11 @@ def _restore(kept: Kept) -> None:
         st.session_state["cell.open"] = True
 
 
-# --- what is said of it ------------------------------------------------------------------------------------------
+# --- the notices of a page ------------------------------------------------------------------------------------------
 
 
 def tell() -> None:
-    """Say that a session is back, or could not be read; and what would be lost, where the browser refuses to keep it."""
+    """Say that a session is back, or that it could not be read; warn of losses if the browser does not keep it."""
     keeping, state = _keeping(), current()
     if keeping.fault:
         st.warning(f"This browser has kept a session that cannot be read, so it was left out: {plain(keeping.fault)}.")
@@ -200,13 +200,13 @@ FORGETS: Final = "This browser deletes all sessions of this page that it has kep
 
 
 def refusal(only_here: Sequence[str]) -> bool:
-    """Warn of what will be lost, when, and of the remedy, if the browser does not keep what nothing else keeps.
+    """Warn of parts of the session that only the browser could keep, if it does not: of the loss, its time and the remedy.
 
     Args:
-        only_here: names of what only the browser could keep.
+        only_here: the names of these parts.
 
     Returns:
-        Whether there is something to lose.
+        Whether something will be lost.
     """
     keeping = _keeping()
     large = len(keeping.text) > memory_text.MAX_KEPT

@@ -48,7 +48,7 @@ class Kept:
     refused: tuple[tuple[str, str, str], ...] = ()
 
     def only_here(self) -> list[str]:
-        """Names of what the address does not carry: keys of the link, and the other fields."""
+        """The parts that the address does not carry: keys of the link, and names of the other fields."""
         return [
             *left_out(self.state),
             *(name for name in _ENTRIES[1:] if getattr(self, name) not in (None, ())),
@@ -88,7 +88,7 @@ def read(text: str) -> Kept:
     """Read a text from the browser.
 
     Raises:
-        ValueError: if the text is none that `written` makes; the message says what is wrong.
+        ValueError: if `written` cannot have made the text; the message names the fault.
     """
     if len(text) > MAX_KEPT:
         raise ValueError(f"it has {len(text):,} characters; at most {MAX_KEPT:,} are kept")

@@ -19,7 +19,7 @@ _NOTES: Final = 5  # of a cell that are shown at once
 
 
 def write_link(state: State) -> None:
-    """Put the state into the address of the page, and say what does not fit there."""
+    """Put the state into the address of the page, and name the parts that are too long for it."""
     query = to_query(state)
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
@@ -30,7 +30,7 @@ def write_link(state: State) -> None:
 
 
 def tell_problems() -> None:
-    """Say what was wrong with the link, and what the last change had to drop, until the next change."""
+    """Report faults of the link and numbers that the last change dropped, until the next change."""
     if key := passed_over():
         st.warning(
             f"The browser sent a value that the field {code(key)} cannot have. The value was ignored, and nothing was changed."
@@ -45,7 +45,7 @@ def tell_problems() -> None:
 
 
 def tell_notes(notes: Sequence[Note]) -> None:
-    """Say what is probably a slip in a cell that runs: its first `_NOTES` notes."""
+    """Report probable slips in a cell that runs: its first `_NOTES` notes."""
     if not notes:
         return
     lines = [f"- Line {note.line}, column {note.column}: {plain(note.message)}." for note in notes[:_NOTES]]
@@ -72,5 +72,5 @@ def tell_overflow(run: Run) -> None:
 
 
 def tell_no_memory(consequence: str) -> None:
-    """Say that the network has no memory, and what follows for this part of the page."""
+    """Say that the network has no memory, with the consequence for this part of the page."""
     st.info(f"This network has no memory: {consequence}")

@@ -1,4 +1,4 @@
-"""What the pages compute from a model and share: its run, the laws measured on it, and the sentences about its gradient."""
+"""Results for a model that several pages share: its run, the laws measured on it, and the sentences about its gradient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the session of a browser tab remembers between two runs of the script: every entry, declared under its name.
+"""The memory of a browser tab's session between two runs of the script: every entry, declared under its name.
 
 Streamlit keeps all of it in `st.session_state`: the value of each widget under the widget's key, and the entries that the code
 itself writes. The latter are declared here, and code reads and writes them as attributes, such as `session.past`: a search for

@@ -19,7 +19,7 @@ def address(state: State, page: str) -> str:
     return urlunsplit(parts._replace(path=parts.path or "/", query=query))
 
 
-def link(state: State) -> None:
+def link_popover(state: State) -> None:
     """The address to copy, and the parts that its page leaves out."""
     place = st.popover("Link", key="link", on_change="rerun", help="A link to this screen, for a class.")
     if not place.open:
@@ -34,30 +34,32 @@ def link(state: State) -> None:
         show("hide", list(state.view.hidden))
         st.pills(
             "Leave out", list(PARTS), format_func=PARTS.__getitem__, selection_mode="multi", key="hide", on_change=apply,
-            args=("hide", hiding), default=state.view.hidden, help="Whoever opens the link can show them again. All but "
+            args=("hide", without_parts), default=state.view.hidden, help="Whoever opens the link can show them again. All but "
             "the side bar are parts of the page Network.",
         )  # fmt: skip
         st.button(
-            "Presentation", key="present", on_click=put, args=("present", presenting, True),
+            "Presentation", key="present", on_click=put, args=("present", as_presentation, True),
             help="Large type, the picture as high as the window, no tools. The link then opens so; F11 gives it the whole "
             "screen.",
         )  # fmt: skip
 
 
-def back(state: State) -> None:
+def show_all(state: State) -> None:
     """The button that shows everything again, or ends the presentation."""
     if state.view.present:
-        st.button("Exit", key="exit", on_click=put, args=("exit", presenting, False), help="End the presentation.")
+        st.button("Exit", key="exit", on_click=put, args=("exit", as_presentation, False), help="End the presentation.")
     elif state.view.hidden:
         titles = ", ".join(plain(PARTS[part]) for part in state.view.hidden)
-        st.button("Show all", key="show.all", on_click=put, args=("hide", hiding, ()), help=f"Left out: {titles}.")
+        st.button(
+            "Show all", key="show.all", on_click=put, args=("hide", without_parts, ()), help=f"Left out: {titles}."
+        )
 
 
-def hiding(state: State, parts: list[str] | tuple[str, ...]) -> State:
+def without_parts(state: State, parts: list[str] | tuple[str, ...]) -> State:
     """The state without these parts of the page."""
     return of_view(state, hidden=tuple(part for part in PARTS if part in parts))
 
 
-def presenting(state: State, present: bool) -> State:
+def as_presentation(state: State, present: bool) -> State:
     """The state as a presentation, or as a page to work on."""
     return of_view(state, present=present)

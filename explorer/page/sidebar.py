@@ -59,12 +59,12 @@ def _ready(label: str, key: str, names: list[str], chosen: str | None) -> None:
         format_func=lambda name: PRESETS[name].title,
         key=key,
         on_change=apply,
-        args=(key, started),
+        args=(key, with_preset),
         label_visibility="visible" if key == "preset" else "collapsed",
     )
 
 
-def started(state: State, name: str | None) -> State:
+def with_preset(state: State, name: str | None) -> State:
     """The state with the network of a ready screen; of the view only the surface of the loss changes."""
     if not name:
         return state

@@ -54,7 +54,7 @@ def _checked(states: WStates, widget: str) -> Any:
 
 
 def _passed_over(states: WStates, widget: str, why: str, told: bool = True) -> Any:
-    """The old value of a widget in place of an ignored one; `told` notes for the page that one was ignored."""
+    """The old value of a widget in place of an ignored one; with `told` the page will report it."""
     key = (widget.removeprefix("$$ID-").partition("-")[2] or widget)[:80]
     _LOG.info("A value of %r was passed over: %s", key, why[:80])
     context = get_script_run_ctx()

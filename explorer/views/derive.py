@@ -36,7 +36,7 @@ def page() -> None:
     t, sample = step_of(state, run), samples.one(run, state.view.sample) + 1
     _choices(state, run, t, sample)
     _contents(state, run)
-    write_link(state)  # before what may take long
+    write_link(state)  # before the sections, which may take long
     for key in SECTIONS:
         if key in state.view.sections and not SECTIONS[key].obstacle(run):
             _section(state, run, key, t, sample)

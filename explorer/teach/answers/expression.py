@@ -16,7 +16,7 @@ from engine.support import shown
 from explorer.teach.answers.table import FUNCTIONS, AnswerError, Array, array
 from explorer.words.numbers import number
 
-#: What an expression may be: a number, a truth, a text or numbers.
+#: The value of an expression: a number, a truth, a text or an array.
 Answer: TypeAlias = float | bool | str | Array
 
 LONGEST: Final = 1_000  # characters of an expression
@@ -34,7 +34,7 @@ _COMPARE: Final[Mapping[type[ast.cmpop], Callable[[float, float], bool]]] = {
 
 @np.errstate(all="ignore")
 def answer(text: str, run: Run) -> Answer:
-    """What an expression is for a run. Raises AnswerError, naming the part that is wrong."""
+    """The value of an expression for a run. Raises AnswerError, which names the faulty part."""
     try:
         return evaluated(text, run)
     except AnswerError:

@@ -25,7 +25,7 @@ class Function:
 
     Attributes:
         call: how it is called.
-        sentence: what it gives, in a sentence.
+        sentence: about its result.
         function: the function itself; its first argument is the run.
     """
 

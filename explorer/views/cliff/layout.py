@@ -12,7 +12,7 @@ from explorer.experiments import cliff
 from explorer.page.change import put
 from explorer.page.heading import begin
 from explorer.page.notices import tell_overflow, write_link
-from explorer.page.sidebar import started
+from explorer.page.sidebar import with_preset
 from explorer.state import PRESETS, State
 from explorer.views.cliff import cut, descent, sides, surface
 from explorer.words.markdown import plain
@@ -55,7 +55,7 @@ def figure(state: State, run: Run, palette: str, pixels: int) -> None:
     with right:
         cut.through_here(state, chosen, run, palette)
     write_link(state)
-    # Last, since it may take a while: what is above can be used meanwhile, and any change there ends it.
+    # Last, since it may take a while: the controls above work meanwhile, and any change there ends it.
     surface.fill(state, chosen, run, steps, palette, places)
 
 
@@ -76,5 +76,5 @@ def ready(state: State) -> None:
     if state.model != preset.state.model:
         st.button(
             "The cliff of Pascanu et al. (2013)", key="cliff.ready", on_click=put,
-            args=("cliff.ready", lambda state, _: started(state, _PRESET)), help=preset.help,
+            args=("cliff.ready", lambda state, _: with_preset(state, _PRESET)), help=preset.help,
         )  # fmt: skip

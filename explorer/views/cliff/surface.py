@@ -1,4 +1,4 @@
-"""The surface of the loss, drawn as far as it is computed: at once what is known, then coarse, then fine."""
+"""The surface of the loss, drawn in stages: the points known already, then a coarse grid, then a fine one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _surface(model: Model, chosen: Cliff, many: int) -> Surface:
 
 
 def fill(state: State, chosen: Cliff, run: Run, steps: Descent | None, palette: str, places: Places) -> None:
-    """Draw the surface: at once what is computed; then, where that takes longer, coarse and then fine, in portions."""
+    """Draw the surface: at once the points known already, then a coarse and a fine grid, in portions if they take long."""
     model = state.model
     titles = (knob.title(model, cliff.sides(chosen)[0]), knob.title(model, cliff.sides(chosen)[1]))
     fine = cliff.fits(model)

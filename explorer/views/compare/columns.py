@@ -1,4 +1,4 @@
-"""The run of each column of the comparison, and what is measured on it."""
+"""The run of each column of the comparison, and the numbers measured on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compared: ready comparisons, columns to add, and the controls at the head of each column."""
+"""The controls of the comparison: ready comparisons, columns to add, and the settings at the head of each column."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ready(state: State) -> None:
 
 
 def tools(state: State) -> None:
-    """Add columns, and choose what the colour shows."""
+    """Add columns, and choose lens and scale of the colours."""
     full = len(state.view.columns) >= MOST
     present = compare.column(state.model, "")
     row = side_by_side()

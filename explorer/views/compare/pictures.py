@@ -44,7 +44,7 @@ def picture(state: State, i: int, column: Column, title: str, run: Run | None, p
     if column.model is None or run is None:
         st.error(plain(f"This column cannot be run: {column.fault}"))
         return
-    if column.model.text != state.model.text:  # else the page has told them
+    if column.model.text != state.model.text:  # else they stand at the head of the page
         tell_notes(models.cell(column.model).notes)
     tell_overflow(run)
     view = shown(state.view, run, pixels)

@@ -81,7 +81,7 @@ def _followed(columns: Sequence[Measured]) -> str:
 
 
 def _left(alone: Course | None) -> str:
-    """What a step leaves of the gradient, and whether it ends."""
+    """The share of the gradient that a step leaves, and whether the gradient ends."""
     if alone is None:
         return ""
     if not alone.steps:
@@ -90,7 +90,7 @@ def _left(alone: Course | None) -> str:
 
 
 def _held(reach: FloatLimit | None, alone: Course | None) -> str:
-    """How many steps back float32 holds the gradient, and what it becomes beyond."""
+    """The number of steps back over which float32 holds the gradient, and its fate beyond."""
     if reach is None or alone is None:
         return ""
     steps = alone.last - 1
@@ -101,7 +101,7 @@ def _held(reach: FloatLimit | None, alone: Course | None) -> str:
 
 
 def in_common(columns: Sequence[Column]) -> None:
-    """Say what is the same in all columns, to the bit."""
+    """Name the parameters and data that are equal in all columns, to the bit."""
     models = tuple(column.model for column in columns if column.model is not None)
     if len(models) < 2:
         return

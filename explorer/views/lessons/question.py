@@ -13,7 +13,7 @@ from explorer.words.numbers import number
 
 
 def ask(lesson: Lesson, place: int, question: Question, run: Run) -> None:
-    """Ask the question; the answer is told only once the user has given one."""
+    """Ask the question; the page shows the answer only once the user has given one."""
     key, form = f"{lesson.name}.{place}", f"lesson.answer.{lesson.name}.{place}"
     answers = session.lesson_answers
 

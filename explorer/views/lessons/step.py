@@ -1,4 +1,4 @@
-"""A step of a lesson: what it has set, its text with links that change the screen, its figure, and the way on."""
+"""A step of a lesson: its changes to the screen, its text with links that change the screen, its figure, the way on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _links: Final = st.components.v2.component(
 
 
 def draw(lesson: Lesson, place: int, sheet: Sheet) -> None:
-    """Draw a step: its text and question beside the figure, or around it where there is no room."""
+    """Draw a step: its text and question beside the figure, or above and below it on a narrow page."""
     state, run, palette, pixels = sheet
     step = lesson.steps[place - 1]
     original = computed(step.state.model)  # the run that the text is about, whatever the user has made of it
@@ -65,7 +65,7 @@ def draw(lesson: Lesson, place: int, sheet: Sheet) -> None:
 
 
 def _what_is_set(state: State, lesson: Lesson, place: int) -> None:
-    """Say what the lesson has changed of the user's screen, with the way back."""
+    """Name the lesson's changes to the user's screen, with the way back."""
     step = lesson.steps[place - 1]
     kept = session.before_lesson
     row = side_by_side("center")

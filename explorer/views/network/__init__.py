@@ -1,4 +1,4 @@
-"""The page of the network: its picture, and what is changed beside it."""
+"""The page of the network: its picture, and the editors and files below it."""
 
 from explorer.views.network.layout import page
 from explorer.views.network.neurons import neuron

@@ -1,4 +1,4 @@
-"""The row above the picture: which graph is drawn, what its colours and edges show, of which sample."""
+"""The row above the picture: choices of graph, colours, edges, parameters and sample."""
 
 from __future__ import annotations
 

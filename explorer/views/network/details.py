@@ -26,7 +26,7 @@ _CHECKED: Final = 20_000  # values of a run up to which the checks are made on t
 
 
 def as_table(state: State, run: Run, drawn: Scene | None) -> None:
-    """The picture as a table, made when it is opened; `drawn` is what `picture.figure` gave."""
+    """The picture as a table, made when it is opened; `drawn` is the result of `picture.figure`."""
     place = st.expander("The picture as a table", key="table", on_change="rerun")
     if not place.open:
         return

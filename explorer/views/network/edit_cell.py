@@ -11,7 +11,7 @@ from engine.language import MAX_TEXT, EquationError, latex
 from explorer import model as models
 from explorer.figures import rolled
 from explorer.model import Model
-from explorer.page.browser import meet_draft
+from explorer.page.browser import mount_for_draft
 from explorer.page.change import put, whole_page_if_changed
 from explorer.page.chart import chart
 from explorer.page.memory import refusal
@@ -55,7 +55,7 @@ def _editor(model: Model, palette: str, pixels: int) -> None:
         help=_HELP,
         placeholder="h = …",
     )
-    meet_draft("cell.keep", _KEY)
+    mount_for_draft("cell.keep", _KEY)
     refusal(["draft"] if session.draft is not None else [])
     row = side_by_side("center")
     row.button(

@@ -1,4 +1,4 @@
-"""The page of the network, from top to bottom: which parts it has, and what each is given."""
+"""The page of the network, from top to bottom."""
 
 from __future__ import annotations
 

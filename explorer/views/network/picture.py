@@ -55,7 +55,7 @@ def unrolled(state: State, run: Run) -> Scene:
 
 
 def task_captions(state: State, run: Run) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the task has at each step for the sample that is shown: a label of the input, and the target."""
+    """The captions of a sample at each step: the label of the input, and the target."""
     task, sample = models.task(state.model), 1 if run.B == 1 else samples.shown(run, state.view.sample)
     labels: tuple[str, ...] = ()
     targets: list[str] = []
@@ -83,7 +83,7 @@ def _draw(state: State, drawn: Scene, run: Run, palette: str, pixels: int) -> No
         if drawn.view.knob is not None:
             st.caption("The knob works in the live picture only: choose that under Look.")
         chart(
-            graph(drawn, palette, pixels), "figure", spoken(drawn), can_be_saved=True,
+            graph(drawn, palette, pixels), "figure", alt_text(drawn), can_be_saved=True,
             on_click=partial(clicked, "figure", run),
         )  # fmt: skip
         return
@@ -93,7 +93,7 @@ def _draw(state: State, drawn: Scene, run: Run, palette: str, pixels: int) -> No
     except ValueError as error:
         fault = str(error)
     live(
-        drawn, label=spoken(drawn), strength=EDGES[drawn.view.edges][1], knob=turned, large=large(),
+        drawn, label=alt_text(drawn), strength=EDGES[drawn.view.edges][1], knob=turned, large=large(),
         on_pick=lambda node: put("live", pick(run, node)), on_turn=lambda at: put("knob", knob.let_go, at),
     )  # fmt: skip
     if drawn.view.shows("knob"):
@@ -117,7 +117,7 @@ def legend(drawn: Scene) -> None:
     )
 
 
-def spoken(drawn: Scene) -> str:
+def alt_text(drawn: Scene) -> str:
     """The picture in a sentence, for those who do not see it."""
     return (
         f"The unrolled graph: {len(drawn.name)} nodes and {len(drawn.source)} edges over steps {drawn.first} to "

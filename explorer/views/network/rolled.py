@@ -16,7 +16,7 @@ from explorer.state import LENSES, State
 def picture(state: State, run: Run, palette: str, pixels: int) -> None:
     """Draw the rolled graph of the run; a click selects a node, at the selected step or else the last."""
     chart(
-        rolled(run, state.view, palette, pixels), "rolled", spoken(state, run), can_be_saved=True,
+        rolled(run, state.view, palette, pixels), "rolled", alt_text(state, run), can_be_saved=True,
         on_click=partial(clicked, "rolled", run),
     )  # fmt: skip
     delays = ": a square on an edge is a delay of one step, or of as many steps as the number beside it"
@@ -26,7 +26,7 @@ def picture(state: State, run: Run, palette: str, pixels: int) -> None:
     )
 
 
-def spoken(state: State, run: Run) -> str:
+def alt_text(state: State, run: Run) -> str:
     """The picture in a sentence, for those who do not see it."""
     states = ", ".join(run.cell.states)
     return (

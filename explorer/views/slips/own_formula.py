@@ -27,7 +27,7 @@ from explorer.words.markdown import plain
 
 _KEY: Final = "formula.text"
 
-#: What a formula can give -> title.
+#: The kind of quantity that a formula gives -> title.
 _KINDS: Final = {
     "node": "the gradient at a node",
     "parameter": "the gradient of a parameter",
@@ -159,6 +159,6 @@ def _judged(model: Model, text: str, asked: Asked, sample: int, _formula: Formul
 
 
 def fault(text: str, message: str, line: int, column: int) -> None:
-    """Say what is wrong with a formula, and where."""
+    """Show the fault of a formula and its place."""
     st.error(f"Line {line}, column {column}: {plain(message)}")
     st.code(pointed("\n".join(text.splitlines()), line, column), language=None)

@@ -68,7 +68,7 @@ def tell(state: State, case: Case, wide: bool) -> None:
 
 
 def _side_by_side(case: Case, wide: bool) -> None:
-    """Both formulas with their verdicts, what they give, and what came of the stated one."""
+    """Both formulas with their verdicts and values, and the verdict on the stated one in a sentence."""
     stated, right = case.stated_verdict, case.right_verdict
     beside = wide and max(len(case.text), len(case.right_text)) <= _SHORT
     places = st.columns(2) if beside else [st.container(), st.container()]

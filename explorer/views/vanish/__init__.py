@@ -1,4 +1,4 @@
-"""The page on vanishing gradients: measured, compared with theory, and said in sentences."""
+"""The page on vanishing gradients: measured, compared with theory, and put into sentences."""
 
 from explorer.views.vanish.layout import figure, page
 

@@ -89,7 +89,7 @@ def _selected(state: State, run: Run, sample: int) -> None:
 
 
 def _written(log: float) -> str:
-    """A logarithm to two digits, or what the norm is without one."""
+    """A logarithm to two digits, or words if the norm has none."""
     if math.isfinite(log):
         return f"**{log:.2f}**".replace("-", "−")
     return "−∞, it is exactly 0" if log < 0 else "not finite"

@@ -61,7 +61,7 @@ def tab(state: State, run: Run, palette: str, name: str, pixels: int) -> None:
 
 
 def _decomposed(run: Run, palette: str, name: str, t: int, s: int) -> None:
-    """One Jacobian: what it stretches most and least, its singular values, its entries."""
+    """One Jacobian: its largest and smallest stretch, its singular values, its entries."""
     symbol = latex(name)
     matrix = engine.jacobian_at(run, name, name, t, s)[0]
     extremes = _extremes(stretches(run, name, name, t, s))
@@ -80,7 +80,7 @@ def _decomposed(run: Run, palette: str, name: str, t: int, s: int) -> None:
 
 
 def _extremes(jacobian: Stretches) -> str:
-    """The largest and the smallest singular value of a Jacobian, or what is known of the smallest."""
+    """The largest and the smallest singular value of a Jacobian, or a bound of the smallest."""
     logs, is_known = jacobian.log10[0], jacobian.known[0]
     largest = rf"$\sigma_{{\max}}$ = **{from_exponent(float(logs[0]))}**"
     if is_known[-1]:
@@ -118,7 +118,7 @@ def _triangle(state: State, run: Run, palette: str, name: str, pair: tuple[int, 
 
 
 def _compute(run: Run, name: str, kept: dict[str, Array]) -> bool:
-    """Compute the norms into `kept`, with a progress bar where that takes time; what takes long waits for a click.
+    """Compute the norms into `kept`, with a progress bar if that takes time; long computations wait for a click.
 
     Returns:
         Whether they are there.

@@ -1,4 +1,4 @@
-"""The page that asks why the gradient vanishes, from top to bottom: sentences, the curve, and five tabs."""
+"""The page on vanishing gradients, from top to bottom: sentences, the curve, and five tabs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tab "Matrices and derivatives": what a step back multiplies the gradient by, the weights and the slopes."""
+"""The tab "Matrices and derivatives": the factors of a step back, the weights and the slopes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FUNCTIONS: Final = 8  # diagrams of local derivatives, at most
 
 
 def tab(state: State, run: Run, palette: str, name: str, pixels: int) -> None:
-    """Draw what a step multiplies by: the weights, and the slopes of the functions."""
+    """Draw the factors of a step back: the weights, and the slopes of the functions."""
     _weights(run, palette, name, pixels)
     _functions(state, run, palette, pixels)
 

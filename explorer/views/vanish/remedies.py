@@ -1,4 +1,4 @@
-"""The tab "Truncation and clipping": what truncation leaves out of the gradients, and what clipping changes."""
+"""The tab "Truncation and clipping": the error of truncated gradients, and the effect of clipping."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _truncated(model: Model, kind: str, steps: int) -> Truncated:
 
 
 def tab(state: State, run: Run, palette: str, name: str, pixels: int) -> None:
-    """Say what truncation leaves out, and what clipping changes."""
+    """Show the error of truncated gradients, and the effect of clipping."""
     st.markdown("##### Truncated back-propagation")
     if name:
         _truncation(state, run)

@@ -1,4 +1,4 @@
-"""What the two triangles of the page share, a row for a later step and a column for an earlier one: scale, click, caption."""
+"""Click and caption of the two triangles, whose rows are later steps and whose columns are earlier ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def on_triangle_click(key: str, change: Callable[[int, int], Change]) -> None:
 
 
 def cell_caption(run: Run, sample: int, words: str, of_one_sample: bool = False) -> None:
-    """Below a triangle: `words`, and what one of its cells stands for."""
+    """The caption below a triangle: `words`, and the meaning of a cell."""
     size = -(-run.T // facts.MOST)
     block = f" A cell is a block of {size} × {size} steps and shows the largest number in it." if size > 1 else ""
     is_large = run.T**2 * run.B > facts.MAX_CELLS

@@ -23,7 +23,7 @@ from explorer.state.session import load, save
 from explorer.views.network import edit_numbers as edit
 from explorer.views.network import take_home as files
 from explorer.views.network.edit_cell import pointed
-from explorer.views.network.picture import spoken
+from explorer.views.network.picture import alt_text
 from explorer.words.markdown import plain
 from explorer.words.numbers import number
 
@@ -388,7 +388,7 @@ def test_a_cell_is_typed_with_an_error_mended_and_drawn_in_the_browser(new_page)
     assert loss_on(page) == number(run.loss)
     page.wait_for_function("!document.querySelector('.live .caption b')")
     drawn = page.locator(".live canvas").first.get_attribute("aria-label")
-    assert drawn == spoken(scene(run))
+    assert drawn == alt_text(scene(run))
 
 
 def test_files_go_out_and_come_back(new_page, tmp_path):
