@@ -14,7 +14,7 @@ from explorer.page.widgets import side_by_side
 from explorer.state import State
 
 #: The pages of two of the first steps, by address -> the words on the button.
-_PAGES: Final = {"vanish": "Ask why gradients vanish", "lessons": "Start a lesson"}
+PAGES: Final = {"vanish": "Ask why gradients vanish", "lessons": "Start a lesson"}
 #: What this page is, in two sentences.
 WORDS: Final = (
     "A recurrent network, unrolled in time. The colour of a node shows exactly how strongly the loss depends on it."
@@ -29,7 +29,7 @@ def first_steps() -> None:
     with side_by_side("center", key="welcome"):
         st.markdown("**New here?**", width="content")
         st.button("Look at a network", key="welcome.look", type="primary", on_click=select_state)
-        for address, words in _PAGES.items():
+        for address, words in PAGES.items():
             if address in pages and st.button(words, key=f"welcome.{address}"):
                 st.switch_page(pages[address])
         st.button(":material/close:", key="welcome.close", type="tertiary", on_click=close, help="Close")
