@@ -1,4 +1,4 @@
-"""One slip of a text: what the text states, what holds, and what both give on this network's numbers."""
+"""One slip of a text: the stated and the correct formula, and their values on this network's numbers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def listed(state: State, widget: Any, key: str) -> None:
 
 
 def tell(state: State, case: Case, wide: bool) -> None:
-    """Show one slip: what is stated, the numbers, what holds, and why."""
+    """Show one slip: the stated formula, the numbers, the correct formula, and the reason."""
     chosen = SLIPS[state.view.slip]
     st.markdown(f"#### {chosen.title}")
     st.caption(f"{SOURCES[chosen.source]}; {chosen.place}")
@@ -57,12 +57,12 @@ def tell(state: State, case: Case, wide: bool) -> None:
         st.markdown(case.remark)
     if case.own and case.text:
         row = side_by_side("top")
-        for key, label, text in (
-            ("stated", "Take what is stated", case.text),
-            ("right", "Take what holds", case.right_text),
+        for key, which, text in (
+            ("stated", "stated", case.text),
+            ("right", "correct", case.right_text),
         ):
             row.button(
-                f"{label} as my formula", key=f"slip.{key}", on_click=put,
+                f"Use the {which} formula as mine", key=f"slip.{key}", on_click=put,
                 args=(f"slip.{key}", _taken(text, case.asked)),
             )  # fmt: skip
 
@@ -73,15 +73,15 @@ def _side_by_side(case: Case, wide: bool) -> None:
     beside = wide and max(len(case.text), len(case.right_text)) <= _SHORT
     places = st.columns(2) if beside else [st.container(), st.container()]
     for place, title, latex, verdict in zip(
-        places, ("Stated", "Holds"), (case.stated, case.right), (stated, right), strict=True
+        places, ("Stated", "Correct"), (case.stated, case.right), (stated, right), strict=True
     ):
         with place:
             with side_by_side("center"):
                 st.markdown(f"**{title}**", width="content")
                 badge(verdict.kind)
             equation(case.left, latex, wide)
-    true = right.truth if case.asked.kind == "value" else stated.measured
-    arrays({"stated": stated.value, case.route: true, "what holds gives": right.value})
+    truth = right.truth if case.asked.kind == "value" else stated.measured
+    arrays({"stated": stated.value, case.route: truth, "correct": right.value})
     unmeasured(case.run, case.asked, stated)
     outcome(stated)
 
