@@ -63,8 +63,12 @@ def parse(text: str, cell: Cell) -> Formula:
         text: up to MAX_FORMULA characters, on one line or several; `#` starts a comment.
         cell: the one whose nodes and parameters it may read.
 
+    Returns:
+        The formula, whose shapes and numbers are not checked yet.
+
     Raises:
         EquationError: with line and column, for anything that the language does not have.
+        TypeError: if the text is no str.
 
     **Holds:** any_text_is_a_formula_or_an_error_that_points.
     """

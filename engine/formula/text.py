@@ -18,6 +18,9 @@ def latex(formula: Formula) -> str:
     Args:
         formula: that was read.
 
+    Returns:
+        The text, without dollar signs.
+
     **Holds:** what_is_drawn_is_what_was_typed.
     """
 
@@ -35,6 +38,9 @@ def code(expression: Expression) -> str:
 
     Args:
         expression: the whole formula or a part of it.
+
+    Returns:
+        The text, which `parse` reads as the same expression.
 
     **Holds:** what_is_drawn_is_what_was_typed.
     """

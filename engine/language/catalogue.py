@@ -232,7 +232,7 @@ o = h
 
 
 def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss: str = "nll") -> Cell:
-    """Layers without recurrence (rows A14–A16 of the sources): a_i = b_i + W_i φ_{i−1}, φ_i = σ_i(a_i), x = φ_1.
+    """Layers without recurrence: a_i = b_i + W_i φ_{i−1}, φ_i = σ_i(a_i), x = φ_1.
 
     Use it with T = 1 and the samples in the batch; the loss is then their mean.
 
@@ -240,6 +240,9 @@ def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss
         layers: the number of layers of weights, 1 to 50; the last one gives the output.
         activations: one name for all hidden layers, or one for each of the layers − 1.
         loss: "nll" (after a softmax), "mse" or "bce" (after a sigmoid).
+
+    Returns:
+        A cell with the nodes a_2, phi_2, …, the last a, y_hat (except for mse) and L.
 
     Raises:
         ValueError: for any other number, name or loss.
@@ -371,6 +374,9 @@ def _finite(value: object, what: str) -> float:
 
 def with_squared_error(cell: Cell) -> Cell:
     """A cell of the catalogue for targets that are numbers: the squared error of o in place of the loss of its softmax.
+
+    Args:
+        cell: a cell of the catalogue for classes.
 
     Raises:
         ValueError: for a cell whose last lines are not those of the catalogue.

@@ -143,7 +143,11 @@ class Cell:
         return frozenset(parts)
 
     def is_number(self, name: str) -> bool:
-        """Whether a name is a node that is a number, as a loss is, not a vector; False for any other name."""
+        """Whether a node is a number, as a loss is, and not a vector.
+
+        Args:
+            name: of a node; the result is False for any other name.
+        """
         texts(name=name)
         return name in self.equations and self._classes.same(("unit", name), ONE)
 
@@ -182,18 +186,36 @@ class Cell:
         return self is other or (isinstance(other, Cell) and (self.text, self.name) == (other.text, other.name))
 
     def loss(self, name: str) -> Loss | None:
-        """The row of the loss that a node's equation calls, or None; raises ValueError if the node does not exist."""
+        """The row of the loss that a node's equation calls, or None.
+
+        Args:
+            name: of a node.
+
+        Raises:
+            ValueError: if the node does not exist.
+        """
         one_of("name", name, self.equations)
         called = _called(self.equations[name], LOSSES)
         return None if called is None else LOSSES[called]
 
     def operation(self, name: str) -> str | None:
-        """The name of the function or loss that a node's equation calls; None for a sum or product, and for any other name."""
+        """The name of the function or loss that a node's equation calls; None for a sum or product.
+
+        Args:
+            name: of a node; the result is None for any other name.
+        """
         texts(name=name)
         return _called(self.equations[name], CALLS) if name in self.equations else None
 
     def logits(self, name: str) -> Expression | None:
-        """The expression a, for a loss of softmax(a) or sigmoid(a) that is computed from a (see `Loss.after`); else None."""
+        """The expression a, for a loss of softmax(a) or sigmoid(a) that is computed from a (see `Loss.after`); else None.
+
+        Args:
+            name: of a node.
+
+        Raises:
+            ValueError: if the node does not exist.
+        """
         row, expression = self.loss(name), self.equations[name].expression
         if row is None or row.after is None or not isinstance(expression, Apply):
             return None
@@ -219,6 +241,9 @@ class Cell:
 
         An output is a node of the target's size that no later step reads; any other node that is neither a state nor part
         of the loss is inner.
+
+        Args:
+            name: of a node or a parameter, or "x" or "y".
 
         Raises:
             ValueError: if the cell has no such name.
@@ -275,7 +300,7 @@ class Cell:
         }
 
     def shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
-        """Name of the parameter -> its shape, (n,) or (rows, columns).
+        """The shape of each parameter, (n,) or (rows, columns), by its name.
 
         Args:
             sizes: as for `sizes`, with the same errors.

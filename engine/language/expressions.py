@@ -24,7 +24,13 @@ class EquationError(ValueError):
 
 @dataclass(frozen=True)
 class Note:
-    """A probable slip in the text of a cell, with the remedy; line and column are counted from 1."""
+    """A probable slip in the text of a cell, with the remedy.
+
+    Attributes:
+        line: counted from 1.
+        column: counted from 1.
+        message: the slip and its remedy, in words.
+    """
 
     line: int
     column: int
@@ -49,7 +55,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Number:
-    """A constant."""
+    """A constant.
+
+    Attributes:
+        value: its number.
+        place: in the text.
+    """
 
     value: float
     place: Place

@@ -73,6 +73,9 @@ def symbol_of(name: str) -> Symbol:
 
     Args:
         name: of the language of cells, such as y_hat, W_f, h1, phi_2.
+
+    Returns:
+        Its letters, its accent and its index.
     """
     head, *tail = name.strip("_").split("_") if name.strip("_") else [name]
     accent = next((part for part in tail if part in _ACCENTS), None)

@@ -29,6 +29,9 @@ def pausing(function: Callable[[], None]) -> Iterator[None]:
 
     Args:
         function: called without arguments; an error that it raises ends the work.
+
+    Yields:
+        Nothing; the function is called until the block ends.
     """
     token = _hook.set(function)
     try:
