@@ -108,10 +108,10 @@ def checked(
     one_of("reduction", reduction, ("mean", "sum"), "'mean' or 'sum' over the samples")
     kind = _dtype(dtype)
     x = _input(cell, x)
-    given_y, y = y, _target(cell, y, x)
+    original_y, y = y, _target(cell, y, x)
     T, B = y.shape[:2]
     parameters = _parameters(cell, params)
-    given = _given_initial(cell, initial)
+    early = _given_initial(cell, initial)
     classes = y.dtype.kind in "iu"
     low, top = _extremes(y) if classes else (0, 0)
     if low < 0 or top > _MAX_CLASSES:
@@ -127,11 +127,11 @@ def checked(
             None if classes else y.shape[2],
             np.dtype(np.intp) if classes else kind,
             tuple([array.shape for array in parameters.values()]),
-            tuple([(name, array.shape) for name, array in given.items()]),
+            tuple([(name, array.shape) for name, array in early.items()]),
             top + 1 if cell.only_classes_fix_y else 0,
         )
     except ValueError as error:
-        raise ValueError(f"{error}{_classes_as_floats(cell, given_y, x)}") from None
+        raise ValueError(f"{error}{_classes_as_floats(cell, original_y, x)}") from None
     if classes and top >= shape.sizes["y"]:
         raise ValueError(f"y has classes from {low} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}")
     factors = _weights(weights, T, B, kind)
@@ -140,7 +140,7 @@ def checked(
         _copies("params", parameters, kind),
         None if x is None else _copy("x", x, kind),
         locked(np.array(y, np.intp)) if classes else _copy("y", y, kind),
-        _initial(shape, {name: _copy("initial", array, kind, name) for name, array in given.items()}),
+        _initial(shape, {name: _copy("initial", array, kind, name) for name, array in early.items()}),
         factors,
         locked(factors / kind.type(B)) if reduction == "mean" and B > 1 else factors,
         reduction,  # type: ignore[arg-type]
@@ -268,15 +268,15 @@ def _extremes(y: Array) -> tuple[int, int]:
 
 def _classes_as_floats(cell: Cell, y: Any, x: Array | None) -> str:
     """The end of a message about a y of floats that may be meant as classes; empty for any other y."""
-    given = np.asarray(y)
-    if not cell.takes_classes or given.dtype.kind != "f" or not given.size:
+    floats = np.asarray(y)
+    if not cell.takes_classes or floats.dtype.kind != "f" or not floats.size:
         return ""
-    if given.ndim != 1 and given.shape[1:] != (1,) and (x is None or given.shape != x.shape[:2]):
+    if floats.ndim != 1 and floats.shape[1:] != (1,) and (x is None or floats.shape != x.shape[:2]):
         return ""
-    if not ((given >= 0) & (given <= _MAX_CLASSES) & (given == np.floor(given))).all():
+    if not ((floats >= 0) & (floats <= _MAX_CLASSES) & (floats == np.floor(floats))).all():
         return ""
-    first = ", ".join(f"{number:g}" for number in given.reshape(-1)[:4])
-    return f"; y has the floats {first}{', …' if given.size > 4 else ''}: if they are classes, give y.astype(int)"
+    first = ", ".join(f"{number:g}" for number in floats.reshape(-1)[:4])
+    return f"; y has the floats {first}{', …' if floats.size > 4 else ''}: if they are classes, give y.astype(int)"
 
 
 def _parameters(cell: Cell, params: Mapping[str, Any]) -> dict[str, Array]:
@@ -325,15 +325,15 @@ def _shape(
 ) -> Shape:
     """Solve the sizes from the shapes of the arguments; each shape must fit the sizes that those before it have fixed."""
     dimensions = cell.dimensions
-    found = {"1": 1}
+    solved = {"1": 1}
 
     def settle(what: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> None:
         if (
             len(shape) != len(axes)
             or 0 in shape
-            or any(found.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True))
+            or any(solved.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True))
         ):
-            allowed = ", ".join(f"n_{axis}" + (f" = {found[axis]}" if axis in found else "") for axis in axes)
+            allowed = ", ".join(f"n_{axis}" + (f" = {solved[axis]}" if axis in solved else "") for axis in axes)
             raise ValueError(f"{what} has shape {shape}; it must be ({allowed}), no axis empty")
 
     if n_x is not None:
@@ -344,30 +344,30 @@ def _shape(
         settle(f"params[{name!r}]", dimensions[name], shape)
     for name, shape in initial:
         K, (axis,) = cell.lags[name], dimensions[name]
-        n = found.setdefault(axis, shape[-1] if shape else 1)
+        n = solved.setdefault(axis, shape[-1] if shape else 1)
         if shape not in ((n,), (B, n), (K, B, n)):
             raise ValueError(f"initial[{name!r}] has shape {shape}; it must be {(n,)}, {(B, n)} or {(K, B, n)}")
     if classes:
-        found.setdefault("y", classes)
-    unsettled = [members[0] for members in cell.hidden if members[0] not in found]
+        solved.setdefault("y", classes)
+    unsettled = [members[0] for members in cell.hidden if members[0] not in solved]
     if unsettled:
         raise ValueError(
             f"nothing fixes the size of {', '.join(unsettled)}; give initial[{unsettled[0]!r}] with that many entries"
         )
-    sizes = {name: found[axes[0]] for name, axes in dimensions.items() if name not in cell.parameters}
+    sizes = {name: solved[axes[0]] for name, axes in dimensions.items() if name not in cell.parameters}
     units = sum(sizes.values())
     what = f"a run with {units:,} units a step"
     fits(what, lambda T: T * B * units * kind.itemsize * _COPIES, T, B, most=MAX_RUN_BYTES)
     return _shape_of(cell, T, B, kind, sizes, target)
 
 
-def _initial(shape: Shape, given: Mapping[str, Array]) -> dict[str, Array]:
+def _initial(shape: Shape, early: Mapping[str, Array]) -> dict[str, Array]:
     """The initial values of every state, (K, B, n): those of the caller at t = 0 or at all K steps, 0 elsewhere."""
     cell, result = shape.cell, {}
     for name in cell.states:
         result[name] = np.zeros((cell.lags[name], shape.B, shape.sizes[name]), shape.dtype)
-        if name in given:
-            result[name][-1 if given[name].ndim < 3 else slice(None)] = given[name]
+        if name in early:
+            result[name][-1 if early[name].ndim < 3 else slice(None)] = early[name]
         locked(result[name])
     return result
 

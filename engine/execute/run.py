@@ -78,9 +78,11 @@ class Run(Record):
             [sample_of(sample, self.B) for sample in (range(self.B) if samples is None else samples)], int
         )
         begin = np.array([step_of(t, self.T, what="first") for t in np.broadcast_to(first, chosen.shape)], int)
-        rest = self.T + 1 - int(begin.max(initial=1))
+        longest = self.T + 1 - int(begin.max(initial=1))
         length = (
-            rest if steps is None else whole("steps", steps, 1, rest, f"{rest} can be taken from the last first step")
+            longest
+            if steps is None
+            else whole("steps", steps, 1, longest, f"{longest} can be taken from the last first step")
         )
         rows = begin - 1 + np.arange(length)[:, None]
         initial = {}

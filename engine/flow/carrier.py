@@ -148,9 +148,9 @@ class Carrier:
 
     def turn(self) -> None:
         """Move the rows that wait one step nearer."""
-        for name, own in self.waiting.items():
-            own.append(self.spare[name])
-            self.spare[name] = own.popleft()
+        for name, rows in self.waiting.items():
+            rows.append(self.spare[name])
+            self.spare[name] = rows.popleft()
 
 
 class _Products:
@@ -191,14 +191,14 @@ class _Products:
 
 def _groups(links: Sequence[Link], units: Mapping[str, int], dense: bool) -> list[list[Link]]:
     """Links that can be one product: those by matrices from one head to one tail; if `dense`, diagonal ones with them."""
-    found: dict[Any, list[Link]] = {}
+    alike_links: dict[Any, list[Link]] = {}
     for link in links:
         alike = link.matrix is not None or (dense and link.softmax is None and link.tail != WANTED)
         if link.width not in (None, units[link.head]):  # from a loss, whose one unit becomes several
             alike = False
-        found.setdefault((link.head, link.tail, link.lag) if alike else id(link), []).append(link)
+        alike_links.setdefault((link.head, link.tail, link.lag) if alike else id(link), []).append(link)
     result = []
-    for group in found.values():
+    for group in alike_links.values():
         together = any(link.matrix is not None for link in group)
         result += [group] if together else [[link] for link in group]
     return result

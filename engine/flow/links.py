@@ -95,10 +95,10 @@ class System:
     def carried(self) -> tuple[Link, ...]:
         """The links along which a gradient from a later step can be sent."""
         reached = set(self.lags)
-        for head, own in self.links.items():
+        for head, links in self.links.items():
             if head in reached:
-                reached |= {link.tail for link in own if not link.lag}
-        return tuple(link for head, own in self.links.items() if head in reached for link in own)
+                reached |= {link.tail for link in links if not link.lag}
+        return tuple(link for head, links in self.links.items() if head in reached for link in links)
 
 
 def system(
@@ -280,8 +280,8 @@ class _Coefficients:
 
     def factor(self, operand: Operand) -> Any:
         """A value as a factor of a gradient, (T, B, n)."""
-        value, made = self.value(operand), self.by_name.get(operand.name)
-        if isinstance(made, Normalise) or (isinstance(made, Elementwise) and made.function.name in wide.VALUES):
+        value = self.value(operand)
+        if self.is_small(operand):
             self.far |= (value < FAR).any(axis=(1, 2))
         return np.broadcast_to(value, (self.run.T, self.run.B, value.shape[-1]))
 
@@ -323,35 +323,38 @@ class _Coefficients:
 
     def is_small(self, operand: Operand) -> bool:
         """Whether a value is a softmax, or of a function that may fall below every float."""
-        made = self.by_name.get(operand.name)
-        return isinstance(made, Normalise) or (isinstance(made, Elementwise) and made.function.name in wide.VALUES)
+        instruction = self.by_name.get(operand.name)
+        is_small_function = isinstance(instruction, Elementwise) and instruction.function.name in wide.VALUES
+        return is_small_function or isinstance(instruction, Normalise)
 
 
 class _Far(_Coefficients):
     """The coefficients as Wide; slopes and values beyond the range of floats are computed from their arguments."""
 
     def factor(self, operand: Operand) -> Any:
-        made, whole = self.by_name.get(operand.name), wide.wide(super().factor(operand))
+        instruction, whole = self.by_name.get(operand.name), wide.wide(super().factor(operand))
         if not self.is_small(operand):
             return whole
-        if isinstance(made, Normalise):
-            return self.late(whole, wide.softmax(self.value(made.argument)), operand.lag)
-        assert isinstance(made, Elementwise)
-        return self.late(whole, wide.VALUES[made.function.name](self.value(made.argument)), operand.lag)
+        if isinstance(instruction, Normalise):
+            return self.late(whole, wide.softmax(self.value(instruction.argument)), operand.lag)
+        assert isinstance(instruction, Elementwise)
+        return self.late(whole, wide.VALUES[instruction.function.name](self.value(instruction.argument)), operand.lag)
 
     def rest(self, operand: Operand) -> Wide:
         """1 − p for a value p of a softmax, of a sigmoid, or any other."""
-        made, whole = self.by_name.get(operand.name), wide.wide(1 - super().factor(operand))
-        if isinstance(made, Normalise):
-            return self.late(whole, wide.others(wide.softmax(self.value(made.argument))), operand.lag)
-        if isinstance(made, Elementwise):
-            return self.late(whole, wide.complement(made.function, self.value(made.argument)), operand.lag)
+        instruction, whole = self.by_name.get(operand.name), wide.wide(1 - super().factor(operand))
+        if isinstance(instruction, Normalise):
+            return self.late(whole, wide.others(wide.softmax(self.value(instruction.argument))), operand.lag)
+        if isinstance(instruction, Elementwise):
+            return self.late(
+                whole, wide.complement(instruction.function, self.value(instruction.argument)), operand.lag
+            )
         return whole
 
-    def late(self, early: Wide, own: Wide, lag: int) -> Wide:
+    def late(self, early: Wide, values: Wide, lag: int) -> Wide:
         """Values as they are read `lag` steps later; the first rows are those of the initial values."""
         T, lag = self.run.T, min(lag, self.run.T)
-        return Wide(*(np.concatenate([a[:lag], b[: T - lag]]) for a, b in ((early.m, own.m), (early.e, own.e))))
+        return Wide(*(np.concatenate([a[:lag], b[: T - lag]]) for a, b in ((early.m, values.m), (early.e, values.e))))
 
     def slope(self, i: Elementwise) -> Any:
         return wide.slope(FUNCTIONS[i.function.name], self.value(i.argument))

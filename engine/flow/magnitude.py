@@ -68,13 +68,13 @@ def log_argument_grad_norm(run: Run, name: str) -> Array:
     **Holds:** log_argument_grad_norm_matches_the_gradient_of_the_argument.
     """
     one_of("name", name, run.cell.nodes)
-    made = next((i for i in schedule(run.cell).instructions if i.out == name), None)
-    if not isinstance(made, Elementwise):
+    function = next((i for i in schedule(run.cell).instructions if i.out == name), None)
+    if not isinstance(function, Elementwise):
         raise ValueError(f"{name!r} is no elementwise function of its argument; its gradient has no part by a slope")
-    argument, lag = made.argument.name, min(made.argument.lag, run.T)
+    argument, lag = function.argument.name, min(function.argument.lag, run.T)
     grad = run.grad[argument] if argument in run.grad else run.argument_grad(name)
-    found = _log10_norm(run, argument, grad)
-    return locked(np.concatenate([np.full((lag, run.B), -np.inf), found[: run.T - lag]]))
+    norms = _log10_norm(run, argument, grad)
+    return locked(np.concatenate([np.full((lag, run.B), -np.inf), norms[: run.T - lag]]))
 
 
 def _log10_norm(run: Run, name: str, grad: Array) -> Array:
@@ -95,14 +95,14 @@ def _in_range(grad: Array) -> bool:
 
 def joined(run: Run, links: System) -> dict[str, Any]:
     """The gradients that every name gets from the losses without passing a later step, (T, B, n), in floats or Wide."""
-    here: dict[str, Any] = {name: seed[:, :, 0] for name, seed in of_losses(run).items()}
+    joining: dict[str, Any] = {name: seed[:, :, 0] for name, seed in of_losses(run).items()}
     carried = {link.head for link in links.carried} | set(links.lags)
-    for head, own in links.links.items():
-        if head in here and head not in carried:
-            for link in own:
-                sent = _shifted(scaled(here[head][..., None, :], link)[..., 0, :], link.lag)
-                here[link.tail] = here[link.tail] + sent if link.tail in here else sent
-    return here
+    for head, own_links in links.links.items():
+        if head in joining and head not in carried:
+            for link in own_links:
+                sent = _shifted(scaled(joining[head][..., None, :], link)[..., 0, :], link.lag)
+                joining[link.tail] = joining[link.tail] + sent if link.tail in joining else sent
+    return joining
 
 
 def _shifted(g: Any, lag: int) -> Any:
@@ -159,11 +159,11 @@ class _Sweep:
 
     def _groups(self) -> list[list[Link]]:
         """Links that are sent as one product: those by matrices from one head to one tail."""
-        found: dict[Any, list[Link]] = {}
+        groups: dict[Any, list[Link]] = {}
         for link in self.carried:
             key = (link.head, link.tail, link.lag, link.width) if link.matrix is not None else id(link)
-            found.setdefault(key, []).append(link)
-        return list(found.values())
+            groups.setdefault(key, []).append(link)
+        return list(groups.values())
 
     def _program(self, write: bool) -> Loop:
         """The loop from the last step to the first; with `write`, the first arrival at the rows of a name overwrites them."""
@@ -174,10 +174,10 @@ class _Sweep:
 
     def _first(self, groups: list[list[Link]]) -> dict[int, tuple[str, int]]:
         """The groups that arrive first at the rows of a name, each with its tail and lag: they may write where nothing joins."""
-        found: dict[str, tuple[int, int]] = {}
+        arrivals: dict[str, tuple[int, int]] = {}
         for i, (link, *_) in enumerate(groups):
-            found[link.tail] = min(found.get(link.tail, (1, 0)), (-link.lag, i))
-        return {i: (tail, -minus_lag) for tail, (minus_lag, i) in found.items()}
+            arrivals[link.tail] = min(arrivals.get(link.tail, (1, 0)), (-link.lag, i))
+        return {i: (tail, -minus_lag) for tail, (minus_lag, i) in arrivals.items()}
 
     def _calls(self, group: list[Link], write: bool) -> list[Call]:
         """Calls that send along the links of a group, and add to the rows of the tail or overwrite them."""
@@ -226,11 +226,11 @@ class _Sweep:
                     stop = self._block(row + self.lead + 1, stop)
                     stop = self._far_steps(max(start, row + 1), stop)
         sent: Array | None = None
-        for head, own in self.links.links.items():
-            for link in own:
+        for head, own_links in self.links.links.items():
+            for link in own_links:
                 if link.tail == WANTED and head in self.rows:
-                    more = scaled(self.rows[head][self.lead :, :, None], link)[:, :, 0]
-                    sent = more if sent is None else sent + more
+                    part = scaled(self.rows[head][self.lead :, :, None], link)[:, :, 0]
+                    sent = part if sent is None else sent + part
         if sent is None:
             sent = np.zeros((self.T, self.B, 1))
         top = np.abs(sent).max(axis=-1)
@@ -239,9 +239,9 @@ class _Sweep:
         result = 0.5 * np.log10(np.einsum("tbi,tbi->tb", near, near)) + np.log10(unit)
         result += self.exponent[self.lead :] * wide.LOG10_2
         if WANTED in self.here:
-            there = self.joins[WANTED]
-            carried = _lifted(sent[there], self.exponent[self.lead :][there])
-            result[there] = (carried + self.here[WANTED][there]).log10_norm()
+            steps = self.joins[WANTED]
+            carried = _lifted(sent[steps], self.exponent[self.lead :][steps])
+            result[steps] = (carried + self.here[WANTED][steps]).log10_norm()
         if not self.links.lags and self.links.far.any():  # no step is carried to another
             self._go_far()
             norms_here = wide.wide(self.far_here[WANTED]).log10_norm() if WANTED in self.far_here else -np.inf
@@ -261,8 +261,8 @@ class _Sweep:
             carried = np.maximum(carried, np.where(m == 0, _NOTHING, e + self.exponent[stop:top]).max(axis=0))
         joining = self.joining[low - self.lead : stop - self.lead][::-1]
         before = np.maximum.accumulate(np.concatenate([carried[None], joining]), axis=0)[:-1]
-        found = np.flatnonzero(((before != _NOTHING) & (joining > before + _JOINING)).any(axis=1))
-        return stop - self.lead - 1 - int(found[0]) if len(found) else None
+        places = np.flatnonzero(((before != _NOTHING) & (joining > before + _JOINING)).any(axis=1))
+        return stop - self.lead - 1 - int(places[0]) if len(places) else None
 
     def _block(self, start: int, stop: int) -> int:
         """Sweep the steps stop − 1 … start with one exponent for all; gives `start`."""
@@ -312,22 +312,22 @@ class _Sweep:
             pause()
             for name, lag in self.links.lags.items():
                 self.window[name].append(self._joining(name, t - lag))
-            here = {name: own[0] for name, own in self.window.items()}
+            grads = {name: own_links[0] for name, own_links in self.window.items()}
             for name in (*self.inner, WANTED):
                 if name in self.far_here:
-                    here[name] = self._joining(name, t)
-            for head, own in far.links.items():
-                if head not in here or (head not in self.window and head not in self.inner):
+                    grads[name] = self._joining(name, t)
+            for head, own_links in far.links.items():
+                if head not in grads or (head not in self.window and head not in self.inner):
                     continue
-                for link in own:
-                    sent = scaled(here[head][:, None], link, t)[:, 0]
+                for link in own_links:
+                    sent = scaled(grads[head][:, None], link, t)[:, 0]
                     if link.lag:
                         self.window[link.tail][link.lag] += sent
                     else:
-                        here[link.tail] = here[link.tail] + sent if link.tail in here else sent
+                        grads[link.tail] = grads[link.tail] + sent if link.tail in grads else sent
                         if link.tail in self.window:
-                            self.window[link.tail][0] = here[link.tail]
-            self.far_norms[t] = here[WANTED].log10_norm() if WANTED in here else np.full(self.B, -np.inf)
+                            self.window[link.tail][0] = grads[link.tail]
+            self.far_norms[t] = grads[WANTED].log10_norm() if WANTED in grads else np.full(self.B, -np.inf)
             for waiting in self.window.values():
                 waiting.pop(0)
         return start
@@ -356,21 +356,21 @@ class _Sweep:
         assert self.window is not None
         for k in range(min(self.lead, stop)):
             row = self.lead + stop - 1 - k
-            found = {
+            waiting = {
                 name: self.window[name][k] if k < self.links.lags.get(name, 0) else self._lifted_row(name, stop - 1 - k)
                 for name in self.rows
             }
-            top = np.max([g.e.max(axis=-1) for g in found.values()], axis=0)
+            top = np.max([g.e.max(axis=-1) for g in waiting.values()], axis=0)
             self.exponent[row] = top = np.where(top == _NOTHING, 0, top)
             self.late.discard(stop - 1 - k)
-            for name, g in found.items():
+            for name, g in waiting.items():
                 self.rows[name][row] = np.ldexp(g.m, _bits(g.e - top[:, None]))
         self.window = None
 
 
 def _lifted(rows: Array, exponent: Array) -> Wide:
-    found = wide.wide(rows)
-    return Wide(found.m, np.where(found.m == 0, found.e, found.e + exponent[..., None]))
+    lifted = wide.wide(rows)
+    return Wide(lifted.m, np.where(lifted.m == 0, lifted.e, lifted.e + exponent[..., None]))
 
 
 def _bits(e: Array) -> Array:

@@ -12,37 +12,37 @@ from engine.language.operations import Array, locked
 
 
 def norms_of_rows(
-    run: Run, given: Mapping[str, Array], name: str, spectral: bool, progress: Callable[[int], None] | None = None
+    run: Run, start: Mapping[str, Array], name: str, spectral: bool, progress: Callable[[int], None] | None = None
 ) -> Array:
     """Norms of each step's row at `name`, (T, T, B), by the step of the row and the step of the node.
 
     The node's step comes first in memory, as the sweep writes it.
     """
-    found = np.zeros((run.T, run.T, run.B))
+    norms = np.zeros((run.T, run.T, run.B))
     exponents = np.zeros((run.T, run.B), np.intc)
 
     def visit(t: int, rows: Array) -> None:
         if progress is not None:
             progress(t)
-        found[t, t + 1 :].reshape(-1)[...] = spectral_norm(rows).reshape(-1) if spectral else _squares(rows)
+        norms[t, t + 1 :].reshape(-1)[...] = spectral_norm(rows).reshape(-1) if spectral else _squares(rows)
 
     def finish_block(start: int, stop: int) -> None:
-        part = found[start:stop, start:]
+        part = norms[start:stop, start:]
         if not spectral:
             np.sqrt(part, part)
         if exponents[start:].any():
             np.ldexp(part, exponents[start:], part)
 
-    own = each_row(run, given, name, visit, exponents, finish_block)
+    own = each_row(run, start, name, visit, exponents, finish_block)
     size = np.abs(own).max(axis=(2, 3))  # these have not been brought near 1
     unit = np.where((size > 0) & np.isfinite(size), size, 1)
     steps = np.arange(run.T)
     if spectral:
-        found[steps, steps] = spectral_norm(own)
+        norms[steps, steps] = spectral_norm(own)
     else:
-        found[steps, steps] = unit * np.sqrt(_squares(own / unit[:, :, None, None])).reshape(unit.shape)
-    found[:, ~np.logical_or.reduce(list(started(given).values()))] = 0
-    return locked(np.swapaxes(locked(found.astype(run.dtype, copy=False)), 0, 1))
+        norms[steps, steps] = unit * np.sqrt(_squares(own / unit[:, :, None, None])).reshape(unit.shape)
+    norms[:, ~np.logical_or.reduce(list(started(start).values()))] = 0
+    return locked(np.swapaxes(locked(norms.astype(run.dtype, copy=False)), 0, 1))
 
 
 def spectral_norm(blocks: Array) -> Array:

@@ -74,11 +74,11 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
         )
     start = _start(run, directions, {} if origin is None else origin)
     touched = tuple(
-        (name, found)
+        (name, which)
         for name in run.parameters
-        if (found := tuple(i for i, direction in enumerate(directions) if name in direction))
+        if (which := tuple(i for i, direction in enumerate(directions) if name in direction))
     )
-    made = _rewritten(run.cell, touched)
+    rewritten = _rewritten(run.cell, touched)
     N, T, B = len(points), run.T, run.B
     n_x = 0 if run.x is None else start["x"].shape[2]
     each = np.repeat(points, B, axis=0)
@@ -90,8 +90,8 @@ def plane(run: Run, directions: Sequence[Direction], points: Any, origin: Mappin
                 x[..., :n_x] += each[:, i, None] * np.tile(direction["x"], (1, N, 1))
     x[..., n_x:] = each
     result = run_cell(
-        made.cell,
-        {**{name: start[name] for name in run.parameters}, **_bound(made, start, directions, n_x, run.dtype)},
+        rewritten.cell,
+        {**{name: start[name] for name in run.parameters}, **_bound(rewritten, start, directions, n_x, run.dtype)},
         x,
         np.tile(run.y, (1, N, *[1] * (run.y.ndim - 2))),
         {name: np.tile(array, (1, N, 1)) for name, array in run.initial.items()},
@@ -176,15 +176,15 @@ def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> 
     """Rewrite a cell so that some of its parameters move, each along some of the directions."""
     fresh = partial(_fresh, {"x", "y", "t", *cell.nodes, *cell.parameters})
     lines: list[str] = []
-    own = fresh("own") if cell.reads_x else ""
-    shown = {"x": fresh("input")} if own else {}
-    if own:
-        lines.append(f"{shown['x']} = {own} @ x")
+    inputs = fresh("own") if cell.reads_x else ""
+    moved_names = {"x": fresh("input")} if inputs else {}
+    if inputs:
+        lines.append(f"{moved_names['x']} = {inputs} @ x")
     vectors, matrices = [], {}
     for name, which in touched:
         if len(cell.dimensions[name]) == 1:
-            adds, shown[name] = fresh("adds"), fresh("moved")
-            lines.append(f"{shown[name]} = {name} + {adds} @ x")
+            adds, moved_names[name] = fresh("adds"), fresh("moved")
+            lines.append(f"{moved_names[name]} = {name} + {adds} @ x")
             vectors.append((name, adds, which))
         else:
             matrices[name] = [(i, fresh("towards"), fresh("pick")) for i in which]
@@ -198,7 +198,7 @@ def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> 
             return (
                 moved(call)
                 if call is not None
-                else replace(expression, name=shown.get(expression.name, expression.name))
+                else replace(expression, name=moved_names.get(expression.name, expression.name))
             )
         place, arguments = expression.place, tuple(map(moved, expression.arguments))
         matrix = arguments[0].name if expression.operation == "@" and isinstance(arguments[0], Name) else ""
@@ -223,11 +223,11 @@ def _rewritten(cell: Cell, touched: tuple[tuple[str, tuple[int, ...]], ...]) -> 
             line = code(moved(equation.expression))
             lines.append(f"{equation.name} = {line}")
     try:
-        made = parse("\n".join(lines) + "\n", cell.name)
+        moved_cell = parse("\n".join(lines) + "\n", cell.name)
     except EquationError as error:
         raise ValueError(f"the equations of {cell.name} are too long to be varied: {error.message}") from None
-    rows = tuple((name, *row) for name, found in matrices.items() for row in found)
-    return _Rewritten(made, own, tuple(vectors), rows)
+    rows = tuple((name, *row) for name, own_rows in matrices.items() for row in own_rows)
+    return _Rewritten(moved_cell, inputs, tuple(vectors), rows)
 
 
 def _fresh(taken: set[str], name: str) -> str:
@@ -251,18 +251,18 @@ def _has_loss(cell: Cell, expression: Expression) -> bool:
 
 
 def _bound(
-    made: _Rewritten, start: Mapping[str, Array], directions: Sequence[Direction], n_x: int, dtype: Any
+    rewritten: _Rewritten, start: Mapping[str, Array], directions: Sequence[Direction], n_x: int, dtype: Any
 ) -> dict[str, Array]:
     """The values of the added parameters of the rewritten cell."""
     width = n_x + len(directions)
     result: dict[str, Array] = {}
-    if made.x:
-        result[made.x] = np.eye(n_x, width, dtype=dtype)
-    for name, adds, which in made.vectors:
+    if rewritten.x:
+        result[rewritten.x] = np.eye(n_x, width, dtype=dtype)
+    for name, adds, which in rewritten.vectors:
         result[adds] = np.zeros((len(start[name]), width), dtype)
         for i in which:
             result[adds][:, n_x + i] = directions[i][name]
-    for name, i, towards, pick in made.matrices:
+    for name, i, towards, pick in rewritten.matrices:
         result[towards] = np.asarray(directions[i][name], dtype)
         result[pick] = np.zeros((len(start[name]), width), dtype)
         result[pick][:, n_x + i] = 1

@@ -42,9 +42,9 @@ def of_losses(run: Run) -> dict[str, Array]:
     return dict.fromkeys(run.cell.losses, seed)
 
 
-def started(given: Mapping[str, Array]) -> dict[str, Array]:
+def started(start: Mapping[str, Array]) -> dict[str, Array]:
     """The steps and samples, (T, B), at which the starting gradients (T, B, m, n) are not all 0."""
-    return {name: (rows != 0).any(axis=(2, 3)) for name, rows in given.items()}
+    return {name: (rows != 0).any(axis=(2, 3)) for name, rows in start.items()}
 
 
 def scaled(g: Any, link: Link, steps: Any = slice(None)) -> Any:
@@ -62,36 +62,36 @@ def scaled(g: Any, link: Link, steps: Any = slice(None)) -> Any:
 
 
 def within_step(
-    links: System, given: Mapping[str, Any], steps: Any = slice(None)
+    links: System, start: Mapping[str, Any], steps: Any = slice(None)
 ) -> tuple[dict[tuple[str, int], Any], Any]:
     """Send gradients back within their step.
 
     Args:
         links: the system.
-        given: name -> the gradient (…, B, m, n) that starts there.
+        start: name -> the gradient (…, B, m, n) that starts there.
         steps: the steps of the gradients.
 
     Returns:
         The gradients that leave the step, by (name, lag), and the gradient that arrives at WANTED, None if none does.
     """
-    here: dict[str, Any] = dict(given)
+    grads: dict[str, Any] = dict(start)
     left: dict[tuple[str, int], Any] = {}
-    for head, own in links.links.items():
-        if head not in here:
+    for head, own_links in links.links.items():
+        if head not in grads:
             continue
-        for link in own:
-            sent = scaled(here[head], link, steps)
+        for link in own_links:
+            sent = scaled(grads[head], link, steps)
             if link.lag:
                 key = (link.tail, link.lag)
                 left[key] = left[key] + sent if key in left else sent
             else:
-                here[link.tail] = here[link.tail] + sent if link.tail in here else sent
-    return left, here.get(WANTED)
+                grads[link.tail] = grads[link.tail] + sent if link.tail in grads else sent
+    return left, grads.get(WANTED)
 
 
 def each_row(
     run: Run,
-    given: Mapping[str, Array],
+    start: Mapping[str, Array],
     name: str,
     visit: Callable[[int, Array], None],
     exponents: Array | None = None,
@@ -102,7 +102,7 @@ def each_row(
 
     Args:
         run: the run.
-        given: name -> (T, B, m, n), the gradients that start at each step.
+        start: name -> (T, B, m, n), the gradients that start at each step.
         name: the node at which the rows are looked at.
         visit: called for t = T − 2 … until with the rows of later steps at `name`, (T − 1 − t, B, m, n); a view.
         exponents: (T, B) integers if rows may be rescaled; a row is 2^exponent times the numbers that `visit` gets.
@@ -112,9 +112,9 @@ def each_row(
     Returns:
         (T, B, m, n), the gradient at `name` of each step's own row.
     """
-    links = system(run, given, name, start=started(given))
-    m = next(iter(given.values())).shape[2]
-    left, own = within_step(links, given)
+    links = system(run, start, name, start=started(start))
+    m = next(iter(start.values())).shape[2]
+    left, own = within_step(links, start)
     carrier = Carrier(links, run.T, run.B, m, run.T)
     block_starts = set(blocks(links, run.T, _LONGEST, _COMFORT)) if exponents is not None else set()
     stop = run.T

@@ -126,17 +126,17 @@ def _is_rescaled(scheme: Scheme) -> bool:
 
 def _chosen(cell: Cell, scheme: Schemes) -> tuple[Scheme, dict[str, Scheme]]:
     """The scheme for the rest, and the schemes by name, from the caller or else from the cell (`Cell.start`)."""
-    given = scheme if isinstance(scheme, Mapping) else {REST: scheme}
+    wanted = scheme if isinstance(scheme, Mapping) else {REST: scheme}
     schemes = {name: Scheme("constant", value=value) for name, value in cell.start.items()}
-    for name, one in given.items():
+    for name, named in wanted.items():
         if name != REST and name not in cell.parameters:
             raise ValueError(
                 f"scheme has the key {shown(name)}, but {cell.name} has the parameters {', '.join(cell.parameters)};"
                 f" give one of these, or {REST!r} for the rest"
             )
-        if not isinstance(one, str | Scheme):
-            raise ValueError(f"scheme of {name} is {shown(one)}: give a Scheme or one of {', '.join(SCHEMES)}")
-        schemes[name] = Scheme(one) if isinstance(one, str) else one
+        if not isinstance(named, str | Scheme):
+            raise ValueError(f"scheme of {name} is {shown(named)}: give a Scheme or one of {', '.join(SCHEMES)}")
+        schemes[name] = Scheme(named) if isinstance(named, str) else named
     return schemes.pop(REST, Scheme()), schemes
 
 

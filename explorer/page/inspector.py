@@ -73,7 +73,7 @@ def _node(state: State, run: Run, name: str, t: int, sample: int, pixels: int) -
     back = explain.backward(run, name, t, sample)
     forth = explain.forward(run, name, t, sample) if name in run.cell.nodes and t > 0 else None
     node = notation.at_step(name, (), str(t))
-    value = forth.value if forth else (run.value[name] if t > 0 else run.initial[name])[t - 1, sample]
+    value = forth.value if forth else run.at(name, t)[sample]
     filled = f"{node} = {forth.numbers} = {notation.matrix(value)}" if forth else f"{node} = {notation.matrix(value)}"
 
     st.markdown("**Forward**: how it is computed")

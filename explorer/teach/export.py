@@ -190,7 +190,7 @@ def derivation(run: Run, name: str, t: int, sample: int = 0) -> str:
             filled = f"{node} = {forth.numbers} = {notation.matrix(forth.value)}"
             parts.append(("How it is computed", [forth.symbols, filled]))
         else:
-            value = (run.value[name] if t > 0 else run.initial[name])[t - 1, sample]
+            value = run.at(name, t)[sample]
             parts.append(("It is given", [f"{node} = {notation.matrix(value)}"]))
         parts.append(("How the loss reaches it: a term for each edge that leaves it", [back.symbols]))
         rows = [f"{message.symbols} &= {notation.matrix(message.vector)}" for message in back.messages]
