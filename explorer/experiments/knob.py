@@ -88,8 +88,8 @@ SIDE: Final = Format(_read_side, lambda turn: ",".join([turn.kind, turn.of, *map
 
 def arrays(model: Model) -> tuple[str, ...]:
     """The arrays that can be turned: every parameter, x; and, as an empty name, the step of the loss."""
-    made = models.structure(model)
-    return (*made.parameters, *["x"] * made.reads_x, *[""] * bool(made.states))
+    cell = models.structure(model)
+    return (*cell.parameters, *["x"] * cell.reads_x, *[""] * bool(cell.states))
 
 
 def kinds(model: Model, of: str) -> tuple[str, ...]:
@@ -257,8 +257,8 @@ def check_size(model: Model) -> None:
 
 def base(model: Model, of: str) -> Array:
     """The array before it is turned as a whole."""
-    plain = _without(model, of)
-    return models.task(plain).x if of == "x" else models.parameters(plain)[of]
+    unturned = _without(model, of)
+    return models.task(unturned).x if of == "x" else models.parameters(unturned)[of]
 
 
 def size(model: Model, turn: Turn) -> float:
@@ -272,8 +272,8 @@ def _without(model: Model, of: str) -> Model:
 
 
 @lru_cache(maxsize=64)
-def _size(plain: Model, of: str, kind: str) -> float:
-    array = base(plain, of)
+def _size(unturned: Model, of: str, kind: str) -> float:
+    array = base(unturned, of)
     return float(np.abs(np.linalg.eigvals(array)).max() if kind == "radius" else np.linalg.norm(array, 2))
 
 

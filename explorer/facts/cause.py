@@ -95,7 +95,7 @@ def _of_function(run: Run, operation: str, reader: str, t: int) -> Cause:
 
 
 def _of_term(
-    run: Run, matrix: str | None, others: Sequence[Operand], reader: str, t: int, given: NDArray[Any]
+    run: Run, matrix: str | None, factors: Sequence[Operand], reader: str, t: int, grad: NDArray[Any]
 ) -> Cause:
     """The cause why a term of a sum passes nothing on."""
     if matrix is not None:
@@ -106,11 +106,11 @@ def _of_term(
         if power:
             return Cause("nilpotent", matrix, reader, t, power)
         return Cause("kernel", matrix, reader, t)
-    for other in others:
-        if other.name in run.value or other.is_parameter:
-            value = run.read(other.name, other.lag)
-            if not (given * (value if other.is_parameter else value[t - 1])).any():
-                return Cause("factor", other.name, reader, t)
+    for factor in factors:
+        if factor.name in run.value or factor.is_parameter:
+            value = run.read(factor.name, factor.lag)
+            if not (grad * (value if factor.is_parameter else value[t - 1])).any():
+                return Cause("factor", factor.name, reader, t)
     return Cause("product", node=reader, step=t)
 
 
@@ -118,8 +118,8 @@ def nilpotent(W: NDArray[Any]) -> int:
     """The exponent of the smallest power of a matrix that is exactly zero; 0 if no power is."""
     if W.shape[0] != W.shape[1] or not np.isfinite(W).all():
         return 0
-    there = np.abs(W[W != 0])
-    near = W / there.max() if len(there) and there.min() > _NEAR * there.max() else None
+    entries = np.abs(W[W != 0])
+    near = W / entries.max() if len(entries) and entries.min() > _NEAR * entries.max() else None
     edges = power = W != 0
     exact = near
     for k in range(1, len(W) + 1):

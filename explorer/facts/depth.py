@@ -28,12 +28,12 @@ def in_depth(run: Run, scope: Scope) -> Facts:
         return Facts("flat", "", (scope, say.Dependent(run.T, len(layers)), *norms))
     if not (logs < np.inf).all():
         return Facts("undefined", layers[0], (scope, _beyond(run, layers, logs)))
-    there = np.flatnonzero(logs > -np.inf)
-    if len(there) < len(layers):
+    finite = np.flatnonzero(logs > -np.inf)
+    if len(finite) < len(layers):
         return _stopped(run, scope, layers, logs)
     word = verdict((logs - logs[-1])[::-1], len(layers) - 1)
-    own = say.Left(layers[0], 1, len(layers), float(logs[0]), float(logs[-1]), word, layers[-1])
-    claims = (scope, own, *filter(None, [_shares(run, layers, logs)]))
+    left = say.Left(layers[0], 1, len(layers), float(logs[0]), float(logs[-1]), word, layers[-1])
+    claims = (scope, left, *filter(None, [_shares(run, layers, logs)]))
     return Facts(word, layers[0], claims)
 
 

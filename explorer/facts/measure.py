@@ -269,9 +269,9 @@ def _others(way: Course) -> Iterator[say.OtherState]:
     for name in way.run.cell.states:
         if name != way.name and name in above:
             logs = together(engine.log_grad_norm(way.run, name))
-            there = np.flatnonzero(logs > -np.inf)
-            if len(there) > 1 and (logs < np.inf).all():
-                first, last = int(there[0]), int(there[-1])
+            steps = np.flatnonzero(logs > -np.inf)
+            if len(steps) > 1 and (logs < np.inf).all():
+                first, last = int(steps[0]), int(steps[-1])
                 yield say.OtherState(name, first + 1, last + 1, float(logs[first] - logs[last]))
 
 

@@ -26,8 +26,8 @@ def loss_norms(run: Run, name: str, sample: int = 0) -> Array:
     with np.errstate(all="ignore"):
         largest = norms.max(axis=2)
         unit = np.where((largest > 0) & np.isfinite(largest), largest, 1)
-        found = unit * np.sqrt(np.square(norms / unit[:, :, None]).sum(axis=2))
-    return triangular(found)
+        norms_of_all = unit * np.sqrt(np.square(norms / unit[:, :, None]).sum(axis=2))
+    return triangular(norms_of_all)
 
 
 def triangular(norms: Array) -> Array:

@@ -97,8 +97,8 @@ def shares(course: Course) -> Shares | None:
 
 def is_direct(run: Run, target: str, read: Operand) -> bool:
     """Whether a node reads a value by a product entry by entry."""
-    made = instruction(run, target)
-    return isinstance(made, Affine) and any(term.matrix is None and read in term.factors for term in made.terms)
+    step = instruction(run, target)
+    return isinstance(step, Affine) and any(term.matrix is None and read in term.factors for term in step.terms)
 
 
 def ways(course: Course) -> Ways | None:
@@ -111,7 +111,7 @@ def ways(course: Course) -> Ways | None:
         return None
     grad = grad[usable] / unit[usable]
     square = (grad**2).sum(axis=(1, 2))
-    found = []
+    edges = []
     for route in engine.routes(run, name):
         if route.target is None or route.read is None:
             continue
@@ -122,8 +122,8 @@ def ways(course: Course) -> Ways | None:
         read = Operand(name, route.read.lag)
         direct = route.target == name == route.read.name and is_direct(run, name, read)
         factor = _factor(run, name, read.lag, vector, unit[usable], usable, steps) if direct else None
-        found.append(_way(run, route.target, read, direct, factor, course.rate * share))
-    return Ways(tuple(sorted(found, key=lambda way: -abs(way.passes)))) if found else None
+        edges.append(_way(run, route.target, read, direct, factor, course.rate * share))
+    return Ways(tuple(sorted(edges, key=lambda way: -abs(way.passes)))) if edges else None
 
 
 def _way(run: Run, target: str, read: Operand, direct: bool, factor: Array | None, passes: float) -> BackEdge:
@@ -139,8 +139,8 @@ def _way(run: Run, target: str, read: Operand, direct: bool, factor: Array | Non
 
 def _gates(run: Run, target: str, read: Operand) -> tuple[str, ...]:
     """The names by which a state is multiplied on its direct way; none where a factor has no name of its own."""
-    made = instruction(run, target)
-    terms = [t for t in made.terms if t.matrix is None and read in t.factors] if isinstance(made, Affine) else []
+    step = instruction(run, target)
+    terms = [t for t in step.terms if t.matrix is None and read in t.factors] if isinstance(step, Affine) else []
     gates = tuple(factor.name for term in terms for factor in term.factors if factor != read)
     return gates if all(":" not in gate for gate in gates) else ()
 

@@ -54,8 +54,8 @@ def changed(model: Model, **fields: Any) -> Model:
         same = wanted["task"] == model.task
         wanted["scaled"] = tuple(row for row in model.scaled if _still_scaled(after, same, *row))
     if "edits" not in fields and model.edits:
-        plain = Model(**wanted | {"edits": ()})
-        return replace(plain, edits=kept) if (kept := _kept_edits(model, plain)) else plain
+        unedited = Model(**wanted | {"edits": ()})
+        return replace(unedited, edits=kept) if (kept := _kept_edits(model, unedited)) else unedited
     return Model(**wanted)
 
 
@@ -95,8 +95,8 @@ def with_edits(model: Model, values: Mapping[Place, float | None]) -> Model:
     still_turned = tuple(row for row in model.scaled if row[0] not in {name for name, _ in values})
     if still_turned != model.scaled:
         values = _written_out(model, [row[0] for row in model.scaled if row not in still_turned]) | dict(values)
-    plain = replace(model, edits=(), scaled=still_turned)
-    dimensions, before, edits = shapes(plain), arrays(plain), dict(model.edits)
+    unedited = replace(model, edits=(), scaled=still_turned)
+    dimensions, before, edits = shapes(unedited), arrays(unedited), dict(model.edits)
     for place, value in values.items():
         if not has_place(dimensions, place):
             raise ValueError(f"there is no entry {list(place[1])} of {shown(place[0])}")
@@ -104,7 +104,7 @@ def with_edits(model: Model, values: Mapping[Place, float | None]) -> Model:
             edits.pop(place, None)
         else:
             edits[place] = value + 0 if isinstance(value, int) and place[0] == "y" else float(value) + 0.0  # no −0
-    return replace(plain, edits=tuple(sorted(edits.items())))
+    return replace(unedited, edits=tuple(sorted(edits.items())))
 
 
 def _written_out(model: Model, names: list[str]) -> dict[Place, float | None]:

@@ -57,19 +57,19 @@ class Model(Fields):
     def __post_init__(self) -> None:
         check(self)
         _check_sizes(self)
-        plain = untouched(self)
-        sizes_of_task = form(plain)
+        unchanged = untouched(self)
+        sizes_of_task = form(unchanged)
         if self.cell == OWN:
-            _check_targets(plain)
-        _check_extent(plain, sizes_of_task.steps, sizes_of_task.samples)
+            _check_targets(unchanged)
+        _check_extent(unchanged, sizes_of_task.steps, sizes_of_task.samples)
         _check_weights(self, sizes_of_task.steps)
-        _check_drawn(plain)
+        _check_drawn(unchanged)
         if self.edits:
             _check_edits(self)
         if self.scaled:
             _check_scaled(self)
         if self.cell == OWN:  # the sizes of a text can contradict its data in ways that only the engine finds
-            checked(*(*_stand_ins(plain), np.float64))
+            checked(*(*_stand_ins(unchanged), np.float64))
 
 
 def _check_sizes(model: Model) -> None:
@@ -81,11 +81,11 @@ def _check_sizes(model: Model) -> None:
         HIDDEN.checked(units)
 
 
-def _check_extent(plain: Fields, steps: int, samples: int) -> None:
+def _check_extent(unchanged: Fields, steps: int, samples: int) -> None:
     """Refuse more steps, or more numbers in all nodes, than a public page computes."""
     if steps > MAX_STEPS:
         raise ValueError(f"{steps:,} steps; at most {MAX_STEPS:,} are computed here")
-    numbers = steps * samples * numbers_per_step(plain)
+    numbers = steps * samples * numbers_per_step(unchanged)
     if numbers > MAX_NUMBERS:
         raise ValueError(
             f"{steps:,} steps with {samples:,} samples are about {numbers:,} numbers; at most {MAX_NUMBERS:,} are"
@@ -105,22 +105,22 @@ def _check_weights(model: Model, steps: int) -> None:
         raise ValueError("a weight is not finite")
 
 
-def _check_drawn(plain: Fields) -> None:
+def _check_drawn(unchanged: Fields) -> None:
     """Refuse schemes that a parameter cannot have; the weights are drawn only where nothing else says if they can be."""
-    if not uses_own(plain) and any(plan.can_fail for plan in weight_plans(plain).values()):
-        parameters(plain)
+    if not uses_own(unchanged) and any(plan.can_fail for plan in weight_plans(unchanged).values()):
+        parameters(unchanged)
 
 
-def _check_targets(plain: Fields) -> None:
+def _check_targets(unchanged: Fields) -> None:
     """Refuse targets of a kind that the losses of the user's cell do not compare with."""
-    shape, kind = structure(plain), form(plain).kind
+    shape, kind = structure(unchanged), form(unchanged).kind
     names = {name for node in shape.nodes if (name := shape.operation(node)) and shape.loss(node)}
     if kind == "classes" and not shape.takes_classes:
         raise ValueError(
             f"the targets of this task are classes, and the loss of your cell, {', '.join(sorted(names))}, compares with"
             " real numbers: take nll(softmax(…), y), or a task with real targets"
         )
-    if kind == "real" and needs_shares(shape) and not targets_fit_losses(shape, task(plain)):
+    if kind == "real" and needs_shares(shape) and not targets_fit_losses(shape, task(unchanged)):
         raise ValueError(
             f"the targets of this task are any real numbers, and the loss of your cell, {', '.join(sorted(names))}, needs"
             " classes or shares from 0 to 1: take mse(…, y), or a task with classes"
@@ -134,8 +134,8 @@ def _check_edits(model: Model) -> None:
     places = [place for place, _ in model.edits]
     if places != sorted(set(places)):
         raise ValueError("the numbers changed by hand must be in order, each place once")
-    plain = without_edits(model)
-    dimensions, count, shares = shapes(plain), classes(plain), form(plain).kind == "shares"
+    unchanged = without_edits(model)
+    dimensions, count, shares = shapes(unchanged), classes(unchanged), form(unchanged).kind == "shares"
     for (name, index), value in model.edits:
         if name not in dimensions:
             raise ValueError(f"there is no array {shown(name)}; there are {', '.join(dimensions)}")
@@ -183,15 +183,15 @@ def _scalable(model: Fields, name: str) -> tuple[int, ...]:
     return dimensions[name]
 
 
-def _stand_ins(plain: Fields) -> tuple[Any, ...]:
+def _stand_ins(unchanged: Fields) -> tuple[Any, ...]:
     """Arguments of a run for the engine to check: arrays of zeros in the shapes of those that will run."""
-    cell, dimensions = structure(plain), shapes(plain)
+    cell, dimensions = structure(unchanged), shapes(unchanged)
     zeros = {name: np.zeros(shape) for name, shape in dimensions.items()}
-    task = form(plain)
+    task = form(unchanged)
     y = np.full(dimensions["y"], task.outputs - 1) if task.kind == "classes" else zeros["y"]
     x = zeros["x"] if cell.reads_x else np.zeros((task.steps, task.samples, task.inputs))
     parameters, initial = ({name: zeros[name] for name in names} for names in (cell.parameters, cell.states))
-    return _arguments(plain, parameters, x, y, initial, np.ones(task.steps))
+    return _arguments(unchanged, parameters, x, y, initial, np.ones(task.steps))
 
 
 def _arguments(

@@ -54,12 +54,12 @@ def made_cell(name: str, activation: str, layers: int, loss: str, text: str) -> 
         raise ValueError("a cell of your own has a text, and no other has")
     if name == OWN:
         about = "Computed as it is written, with the loss that it names."
-        own = engine.parse(text, OWN, title=OWN_TITLE, about=about)
-        if (count := len(own.nodes)) > MAX_EQUATIONS:
+        cell = engine.parse(text, OWN, title=OWN_TITLE, about=about)
+        if (count := len(cell.nodes)) > MAX_EQUATIONS:
             raise ValueError(
                 f"the cell has {count} nodes, calls inside a line among them; at most {MAX_EQUATIONS} are drawn here"
             )
-        return own
+        return cell
     one_of(CATALOGUE, "cell")(name)
     one_of(ACTIVATIONS, "activation")(activation)
     LAYERS.checked(layers)

@@ -53,11 +53,11 @@ def words(key: str) -> str:
 @cache
 def _words() -> dict[str, str]:
     """Key, or the prefix of several, -> what a page calls it."""
-    found = {"text": "table or text"}  # a setting of tasks; no field has that key
+    names = {"text": "table or text"}  # a setting of tasks; no field has that key
     for kind in (Model, View, Cliff):
         for row in fields.rows(kind).values():
-            found[row.key if isinstance(row, Linked) else row.prefix.rstrip(".")] = row.words
-    return found
+            names[row.key if isinstance(row, Linked) else row.prefix.rstrip(".")] = row.words
+    return names
 
 
 # --- read --------------------------------------------------------------------------------------------------------

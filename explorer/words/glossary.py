@@ -205,8 +205,8 @@ def of_cell(cell: Cell, sizes: Sizes) -> tuple[Row, ...]:
     **Holds:** every_name_of_the_cell_once.
     """
     units, shapes = cell.sizes(sizes), cell.shapes(sizes)
-    shown = [name for name in cell.nodes if cell.equations[name].within is None]
-    names = [*["x"] * cell.reads_x, *shown, *cell.parameters, "y"]
+    lines = [name for name in cell.nodes if cell.equations[name].within is None]
+    names = [*["x"] * cell.reads_x, *lines, *cell.parameters, "y"]
     rows = []
     for name in names:
         shape = shapes.get(name) or (units.get(name, 1),)

@@ -18,8 +18,8 @@ def number(value: float) -> str:
         return "nan" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    if abs(value) >= 1e-4 and "e" not in (plain := f"{value:.4g}"):
-        return plain.replace("-", "−")
+    if abs(value) >= 1e-4 and "e" not in (decimal := f"{value:.4g}"):
+        return decimal.replace("-", "−")
     digits, exponent = f"{value:.2e}".split("e")
     return f"{digits}·{power(int(exponent))}".replace("-", "−")
 

@@ -78,13 +78,13 @@ class Cliff:
             )
 
 
-def clash(one: Turn, other: Turn) -> bool:
+def clash(first: Turn, second: Turn) -> bool:
     """Whether two numbers are the same, or one of them is an entry of the array that the other turns as a whole."""
-    if one.of != other.of:
+    if first.of != second.of:
         return False
-    if "entry" in (one.kind, other.kind):
-        return one.kind != other.kind or one.index == other.index
-    return one.kind == other.kind or "added" not in (one.kind, other.kind)
+    if "entry" in (first.kind, second.kind):
+        return first.kind != second.kind or first.index == second.index
+    return first.kind == second.kind or "added" not in (first.kind, second.kind)
 
 
 def numbers(model: Model) -> tuple[Turn, ...]:
@@ -148,10 +148,10 @@ def _pair(model: Model, across: Turn | None, up: Turn | None) -> tuple[Turn, Tur
 
 def _likely(model: Model, matrices: bool) -> list[Turn]:
     """The candidates for a side, the likeliest first: the spectral radius of a square matrix, the number added to a vector."""
-    made = models.structure(model)
+    cell = models.structure(model)
 
     def rank(turn: Turn) -> tuple[bool, ...]:
-        array, axes = knob.base(model, turn.of), made.dimensions[turn.of] if turn.of != "x" else ()
+        array, axes = knob.base(model, turn.of), cell.dimensions[turn.of] if turn.of != "x" else ()
         square = len(axes) == 2 and axes[0] == axes[1]
         kind = "entry" if array.size == 1 else "radius" if square else "added" if len(axes) == 1 else "gain"
         return (any(turn.index), not (square if matrices else len(axes) == 1), turn.kind != kind, turn.of == "x")

@@ -153,16 +153,16 @@ def cut(model: Model, cliff: Cliff, run: Run) -> Cut:
             np.abs(np.concatenate([part.slope[:, axis] for part in parts])),
         )
 
-    found = look(value)
+    curve = look(value)
     for _ in range(_ROUNDS if room >= first + _ROUNDS * _MORE else 0):
-        value, loss, _ = found
+        value, loss, _ = curve
         with np.errstate(all="ignore"):
             jump = np.abs(np.diff(loss))
         jump = np.where(np.isfinite(jump) & (np.diff(value) > 1e-9 * (ends[1] - ends[0])), jump, 0)
         k = int(np.argmax(jump))
         if not jump[k]:
             break
-        more = look(np.linspace(value[k], value[k + 1], _MORE + 2)[1:-1])
-        joined = tuple(np.insert(old, k + 1, new) for old, new in zip(found, more, strict=True))
-        found = joined[0], joined[1], joined[2]
-    return Cut(*found)
+        between = look(np.linspace(value[k], value[k + 1], _MORE + 2)[1:-1])
+        joined = tuple(np.insert(old, k + 1, new) for old, new in zip(curve, between, strict=True))
+        curve = joined[0], joined[1], joined[2]
+    return Cut(*curve)

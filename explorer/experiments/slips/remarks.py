@@ -20,11 +20,11 @@ def no_probabilities(run: Run, asked: Asked, sample: int, verdict: Verdict) -> s
     if not np.isfinite(value).all():
         return "As probabilities these are impossible: the sum of the $o$ is 0, so there is no number at all."
     negative, above, size = int(np.sum(value < 0)), int(np.sum(value > 1)), f"{value.size}"
-    found = [f"{_entries(negative, size)} negative"] * bool(negative) + [f"{_entries(above, size)} above 1"] * bool(
-        above
-    )
-    if found:
-        return f"As probabilities these are impossible: {' and '.join(found)}."
+    impossible = [f"{_entries(negative, size)} negative"] * bool(negative) + [
+        f"{_entries(above, size)} above 1"
+    ] * bool(above)
+    if impossible:
+        return f"As probabilities these are impossible: {' and '.join(impossible)}."
     softmax = run.value["y_hat"][asked.t - 1, sample]
     if value.size == 1:
         return "There is one output, whose share is 1 in either way."

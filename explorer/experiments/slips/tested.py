@@ -71,9 +71,9 @@ def case(key: str, run: Run, sample: int = 0) -> Case:
     **Holds:** every_slip_is_judged_wrong_and_its_right_form_right.
     """
     slip, why_not = SLIPS[key], _OTHER_RIGHT
-    for found in filter(None, _tested_all(slip, run, sample, "")):
-        if found.stated_verdict.kind != "right":
-            return found
+    for tested in filter(None, _tested_all(slip, run, sample, "")):
+        if tested.stated_verdict.kind != "right":
+            return tested
         why_not = _NO_HARM
     return next(filter(None, _tested_all(slip, small(slip.layers), 0, why_not)))
 
@@ -89,18 +89,18 @@ def _tested_all(slip: Slip, run: Run, sample: int, why_not: str) -> Iterator[Cas
 def _tried(slip: Slip, run: Run, sample: int, why_not: str) -> Case | None:
     """The trial of a slip on a run, or None where the run has no numbers for it, or the wrong ones agree."""
     assert slip.trial is not None
-    found = slip.trial(run, sample)
-    if found is None:
+    trial = slip.trial(run, sample)
+    if trial is None:
         return None
-    room = OF_A_FORMULA[run.dtype.name] * float(np.abs(found.true).max(initial=0.0))
-    right = replace(refuted(found.held, found.true), kind="right", allowed=room)
-    stated = replace(refuted(found.given, found.true), allowed=room)
+    room = OF_A_FORMULA[run.dtype.name] * float(np.abs(trial.true).max(initial=0.0))
+    right = replace(refuted(trial.held, trial.true), kind="right", allowed=room)
+    stated = replace(refuted(trial.given, trial.true), allowed=room)
     if stated.difference <= room:
         stated = replace(stated, kind="right")
-    remark = slip.remark(run, found.asked, sample, stated)
-    left = left_side(run, found.asked)
+    remark = slip.remark(run, trial.asked, sample, stated)
+    left = left_side(run, trial.asked)
     return Case(
-        run, why_not, found.asked, sample, "", "", left, found.stated, found.right, stated, right, remark, found.route
+        run, why_not, trial.asked, sample, "", "", left, trial.stated, trial.right, stated, right, remark, trial.route
     )
 
 
@@ -123,10 +123,10 @@ def _tested(slip: Slip, form: Form, run: Run, sample: int, why_not: str) -> Case
         latex, verdict = formulas.latex(stated), judge(stated, run, asked, sample)
     else:
         assert form.tried is not None
-        found = form.tried(run, asked, sample)
-        if found is None:
+        attempt = form.tried(run, asked, sample)
+        if attempt is None:
             return None
-        latex, verdict = found
+        latex, verdict = attempt
     right_verdict = replace(right_verdict, measured=verdict.measured)  # the same, and it may take a while
     remark = "" if verdict.value is None else slip.remark(run, asked, sample, verdict)
     text, left = "" if stated is None else stated.text, left_side(run, asked)
@@ -155,8 +155,8 @@ def _loss(run: Run) -> str:
 
 def _parsed(template: str, form: Form, run: Run, t: int, sample: int) -> Formula | None:
     loss = _loss(run)
-    plain = bool((run.weights == 1).all()) and run.grad[loss][t - 1, sample, 0] == 1
-    factor = "" if plain else f"g_{loss} * "
+    counts_once = bool((run.weights == 1).all()) and run.seed[t - 1, sample] == 1
+    factor = "" if counts_once else f"g_{loss} * "
     text = template.replace("{phi}", run.cell.operation(form.function) or "").replace("{g}", factor)
     try:
         return parse(text, run.cell)
