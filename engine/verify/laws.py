@@ -25,6 +25,7 @@ from engine.verify.law import (
     tolerance_of,
     worst,
 )
+from engine.verify.tolerance import SMALLEST_SCALE
 
 
 @np.errstate(all="ignore")
@@ -39,7 +40,7 @@ def values_satisfy_the_equations(run: Run) -> Check:
         for name, equation in run.cell.equations.items():
             expected = interpreter.node_value(run.cell, name, look)
             reads = [look(read.name, read.lag) for read in names(run.cell.logits(name) or equation.expression)]
-            scale = max(largest_entry(run.value[name]), *map(largest_entry, reads), 1e-300)
+            scale = max(largest_entry(run.value[name]), *map(largest_entry, reads), SMALLEST_SCALE)
             yield worst(name, 1, run.value[name] - expected, scale)
 
     return check_of(run, VALUES, errors())

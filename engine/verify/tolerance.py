@@ -23,6 +23,10 @@ OF_A_FORMULA: Final = MappingProxyType({"float64": 1e-9, "float32": 1e-4})
 OF_A_LAW_BY_QUOTIENT: Final = 1e-6
 OF_A_LINE_BY_QUOTIENT: Final = 1e-5
 
+#: No error is relative to less than this; a product of probabilities below the second has lost digits.
+SMALLEST_SCALE: Final = 1e-300
+SMALLEST_PRODUCT: Final = 1e-290
+
 #: Units in the last place of the largest gradient by which a sum of gradients may be wrong.
 ROUNDINGS: Final = 64
 

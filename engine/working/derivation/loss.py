@@ -9,6 +9,7 @@ import numpy as np
 from engine.execute import interpreter
 from engine.execute.run import Run
 from engine.language.names import latex
+from engine.verify.tolerance import SMALLEST_PRODUCT
 from engine.working import messages
 from engine.working.derivation.book import has_likelihood
 from engine.working.derivation.line import Line
@@ -104,5 +105,5 @@ def _why_the_logarithm(at: StepContext, out: SoftmaxLoss) -> Line:
         rf"\prod_t {probability} = e^{{-\sum_t {out.l_()}}}",
         rf"\prod_t {probability} = {number_tex(float(np.prod(p)))}, \quad"
         rf" e^{{-{number_tex(total)}}} = {number_tex(float(np.exp(-total)))}",
-        np.prod(p), np.exp(-total), BY_SIDES, floor=1e-290,
+        np.prod(p), np.exp(-total), BY_SIDES, floor=SMALLEST_PRODUCT,
     )  # fmt: skip
