@@ -1,4 +1,4 @@
-"""The laws that the page shows hold, each with its test by its name; a run that is wrong anywhere breaks one."""
+"""The laws that the page shows, each with a test of its name; a wrong number anywhere in a run breaks one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_gradients_match_the_complex_step(case) -> None:
 @settings(max_examples=20)
 @given(cases())
 def test_gradients_match_difference_quotients(case) -> None:
-    """Where a function with a kink follows; and by the complex step where none does."""
+    """Difference quotients where a function with a kink follows, the complex step elsewhere."""
     rows = gradients_match_disturbances(moderate(case))
     assert not failed(rows)
     assert {row.law for row in rows} <= set(LAWS[1:3])
@@ -135,7 +135,7 @@ def broken(made: Run, group: str, name: str, entry: int, amount: float) -> Run:
 @settings(max_examples=25)
 @given(case=cases(kinks=False), name=st.integers(0, 99), entry=st.integers(0, 999))
 def test_a_wrong_number_anywhere_breaks_a_law(group, case, name, entry) -> None:
-    """And the law says where."""
+    """The broken law names the place."""
     made = moderate(case)
     arrays = getattr(made, group)
     names = [n for n in arrays if n != "x" or group == "grad"]
@@ -152,7 +152,7 @@ def test_a_wrong_number_anywhere_breaks_a_law(group, case, name, entry) -> None:
 
 @pytest.mark.parametrize("text", SMOOTH.values(), ids=SMOOTH)
 def test_a_gradient_left_out_breaks_a_law(text) -> None:
-    """A gradient that is zero throughout is no excuse: what it is measured against is not."""
+    """A gradient that is zero throughout breaks a law too, since the measured one is not zero."""
     made = Case(text, T=3, B=2, soft=True).run()
     for group in ("grad", "param_grad", "initial_grad"):
         for name, array in getattr(made, group).items():
@@ -232,7 +232,7 @@ def test_a_right_run_keeps_every_law_however_hard(what, T, dtype) -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_rounding_leaves_of_a_later_gradient_is_no_error(dtype) -> None:
-    """∇k(t) is Wᵀ ∇a(t+1), whose entries sum to 0, and W's rows are equal: nothing, but for rounding, at any step."""
+    """∇k(t) is Wᵀ ∇a(t+1), whose entries sum to 0, and W's rows are equal: zero up to rounding, at every step."""
     text = "a = W @ k[t-1] + U @ x\nh = softmax(a)\nk = h * h\nL = mse(V @ h, y)"
     arguments = Case(text, T=6, B=2, n_h=5, soft=True, weights="last", dtype=dtype).arguments
     arguments["params"]["W"] = np.full((5, 5), 0.7)
@@ -242,7 +242,7 @@ def test_what_rounding_leaves_of_a_later_gradient_is_no_error(dtype) -> None:
 
 
 def test_a_unit_at_its_kink_is_left_out_and_said_to_be() -> None:
-    """relu at 0 has no derivative to measure; what does not move it is measured all the same."""
+    """The relu at 0 has no derivative to measure; entries that do not move it are measured."""
     cell = parse("a = W @ x\nh = relu(a)\nL = mse(h + x, y)")
     x = np.array([[0.5, -0.5], [1.0, 3.0]])
     made = run(cell, {"W": np.array([[1.0, 1.0], [2.0, -1.0]])}, x, np.ones((2, 2)))

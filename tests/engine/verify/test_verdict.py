@@ -188,7 +188,7 @@ def test_numbers_agree_to_nine_digits_and_no_fewer(dtype) -> None:
      "V.T @ g_o + W.T @ g_a[t+1] + {k} * a - {k} * a", "diag({k} * h) @ one(h) - {k} * h"],
 )  # fmt: skip
 def test_cancelling_numbers_cannot_be_told(text, dtype) -> None:
-    """Where a formula's own rounding may be as large as what it gives, no agreement is taken for a proof."""
+    """Agreement is no proof where the rounding of a formula may be as large as its result."""
     base = run_of()
     run = engine.run(RNN, base.parameters, base.x, base.y, dtype=dtype)
     for k in ("1e14", "1e11", "1e30") if dtype is np.float64 else ("1e7", "1e14"):

@@ -1,4 +1,4 @@
-"""What no counted loss depends on: its gradient is 0 everywhere that a gradient is told, however infinite its slopes are."""
+"""Nodes that no counted loss depends on: every function gives them a gradient of 0, even where their slopes are infinite."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cut(text, scale, K, B):
 @pytest.mark.parametrize(("scale", "K", "B"), [(60.0, 3, 1), (1e100, 1, 3)])
 @pytest.mark.parametrize("text", FEATURES.values(), ids=FEATURES)
 def test_what_no_counted_loss_depends_on_has_no_gradient(text, scale, K, B) -> None:
-    """Steps after the last counted one may overflow as they like: all is as if they were not."""
+    """An overflow after the last counted step changes nothing before it."""
     whole, short = cut(text, scale, K, B)
     if short.overflow is not None or not all(np.isfinite(array).all() for array in short.grad.values()):
         return
@@ -107,7 +107,7 @@ def test_a_node_at_a_step_of_weight_zero_has_the_gradient_zero(what, B, dtype) -
 
 
 def test_a_loss_that_reads_nothing_of_its_last_step_does_not_spoil_it() -> None:
-    """The last h is read by no loss, and infinite."""
+    """No loss reads the last h, which is infinite."""
     cell = engine.parse("h = W @ h[t-1] + U @ x\nL = mse(V @ h[t-1], y)")
     params = {"W": np.array([[1e80]]), "U": np.array([[1.0]]), "V": np.array([[1e-300]])}
     run = engine.run(cell, params, np.ones((5, 1)), np.ones((5, 1)))

@@ -1,4 +1,4 @@
-"""The derivation: every line is right for every cell, a wrong one is seen, and it says what the sources state."""
+"""The derivation: every line is right for every cell, a wrong one is found, and the lines state what the sources state."""
 
 from __future__ import annotations
 
@@ -327,7 +327,7 @@ def test_nested_and_multiplied_out_are_equal_at_every_depth(name: str) -> None:
 
 
 def test_the_recursion_ends_in_the_outputs(worked: Run) -> None:
-    """A8: put in as often as there are steps left, the innermost terms are all outputs from t to τ."""
+    """A8: put into itself down to the last step, the innermost terms are all outputs from t to τ."""
     nested, flat, _ = derive(worked, "expanded", 3, 0, 20).lines
     for line in (nested, flat):
         assert [rf"\nabla_{{o^{{({at})}}}} L" in line.symbols for at in ("t", "t+1", "t+2", "t+3")] == [True] * 4
@@ -366,7 +366,7 @@ def test_a_large_network_is_told_how_it_was_checked() -> None:
 
 
 def test_a_section_of_a_long_run_takes_little_memory_and_leaves_nothing_to_be_collected() -> None:
-    """The messages to the parameters, at all steps, are 1.1 GB here; a section looks at one step."""
+    """The messages to the parameters at all steps take 1.1 GB here; a section reads those of one step."""
     model = models.changed(
         Model(),
         cell="lstm",

@@ -78,7 +78,7 @@ def test_too_many_units_are_refused_with_their_number():
 
 
 def close(total, terms, delta):
-    """Whether a sum is what it should be, but for rounding of its summands."""
+    """Whether a sum has its expected value, up to the rounding of its summands."""
     if not np.isfinite([total, delta]).all():
         return not np.isfinite(delta) or not np.isfinite(terms).all()
     return abs(total - delta) <= 1e-9 * max([abs(delta), *map(abs, terms)], default=0.0) + 1e-300
