@@ -60,10 +60,10 @@ class NestedSum:
 
     Attributes:
         own: The first summand of each bracket.
-        factors: The transposed factors in front of the brackets.
+        factors: The Jacobians whose transposes stand in front of the brackets.
         last: The innermost summand; None if the last bracket holds only its own.
         own_symbols: `own` in LaTeX.
-        factor_symbols: `factors` in LaTeX, transposed.
+        factor_symbols: The transposed Jacobians in LaTeX.
         names: The name of the sum from each bracket on, in LaTeX; the last is that of `last`.
     """
 
