@@ -123,7 +123,7 @@ def _kinked(cell: Cell) -> set[str]:
 
 
 def rows_affordable(run: Run, tries: int, steps: int, work: float = WORK) -> tuple[int, int]:
-    """The number of rows evaluated at a time, and the number of rows whose `tries` evaluations of so many steps cost `work`."""
+    """The number of rows evaluated at a time, and the number whose `tries` evaluations of `steps` steps cost `work`."""
     units = sum(run.sizes[name] for name in run.cell.nodes)
     weights = sum(array.size for array in run.parameters.values())
     at_once = int(np.clip(_BYTES // (16 * (min(run.T, _STEPS) * units + weights)), 1, 1024))
