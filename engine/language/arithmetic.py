@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine.language.arrays import Array, ResultSize, spread
+from engine.language.arrays import Array, ResultSize
 
 SUM, PRODUCT, SIGN, ATOM = 1, 2, 3, 4  # how tightly the parts of a written expression bind
 
@@ -67,6 +67,11 @@ def _matrix_times_vector(matrix: Array, vector: Array) -> Array:
     return np.matmul(matrix, vector[..., None])[..., 0] if matrix.ndim > 2 else vector @ matrix.T
 
 
+def _at_each_step(vector: Array, grad: Array) -> Array:
+    """A vector for each step and sample of the gradient, without a copy."""
+    return np.broadcast_to(vector, (*grad.shape[:-1], vector.shape[-1]))
+
+
 _ARITHMETIC = (
     Arithmetic(
         "+",
@@ -122,7 +127,7 @@ _ARITHMETIC = (
         "@",
         definition=_matrix_times_vector,
         vjps=(
-            lambda grad, _, vector: np.matmul(np.swapaxes(grad, -1, -2), spread(vector, grad)),
+            lambda grad, _, vector: np.matmul(np.swapaxes(grad, -1, -2), _at_each_step(vector, grad)),
             lambda grad, matrix, _: np.matmul(grad, matrix),
         ),
         signs=(1, 1),
