@@ -1,7 +1,7 @@
 """The affine part of a recurrence as one product per step and direction: for one sample and few units.
 
-Forward, the state's row goes on with what else the sums read and a 1: [h(t−1) | x(t) | 1] times [W | U | b] is a(t). Back,
-the gradients of the sums go on with those of the outputs: [∇a(t) | ∇o(t−1)] times [W; V] is the whole ∇h(t−1).
+Forward, the other operands of the sums and a 1 stand beside the state: [W | U | b] times [h(t−1) | x(t) | 1] is a(t). Back, the
+gradients of the outputs stand beside those of the sums: [∇a(t) | ∇o(t−1)] times [W; V] is the whole of ∇h(t−1).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.execute.writer import Writer, product
 
 
 class Augmented(Stepwise):
-    """The calls of a recurrence that has an augmentation.
+    """Writes the calls of a recurrence that has an augmentation.
 
     Attributes:
         state: the operand of the product.
@@ -76,7 +76,7 @@ class Augmented(Stepwise):
     # Backward --------------------------------------------------------------------------------------------------------
 
     def product_back(self, stack: Stack, write: bool, scratch: Callable[[int], Slot]) -> list[Call]:
-        """The whole gradient of the state, `lag` steps earlier; added, if something else outside reads the state."""
+        """Write the whole gradient of the state, `lag` steps earlier; add it if the state has other readers than heads."""
         out = self.layout.adjoint[self.state.name].back(self.state.lag)
         if self.plan.heads is not None:
             return [Product(np.dot, (self.rows.grads,), out, self.back)]
@@ -89,7 +89,7 @@ class Augmented(Stepwise):
         return super().reached_from_outside(started) | ({self.state.name} if heads & started else set())
 
     def last_steps(self, started: set[str]) -> list[Bound]:
-        """The gradients of the last states, which no later step of the recurrence reaches: those of the heads alone."""
+        """Write the gradients of the last states, which get no message from a later step, only those of the heads."""
         space, T, lag = self.layout.space, self.layout.shape.T, self.state.lag
         gradient = self.layout.adjoint[self.state.name]
         if self.plan.heads is None:
@@ -99,7 +99,7 @@ class Augmented(Stepwise):
         return [partial(self.back.dot, grads[i, 0], out[i, 0]) for i in range(lag - 1, -1, -1)]
 
     def parameters(self, back: Backward, names: Sequence[str]) -> None:
-        """One product of all steps gives the gradients of every parameter of the sums; then those of the columns."""
+        """Write one product over all steps for the gradients of every parameter of the sums; then those of the columns."""
         if names != self.plan.stack.names:
             super().parameters(back, names)
             return

@@ -1,4 +1,4 @@
-"""The way back of what no step waits for: from each gradient to those it is sent to, for all steps at once."""
+"""The way back outside recurrences: from each gradient to those that it contributes to, for all steps at once."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Backward:
     """Writes the calls of the way back, in the order in which they run.
 
     Attributes:
-        calls: what has been written.
-        started: the values whose gradients have something in them already, so that more is added, not written.
-        sent: node that a loss is computed jointly with -> the part of its gradient that it sends on.
-        pieces: parameter -> what its uses give to its gradient, each with its coefficient.
+        calls: the calls so far.
+        started: the values whose gradients have been written, so that further messages are added.
+        sent: node that a loss is computed jointly with -> the part of its gradient that goes on along its own equation.
+        pieces: parameter -> (coefficient, contribution to its gradient) for each of its uses.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -35,18 +35,18 @@ class Backward:
         self._ones = np.ones(self.layout.shape.T * self.layout.shape.B, self.layout.shape.dtype)
 
     def seeds(self) -> None:
-        """The gradient of each loss is the seed."""
+        """Load the seed as the gradient of each loss."""
         for name in self.layout.plan.cell.losses:
             place = self.space.over(self.layout.adjoint[name])[:, :, 0]
             self.writer.loads.others.append((place, lambda data: data.seed))
             self._begin(name, 0)
 
     def instruction(self, instruction: Instruction) -> None:
-        """From the finished gradient of a value outside all recurrences to what its instruction reads."""
+        """Send the finished gradient of a value outside all recurrences to the operands of its instruction."""
         name = instruction.out
         if name not in self.started:
             self.show_joint(name)
-            return  # nothing else that it feeds reaches a loss: there is nothing to send on
+            return  # no gradient has arrived, so none is sent on
         grad = self.layout.adjoint[name]
         if isinstance(instruction, Affine):
             self.products([instruction], {name: instruction.terms})
@@ -61,7 +61,7 @@ class Backward:
             self.add(instruction.argument, 1.0, [self.layout.pull[name], grad])
 
     def parameter_grads(self) -> dict[str, Array]:
-        """Each parameter's gradient, from the pieces that its uses gave."""
+        """Sum the gradient of each parameter from its pieces; gives them by name."""
         found = {}
         for name, pieces in self.pieces.items():
             if len(pieces) == 1 and pieces[0][0] == 1.0:
@@ -75,7 +75,7 @@ class Backward:
     # Additions -----------------------------------------------------------------------------------------------------
 
     def _begin(self, name: str, lag: int) -> bool:
-        """Whether the addition at hand may write, being the first; the rows that it does not reach become zero."""
+        """Whether the addition at hand may write, as the first one; rows that it does not reach are set to 0."""
         if name in self.started:
             return False
         self.started.add(name)
@@ -101,7 +101,7 @@ class Backward:
             self.calls.append(partial(np.add, space.over(out), space.over(result), space.over(out)))
 
     def slope(self, instruction: Elementwise) -> Slot:
-        """φ' at all steps."""
+        """Compute φ' at all steps; gives its slot."""
         slot = wide(self.layout.units(instruction.out))
         self.calls += self.space.at_once(self.writer.slope_calls(instruction, wide, slot))
         return slot
@@ -136,12 +136,12 @@ class Backward:
     def products(
         self, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]], skip: Container[str] = ()
     ) -> None:
-        """From the gradients of sums to what they read by a matrix, to the matrices, and to the biases.
+        """Send the gradients of sums to the vectors that they multiply by a matrix, to the matrices, and to the biases.
 
         Args:
             members: the sums; their gradients lie side by side.
             terms: sum -> its terms.
-            skip: the vectors whose gradients are not added to: their recurrence does it.
+            skip: the vectors that get their messages elsewhere, from their recurrence.
         """
         space, adjoint = self.space, self.layout.adjoint
         for stack in neighbours(members, terms):
@@ -171,7 +171,7 @@ class Backward:
                 self.piece(term.factors[0].name, term.coefficient, part)
 
     def elementwise(self, instruction: Affine, skip: Container[str] = ()) -> None:
-        """From the gradient of a sum to the factors of its elementwise terms, without the values that are in `skip`."""
+        """Send the gradient of a sum to the factors of its elementwise terms, but not to the values in `skip`."""
         grad = self.layout.adjoint[instruction.out]
         for term in instruction.terms:
             for i, factor in enumerate(() if term.matrix is not None or term.is_bias else term.factors):
@@ -192,12 +192,12 @@ class Backward:
         self.piece(name, coefficient, gradient)
 
     def piece(self, name: str, coefficient: float, gradient: Array) -> None:
-        """Note what a use of a parameter gives to its gradient."""
+        """Note the contribution of one use of a parameter to its gradient."""
         self.pieces[name].append((coefficient, gradient))
 
 
 def softmax_back(write: bool, grad: Array, value: Array, out: Array) -> None:
-    """∇a from ∇softmax(a), written to `out` or added to it."""
+    """Compute ∇a from ∇softmax(a), written to `out` or added to it."""
     if write:
         out[...] = SOFTMAX.pull(grad, value)
     else:

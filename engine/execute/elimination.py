@@ -1,8 +1,8 @@
 """The gradients of a recurrence as a linear system between its core values; those in between are eliminated.
 
 After the forward pass every coefficient is known: ∇p(t) = Σ c(t) ∘ ∇u(t + lag) + Σ Wᵀ ∇a(t + lag). A value in between only
-passes on what it gets times a factor, so the factors are multiplied out, for many steps at once (a chunk), and the sweep
-back has fewer calls in each step. The products with matrices stay in the sweep.
+multiplies its gradient by a factor and passes it on. The factors are therefore multiplied out for many steps at once (a chunk),
+and the sweep back has fewer calls in each step. The products with matrices stay in the sweep.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engine.execute.writer import Writer
 
 @dataclass(frozen=True)
 class Edge:
-    """∇operand(t − lag) += coefficient · factor ∘ ∇u(t), from a core value u to a core value that it is made of."""
+    """∇operand(t − lag) += coefficient · factor ∘ ∇u(t), from a core value u to a core value that it is computed from."""
 
     operand: Operand
     coefficient: float
@@ -54,7 +54,7 @@ class _Elimination:
         self._slopes: dict[str, Slot] = {}
 
     def edges(self, core: str) -> list[Edge]:
-        """From a core value back to the core values that it is made of."""
+        """The edges from a core value back to the core values that it is computed from."""
         found: list[Edge] = []
         waiting: dict[str, list[tuple[float, list[Place]]]] = {}
 
@@ -79,7 +79,7 @@ class _Elimination:
         factors: list[Place],
         arrive: Callable[[Operand, float, list[Place]], None],
     ) -> None:
-        """One instruction further back: to what it reads, except by a matrix."""
+        """Go one instruction further back, to each operand that no matrix multiplies."""
         if isinstance(instruction, Affine):
             for term in self.loop.inner[instruction.out]:
                 if term.matrix is None:
@@ -94,7 +94,7 @@ class _Elimination:
             arrive(instruction.argument, constant, [self.layout.pull[instruction.out]])
 
     def _slope(self, instruction: Elementwise) -> Slot:
-        """φ' of the chunk's steps; made once for all functions, side by side as their arguments are."""
+        """φ' of the steps of a chunk; computed for all functions together, side by side as their arguments lie."""
         if not self._slopes:
             value_at, units = self.layout.value_at, self.layout.units
             functions = [i for i in self.loop.inside.values() if isinstance(i, Elementwise)]
@@ -106,7 +106,7 @@ class _Elimination:
         return self._slopes[instruction.out]
 
     def _product(self, name: str, factors: Sequence[Place]) -> Place | None:
-        """Several factors of a value's size as one; None for none."""
+        """Multiply factors of the size of a value; None if there are none."""
         if len(factors) < 2:
             return factors[0] if factors else None
         slot = self.chunk(self.layout.units(name))

@@ -1,4 +1,4 @@
-"""The forward pass of what no step waits for: one instruction after the other, each for all steps at once."""
+"""The forward pass outside recurrences: one instruction after the other, each for all steps at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.language.operations import SOFTMAX, Array, Loss
 
 
 def forward(writer: Writer, instruction: Instruction) -> list[Bound]:
-    """The calls of an instruction outside all recurrences."""
+    """Write the calls of an instruction outside all recurrences."""
     layout = writer.layout
     if isinstance(instruction, Affine):
         return affine(writer, [instruction], {instruction.out: instruction.terms})
@@ -31,24 +31,24 @@ def forward(writer: Writer, instruction: Instruction) -> list[Bound]:
 
 
 def wide(n: int) -> Slot:
-    """Scratch of n units for all steps."""
+    """Take scratch of n units for all steps."""
     return Buffer().take(n)
 
 
 def affine(writer: Writer, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]]) -> list[Bound]:
-    """Calls for sums of some of their terms.
+    """Write the calls that add up some terms of some sums.
 
     Args:
-        writer: where things lie.
+        writer: the writer.
         members: the sums; their memory lies side by side.
-        terms: sum -> the terms that are added up here.
+        terms: sum -> the terms to add up.
     """
     layout, space, bound = writer.layout, writer.layout.space, list[Bound]()
     written: set[str] = set()
     for stack in neighbours(members, terms):
         out = layout.value[stack.names[0]].joined(layout.value[stack.names[-1]])
         fresh = written.isdisjoint(stack.names)
-        if not fresh:  # what is added to must have something in it
+        if not fresh:  # memory to which a product is added must be initialised
             bound += [partial(space.over(layout.value[n]).fill, 0) for n in stack.names if n not in written]
         target = out if fresh else wide(out.hi - out.lo)
         right = space.table(layout.value_at(stack.operand))
@@ -69,14 +69,14 @@ def affine(writer: Writer, members: Sequence[Affine], terms: Mapping[str, Sequen
 
 
 def longest_first(terms: Iterable[Term]) -> list[Term]:
-    """Terms in the order in which a sum takes them: a product can be written to its memory, what follows is added."""
+    """Sort terms for a sum: a product comes first, since it can be written to the memory of the sum."""
     return sorted(terms, key=lambda term: -len(term.factors))
 
 
 def _shared_bias(
     writer: Writer, members: Sequence[Affine], terms: Mapping[str, Sequence[Term]], written: set[str]
 ) -> list[Bound]:
-    """One sum for the biases of several members, where each has one and something to add it to."""
+    """Add the biases of several members in one call, if each has one bias and has been written."""
     biases = {name: [term for term in summands if term.is_bias] for name, summands in terms.items()}
     if len(members) == 1 or len(written) < len(members) or any(len(own) != 1 for own in biases.values()):
         return []
@@ -93,7 +93,7 @@ def _shared_bias(
 
 
 def _together(plan: Schedule) -> dict[str, Cost]:
-    """Softmax nodes outside recurrences -> the loss whose joint computation gives their value as well."""
+    """Softmax nodes outside recurrences -> the loss whose joint computation also yields their value."""
     outside = {stage.instructions[0].out: stage.instructions[0] for stage in plan.stages if not stage.recurrent}
     together: dict[str, Cost] = {}
     for node, losses in plan.cell.joint.items():
@@ -104,7 +104,7 @@ def _together(plan: Schedule) -> dict[str, Cost]:
 
 
 def _cost(layout: Layout, cost: Cost) -> Bound:
-    """A loss and its derivative."""
+    """Bind a loss and its derivative."""
     if cost.logits is not None:
         return _joint(layout, cost, wide(layout.units(cost.p.name)))
     over = layout.space.over
@@ -113,7 +113,7 @@ def _cost(layout: Layout, cost: Cost) -> Bound:
 
 
 def _joint(layout: Layout, cost: Cost, p: Slot) -> Bound:
-    """A loss that is computed from the logits, its derivative with respect to them, and p."""
+    """Bind a loss that is computed from the logits, its derivative with respect to them, and p."""
     assert cost.logits is not None
     assert cost.loss.joint is not None
     table = layout.space.table
@@ -123,6 +123,6 @@ def _joint(layout: Layout, cost: Cost, p: Slot) -> Bound:
 
 
 def plain_cost(loss: Loss, p: Array, y: Array, out: Array, pull: Array) -> None:
-    """The loss of p, and its derivative with respect to p."""
+    """Compute the loss of p, and its derivative with respect to p."""
     out[...] = loss.value(p, y)
     pull[...] = loss.pull(p, y, np.ones_like(out))

@@ -1,7 +1,7 @@
-"""Where everything lies: one slot of memory for each value, each gradient, and what else both directions share.
+"""The layout of memory: one slot for each value and each gradient, and for the numbers that both directions share.
 
-A layout is made first, from the schedule and the shapes alone, and does not change while the calls are written. Values that
-one call can treat as one lie side by side: the sums of a stack of products (the gates of an LSTM), and their functions.
+A layout is made first, from the schedule and the shapes alone, and does not change while the calls are written. Values that one
+call can process together lie side by side: the sums of a stack of products (the gates of an LSTM), and their functions.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ _CHUNK = 1 << 16  # numbers that the backward sweep prepares at a time: they sta
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The memory of an augmentation: what one product per step reads, forward and backward.
+    """The memory of an augmentation.
 
     Attributes:
-        row: [state | columns | 1], what the product of a step reads.
+        row: [state | columns | 1], the right-hand vector of the product of a step.
         columns: the columns in it, as the augmentation has them.
         one: the column of ones.
-        values: the sums, which the product writes.
-        grads: [∇sums | ∇heads], what the product of a step back reads; a head's gradient stands `lag` rows later.
+        values: the sums, the result of the product.
+        grads: [∇sums | ∇heads], the right-hand vector of the product of a step back; the gradient of a head stands `lag` rows
+            later.
         sums: the gradients of the sums in it.
     """
 
@@ -44,16 +45,18 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Memory for a schedule.
+    """The memory for runs of one shape.
 
     Attributes:
-        plan, shape: what it was made for.
+        plan: the schedule.
+        shape: the shape of the runs.
         parameters: name of a parameter -> its shape.
         recurrences: place of a recurrent stage in the schedule -> its plan.
         space: the steps, samples and number type, and the memory itself.
-        value, adjoint: name -> where the value and its gradient lie.
-        kept: (name, register) -> what a function's value leaves for its slope.
-        pull: loss -> its derivative with respect to its argument.
+        value: name -> the slot of the value.
+        adjoint: name -> the slot of the gradient.
+        kept: (name, register) -> the slot of an intermediate result of a function's value that its slope reads.
+        pull: loss -> the slot of its derivative with respect to its argument.
         rows: place of a recurrent stage -> the memory of its augmentation, if it has one.
         y: memory of the target.
     """
@@ -75,11 +78,11 @@ class Layout:
         return _units(self.plan, self.shape, self.parameters, name)
 
     def initials(self, name: str) -> int:
-        """The rows before the first step that a value has: as many as the steps at which later ones read it."""
+        """The rows of a value before the first step, one for each step by which a later equation lags."""
         return self.plan.lags.get(name, 0)
 
     def value_at(self, operand: Operand) -> Slot:
-        """Where an operand's value lies, `lag` steps back."""
+        """The slot of an operand, `lag` steps back."""
         return self.value[operand.name].back(operand.lag)
 
     @lazy_property
@@ -89,7 +92,7 @@ class Layout:
         return frozenset((name, plan.stack.operand.name) for plan in plans for name, _ in plan.heads or ())
 
     def read_back(self) -> list[tuple[Array, tuple[str, ...]]]:
-        """What the way back reads of the forward pass, (T, B, n), and the values at whose gradients it reads it."""
+        """The results, (T, B, n), that the way back reads, each with the values whose gradients multiply it."""
         read: list[tuple[Slot, tuple[str, ...]]]
         read = [(slot, (name,)) for name, slot in self.value.items() if name != "x"]
         read += [(slot, (name,)) for (name, _), slot in self.kept.items()]
@@ -101,7 +104,7 @@ class Layout:
 
 
 def lay_out(plan: Schedule, data: Data) -> Layout:
-    """The layout of a schedule for data of this shape."""
+    """Lay out the memory for a schedule and data of this shape."""
     shape = data.shape
     parameters = {name: array.shape for name, array in data.parameters.items()}
 
@@ -136,7 +139,7 @@ def _units(plan: Schedule, shape: Shape, parameters: Mapping[str, tuple[int, ...
 
 
 class _Places:
-    """The slots of a layout while they are given out."""
+    """The slots of a layout while they are assigned."""
 
     def __init__(self, plan: Schedule, units: Callable[[str], int]) -> None:
         self.plan, self.units = plan, units
@@ -146,18 +149,18 @@ class _Places:
         self.pull: dict[str, Slot] = {}
 
     def lead(self, names: Iterable[str]) -> int:
-        """Rows before the first step that a buffer of these values needs."""
+        """The rows before the first step in a buffer of these values."""
         return max(self.plan.lags.get(name, 0) for name in names)
 
     def side_by_side(self, names: Sequence[str], slots: dict[str, Slot]) -> None:
-        """A buffer for those of the names that have no slot yet."""
+        """Assign slots in one buffer to those of the names that have none yet."""
         buffer = Buffer(lead=self.lead(names))
         for name in names:
             if name not in slots:
                 slots[name] = buffer.take(self.units(name))
 
     def augmented(self, augmentation: Augmentation) -> Rows:
-        """The long rows of an augmentation; the state, the sums and the heads' gradients lie in them."""
+        """Assign the long rows of an augmentation; they contain the state, the sums and the gradients of the heads."""
         state, names = augmentation.stack.operand, augmentation.stack.names
         row = Buffer(lead=state.lag)
         self.value[state.name] = row.take(self.units(state.name))
@@ -177,7 +180,7 @@ class _Places:
         )
 
     def recurrence(self, loop: Recurrence) -> None:
-        """The sums of a block side by side, and their functions in the same order."""
+        """Assign slots to the sums of each block side by side, and to their functions in the same order."""
         for names in loop.blocks:
             self.side_by_side(names, self.value)
             self.side_by_side(names, self.adjoint)
@@ -194,7 +197,7 @@ class _Places:
                     self.kept[i.out, register] = registers.setdefault(register, Buffer()).take(self.units(i.out))
 
     def others(self, inputs: Sequence[str]) -> None:
-        """A buffer of its own for everything that has no place yet."""
+        """Assign a buffer of its own to everything that has no slot yet."""
         instructions = self.plan.instructions
         for name in (*inputs, *(i.out for i in instructions)):
             self.side_by_side([name], self.value)
@@ -209,8 +212,8 @@ class _Places:
 
 
 def kept_registers(instruction: Elementwise) -> list[str]:
-    """The registers that the value's recipe leaves for the slope's."""
+    """The registers that the recipe of a function's value writes and that of its slope reads."""
     function = instruction.function
-    made = {out for _, _, out in function.value} - {"out"}
+    written = {out for _, _, out in function.value} - {"out"}
     read = {str(o) for _, operands, _ in function.slope for o in operands if not is_constant(o)}
-    return sorted(made & read)
+    return sorted(written & read)

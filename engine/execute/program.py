@@ -1,8 +1,8 @@
 """From the schedule of a cell to two flat lists of numpy calls, one for each direction, with the memory that they work on.
 
-In this order: the layout says where everything lies; then the calls are written, stage after stage forward and in the
-opposite order back. A stage that no step waits for is done for all steps at once (`forward`, `backward`), a recurrence step
-by step (`stepwise`, or `augmented` where its sums are one product).
+The layout of the memory comes first. Then the calls are written, stage after stage forward and in the opposite order back. A
+stage outside recurrences is done for all steps at once (`forward`, `backward`), a recurrence step by step (`stepwise`, or
+`augmented` where its sums are one product).
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from engine.language.operations import Array
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What a run of one shape does, in order: copy the loads, the calls forward, the calls back.
+    """The work of a run of one shape, in order: copy the loads, make the calls forward, make the calls back.
 
     Attributes:
-        layout: where values and gradients lie.
-        loads: what is copied in from the data of a run.
-        forward, backward: the calls.
+        layout: the memory.
+        loads: the copies from the data of a run.
+        forward: the calls of the forward pass.
+        backward: the calls of the way back.
         results: group -> name -> the memory of the result; the groups are those of `tape.Results`.
     """
 
@@ -41,7 +42,7 @@ class Program:
 
 
 def program(plan: Schedule, data: Data) -> Program:
-    """The program for runs of this shape."""
+    """Write the program for runs with the shape of `data`."""
     layout = lay_out(plan, data)
     writer = Writer(layout)
     writer.load_data()
@@ -71,6 +72,6 @@ def program(plan: Schedule, data: Data) -> Program:
 
 
 def _loop(writer: Writer, place: int) -> Stepwise:
-    """What writes the recurrence at a place of the schedule."""
+    """The writer of the recurrence at a place of the schedule."""
     loop, rows = writer.layout.recurrences[place], writer.layout.rows
     return Augmented(writer, loop, loop.augmentation, rows[place]) if loop.augmentation else Stepwise(writer, loop)

@@ -1,7 +1,7 @@
-"""The plan of a recurrence: which of its values run step by step on the way back, and which products are done as one.
+"""The plan of a recurrence: which of its values run step by step on the way back, and which products are done together.
 
-A recurrence is a stage of the schedule whose instructions read themselves at earlier steps. The plan is read off the
-schedule alone; where things lie is said by `layout`, and the calls are written by `stepwise` and `augmented`.
+A recurrence is a stage of the schedule whose instructions depend on themselves at earlier steps. The plan follows from the
+schedule and the sizes; `layout` assigns the memory, and `stepwise` and `augmented` write the calls.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Augmentation:
 
     Attributes:
         stack: the only stack of the recurrence; its operand is the state.
-        columns: what else the sums read by a matrix.
+        columns: the other vectors that the sums multiply by a matrix.
         heads: the sums outside the recurrence that read the state, if each does so by one product and nothing else
             outside reads it; else None.
     """
@@ -53,7 +53,7 @@ class Augmentation:
 
 @dataclass(frozen=True, eq=False)
 class Recurrence:
-    """What runs step by step.
+    """The plan of a recurrent stage.
 
     Attributes:
         inside: name -> instruction, in the order of the flow.
@@ -103,10 +103,10 @@ def recurrences(plan: Schedule, units: Callable[[str], int], samples: int, augme
         plan: the schedule of a cell.
         units: name of a value -> its units.
         samples: B.
-        augment: whether a step's values are vectors, as an augmentation needs them.
+        augment: whether the values of a step are vectors, which an augmentation requires.
     """
     found: dict[int, Recurrence] = {}
-    heads: set[str] = set()  # whose gradients have a place already
+    heads: set[str] = set()  # heads so far: each belongs to one augmentation
     for place, stage in enumerate(plan.stages):
         if stage.recurrent:
             recurrence = _recurrence(plan, stage, units, samples)
@@ -158,7 +158,7 @@ def _stacks(inside: dict[str, Instruction], inner: dict[str, tuple[Term, ...]]) 
 
 
 def _rank(inside: dict[str, Instruction], inner: Iterable[str]) -> dict[str, tuple[int, int, int]]:
-    """An order of the sums in which those lie together that the same function takes and the same value reads."""
+    """Rank the sums so that those with the same function and the same reader lie together."""
     order = {name: place for place, name in enumerate(inside)}
     functions: list[str] = []
     rank = {}
@@ -177,9 +177,9 @@ def _rank(inside: dict[str, Instruction], inner: Iterable[str]) -> dict[str, tup
 
 
 def _core(plan: Schedule, inside: dict[str, Instruction], stacks: Sequence[Stack], numbers: int) -> frozenset[str]:
-    """The values whose gradients run step by step: all of them where there are many numbers in a step.
+    """The values whose gradients run step by step: all of them if a step has many numbers.
 
-    Else those that a product sends to or takes from, those that are read by a later step or outside, and losses.
+    Else they are the operands and sums of products, the values that a later step or an instruction outside reads, and losses.
     """
     if numbers > _ELIMINATE_UP_TO or any(isinstance(i, Normalise | Cost) for i in inside.values()):
         return frozenset(inside)

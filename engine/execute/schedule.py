@@ -1,4 +1,4 @@
-"""The schedule of a cell: its equations in a normal form, and what of them must run step by step.
+"""The schedule of a cell: its equations in a normal form, and the ones among them that must run step by step.
 
 Each equation becomes one or more instructions (values of hidden intermediate results get names with a colon). A sum is
 an `Affine`: terms c · M @ v, c · v ∘ w, c · v or c. Instructions that depend on themselves one or more steps later,
@@ -44,7 +44,7 @@ class Term:
     matrix: str | None = None
 
     def others(self, i: int) -> tuple[Operand, ...]:
-        """The factors but the one at place i: with the coefficient, the derivative of an elementwise term by it."""
+        """The factors without the one at place i; with the coefficient they are the derivative of the term by it."""
         return self.factors[:i] + self.factors[i + 1 :]
 
     def __str__(self) -> str:
@@ -100,7 +100,7 @@ class Normalise:
 
 @dataclass(frozen=True)
 class Cost:
-    """out = loss(p, y). If `logits` is given it is computed jointly from them (see `operations.Loss.after`)."""
+    """out = loss(p, y); computed from `logits`, if there are any (see `losses.Loss.after`)."""
 
     out: str
     loss: Loss
@@ -114,7 +114,7 @@ class Cost:
 
     @property
     def argument(self) -> Operand:
-        """What the loss is computed from: the logits if there are any, else p."""
+        """The operand from which the loss is computed: the logits if there are any, else p."""
         return self.p if self.logits is None else self.logits
 
 
@@ -131,12 +131,19 @@ class Stage:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The stages of a cell in the order in which they can run, and the largest lag at which each value is read."""
+    """The stages of a cell in an order in which they can run.
+
+    Attributes:
+        cell: the cell.
+        stages: the stages.
+        lags: value -> the largest lag at which it is read.
+        size_of: hidden value -> the node whose size it has.
+    """
 
     cell: Cell
     stages: tuple[Stage, ...]
     lags: dict[str, int]
-    size_of: dict[str, str]  # hidden value -> the node whose size it has
+    size_of: dict[str, str]
 
     @lazy_property
     def instructions(self) -> tuple[Instruction, ...]:
@@ -145,7 +152,7 @@ class Schedule:
 
 
 def operands(instruction: Instruction) -> Iterator[Operand]:
-    """What an instruction reads, parameters included, repetitions kept."""
+    """Yield the operands of an instruction, parameters included, repetitions kept."""
     if isinstance(instruction, Affine):
         for term in instruction.terms:
             yield from term.factors
@@ -159,7 +166,14 @@ def operands(instruction: Instruction) -> Iterator[Operand]:
 
 @lru_cache(maxsize=256)
 def schedule(cell: Cell) -> Schedule:
-    """The schedule of a cell; kept, so that it is made once."""
+    """Make the schedule of a cell; a cache keeps it.
+
+    Args:
+        cell: the cell.
+
+    Returns:
+        Its instructions in stages.
+    """
     lowering = _Lowering(cell)
     instructions = lowering.instructions
     lags: dict[str, int] = {}
@@ -170,9 +184,16 @@ def schedule(cell: Cell) -> Schedule:
 
 
 def counted(plan: Schedule, start: Mapping[str, Array]) -> dict[str, Array]:
-    """Value -> (T, B), whether it matters to anything in `start`, name -> (T, B): the losses whose weight is not 0, say.
+    """Find the steps and samples at which each value has an effect on some losses, or on other values.
 
-    What does not matter has the gradient 0, whatever its value: 0 times an infinite slope is not asked for.
+    Elsewhere the gradient of the value is 0, even where a slope is infinite.
+
+    Args:
+        plan: the schedule.
+        start: name -> (T, B), where the value counts; for losses, where their weight is not 0.
+
+    Returns:
+        Value -> (T, B).
     """
     T, B = next(iter(start.values())).shape
     found = {i.out: np.zeros((T, B), bool) for i in plan.instructions}
@@ -205,7 +226,7 @@ def _stages(instructions: list[Instruction]) -> Iterator[Stage]:
 
 
 class _Lowering:
-    """Expressions to instructions."""
+    """Turns expressions into instructions."""
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
@@ -244,7 +265,7 @@ class _Lowering:
         self.instructions.append(instruction)
 
     def hidden(self, terms: list[Term], like: str) -> Operand:
-        """A hidden value that holds a sum, of the size of `like`."""
+        """Add a hidden value for a sum, of the size of `like`."""
         self.count += 1
         name = f"{self.node}:{self.count}"
         self.size_of[name] = like
@@ -252,13 +273,13 @@ class _Lowering:
         return Operand(name)
 
     def operand(self, expression: Expression, like: str) -> Operand:
-        """An expression as something that an instruction can read: a value, with a hidden one made if need be."""
+        """Turn an expression into an operand; a hidden value is added for it if it is not one already."""
         if isinstance(expression, Name) and expression.name not in self.cell.parameters:
             return Operand(expression.name, expression.lag)
         return self.hidden(self.terms(expression, like), like)
 
     def terms(self, expression: Expression, like: str) -> list[Term]:
-        """An expression as a sum of terms."""
+        """Turn an expression into a sum of terms."""
         if isinstance(expression, Number):
             return [Term(expression.value, ())]
         if isinstance(expression, Name):
@@ -281,13 +302,13 @@ class _Lowering:
         return [Term(first * second, (a, b))]
 
     def simple(self, terms: list[Term], like: str) -> tuple[float, Operand]:
-        """A sum as a constant times one operand."""
+        """Turn a sum into a constant times one operand."""
         if len(terms) == 1 and terms[0].matrix is None and len(terms[0].factors) == 1:
             return terms[0].coefficient, terms[0].factors[0]
         return 1.0, self.hidden(terms, like)
 
     def one_factor(self, expression: Expression, like: str) -> tuple[float, Operand]:
-        """The right-hand vector of a product, always a value (a parameter is copied into one)."""
+        """Turn the right-hand side of a product into a constant times a value; a parameter is copied into one."""
         coefficient, operand = self.simple(self.terms(expression, like), like)
         if operand.is_parameter:
             operand = self.hidden([Term(1.0, (operand,))], like)

@@ -2,7 +2,7 @@
 
 Forward, everything that reads no earlier step is computed for all steps before the loop. Back, the sweep goes through chunks
 of steps: first the coefficients of the linear system (`elimination`) for the chunk at once, then its steps from the last to
-the first; gradients of eliminated values, of parameters and of what lies outside follow for all steps at once.
+the first; gradients of eliminated values, of parameters and of values outside follow for all steps at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Scratch = Callable[[int], Slot]
 
 
 class Stepwise:
-    """The calls of a recurrence."""
+    """Writes the calls of a recurrence."""
 
     #: A value whose gradient is written whole by the product of a step, so that everything else is added after it.
     late: Operand | None = None
@@ -38,7 +38,7 @@ class Stepwise:
     # Forward ---------------------------------------------------------------------------------------------------------
 
     def forward(self) -> list[Bound]:
-        """What reads no earlier step, for all steps at once; then the steps."""
+        """Write the terms that read no earlier step, for all steps at once; then the loop over the steps."""
         loop, writer, layout = self.loop, self.writer, self.layout
         written: set[str] = set()  # sums that have something in them
         calls = [call for names in loop.blocks for call in self.outer_sums(names, written)]
@@ -66,7 +66,7 @@ class Stepwise:
         return calls + layout.space.each_step(fused(step), range(layout.shape.T))
 
     def outer_sums(self, names: Sequence[str], written: set[str]) -> list[Bound]:
-        """The terms of some sums that read no earlier step, for all steps; sums that have any are noted as written."""
+        """Add up the terms of some sums that read no earlier step, for all steps; note these sums as written."""
         terms = {name: self.loop.outer[name] for name in names if self.loop.outer[name]}
         written.update(terms)
         return affine(self.writer, self.loop.sums(names), terms)
@@ -77,7 +77,7 @@ class Stepwise:
         return [(name,) for name in self.loop.outer if name not in in_block]
 
     def product(self, stack: Stack, written: set[str], scratch: _Scratch) -> list[Call]:
-        """The stacked product of a step, written to its sums or added to them."""
+        """Write the stacked product of a step to its sums, or add it to them."""
         layout, matrix = self.layout, self.writer.stacked(stack.members)
         slots, right = [layout.value[name] for name in stack.names], layout.value_at(stack.operand)
         whole = slots[0].joined(slots[-1])
@@ -99,7 +99,7 @@ class Stepwise:
         return self.layout.space.flat or slot.buffer.width == slot.hi - slot.lo
 
     def _cost(self, cost: Cost) -> Call:
-        """A loss that a later step reads; its y is that of the step, so it is read from a buffer of steps as well."""
+        """Write a loss that a later step reads, with the target of the step."""
         layout = self.layout
         return Call(
             partial(_cost_with_pull, cost.loss, cost.logits is not None),
@@ -110,7 +110,7 @@ class Stepwise:
     # Backward --------------------------------------------------------------------------------------------------------
 
     def backward(self, back: Backward) -> None:
-        """The sweep back from the last chunk to the first; then what follows for all steps at once."""
+        """Write the sweep back from the last chunk to the first; then the gradients that follow for all steps at once."""
         space, T = self.layout.space, self.layout.shape.T
         system = eliminate(self.writer, self.loop)
         reached = self._reached(system, back.started)
@@ -131,13 +131,13 @@ class Stepwise:
     def _step_back(
         self, edges: Mapping[str, Sequence[Edge]], stacks: Sequence[Stack], first: dict[str, tuple[int, int]]
     ) -> list[Call]:
-        """The calls of one step back, from the last value of the flow to the first."""
+        """Write the calls of one step back, from the last value of the flow to the first."""
         scratch = Buffer("step").take
         calls: list[Call] = []
-        late: list[Call] = []  # additions to what a product writes
+        late: list[Call] = []  # additions to the gradient that a product writes
 
         def writes(operand: Operand, u: str) -> bool:
-            """Whether this is the first addition, which writes; of several at once only one does."""
+            """Whether this addition is the first and so writes; of several simultaneous ones, only one does."""
             if first.get(operand.name) != self._arrival(operand, u):
                 return False
             del first[operand.name]
@@ -155,7 +155,7 @@ class Stepwise:
         return calls + late
 
     def _along(self, edge: Edge, u: str, write: bool, scratch: _Scratch) -> list[Call]:
-        """What goes along an edge from ∇u."""
+        """Send ∇u along an edge."""
         layout = self.layout
         out = layout.adjoint[edge.operand.name].back(edge.operand.lag)
         if isinstance(self.loop.inside[u], Normalise):
@@ -208,13 +208,13 @@ class Stepwise:
         return min(stack.names, key=self.loop.order.__getitem__)
 
     def _arrival(self, operand: Operand, u: str) -> tuple[int, int]:
-        """When the sweep adds something from u: what comes from more steps ahead comes earlier."""
+        """The order of an addition from u in the sweep: messages from more steps ahead arrive earlier."""
         return -operand.lag, -self.loop.order[u]
 
     def _first_additions(
         self, edges: Mapping[str, Sequence[Edge]], stacks: Sequence[Stack], started: set[str]
     ) -> dict[str, tuple[int, int]]:
-        """Value -> the arrival of what is added to its gradient first, if nothing outside has added to it."""
+        """Value -> the arrival of the first addition to its gradient, unless its gradient has been started outside."""
         found: dict[str, tuple[int, int]] = {}
         arrivals = [(edge.operand, u) for u, own in edges.items() for edge in own]
         arrivals += [(stack.operand, self._earliest(stack)) for stack in stacks]
@@ -240,7 +240,7 @@ class Stepwise:
     # After the sweep ---------------------------------------------------------------------------------------------------
 
     def _rest(self, back: Backward) -> None:
-        """Gradients of the eliminated values, of the parameters, and of what lies outside, for all steps at once."""
+        """Write the gradients of eliminated values, of parameters and of values outside, for all steps at once."""
         loop = self.loop
         for name in reversed(loop.inside):
             if name not in loop.core:
@@ -254,7 +254,7 @@ class Stepwise:
             back.show_joint(name)
 
     def _send(self, back: Backward, reader: Instruction, name: str) -> None:
-        """What an eliminated value receives from one that reads it in the same step."""
+        """Send the gradient of a reader to an eliminated value of the same step."""
         grad = self.layout.adjoint[reader.out]
         if isinstance(reader, Affine):
             for term in self.loop.inner[reader.out]:
@@ -266,7 +266,7 @@ class Stepwise:
             back.add(reader.argument, 1.0, [grad, back.slope(reader)])
 
     def parameters(self, back: Backward, names: Sequence[str]) -> None:
-        """From the gradients of a block's sums to their matrices and biases, and to what they read outside."""
+        """Send the gradients of the sums of a block to their matrices and biases, and to the vectors outside."""
         sums = self.loop.sums(names)
         back.products(sums, {i.out: i.terms for i in sums}, skip=self.loop.inside.keys())
 

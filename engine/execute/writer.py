@@ -1,4 +1,4 @@
-"""What the writers of both directions share: memory that each run fills from its data, and calls on the slots of a layout."""
+"""The writer of calls for both directions: sums and functions on the slots of a layout, and the memory that each run loads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Loads:
 
     Attributes:
         parameters: (memory, name of the parameter that is copied to it).
-        others: (memory, function of the data that gives what is copied to it).
+        others: (memory, function that takes the array for it from the data).
     """
 
     parameters: list[tuple[Array, str]] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Loads:
 
 @dataclass(frozen=True, eq=False)
 class Writer:
-    """Writes calls on the slots of a layout, and notes what they want loaded."""
+    """Writes calls on the slots of a layout, and notes the memory that they need loaded."""
 
     layout: Layout
     loads: Loads = field(default_factory=Loads)
@@ -66,7 +66,7 @@ class Writer:
         return self._constants[number]
 
     def place(self, operand: Operand) -> Place:
-        """Where an operand is read: its slot, `lag` steps back, or memory that each run fills with the parameter."""
+        """The place of an operand: its slot, `lag` steps back, or memory that each run fills with the parameter."""
         if not operand.is_parameter:
             return self.layout.value_at(operand)
         name = operand.name
@@ -147,7 +147,7 @@ def product(left: Array, right: Array, out: Array) -> Bound:
 
 
 def neighbours(members: Sequence[Affine], terms: Mapping[str, Sequence[Term]]) -> list[Stack]:
-    """The products among the terms by right-hand vector, each stack of sums that are neighbours among the members."""
+    """Stack the products among the terms by right-hand vector, as far as their sums are neighbours among the members."""
     stacks: list[tuple[Operand, list[tuple[str, Term]]]] = []
     position = {member.out: i for i, member in enumerate(members)}
     for name in sorted(terms, key=position.__getitem__):

@@ -51,9 +51,12 @@ def text(
 ) -> Task:
     """Predict the next character of a text: from h, e, l, l the characters e, l, l, o.
 
-    x (T, 1, n) one-hot, y (T, 1), T one less than the length of the text, n its different characters. A character is a
-    Unicode code point (what is seen as one sign may be several), a class for each in the order of first appearance.
-    Raises ValueError for a text of fewer than two characters or of too many.
+    x is (T, 1, n) one-hot and y (T, 1); T is one less than the length of the text, n the number of its different characters. A
+    character is a Unicode code point (a visible sign may consist of several); the classes are in the order of first appearance.
+
+    Raises:
+        ValueError: for a text with fewer than two characters or with too many.
+
     Source: Karpathy, min-char-rnn (2015). **Holds:** hello_as_in_min_char_rnn, different_characters_look_different.
     """
     alphabet = {character: code for code, character in enumerate(dict.fromkeys(text))}

@@ -47,19 +47,23 @@ def table(
 ) -> Task:
     """Inputs and targets from a table: columns x1, x2, … and y or y1, y2, …, one row per step, one sample.
 
-    x (T, 1, n_x); what y is, `targets` says, or "auto" finds out; `notes` say what it was taken for.
+    x is (T, 1, n_x). `targets` decides the kind of y, and a note of the task names it.
 
-    "classes"  y (T, 1): the different numbers of a column in their order, or the different words in that of their first
-               appearance; of several columns of 0 and 1 the one with the 1
-    "shares"   y (T, 1, n_y): of several columns, nowhere negative and with the sum 1 in each row, but for rounding
-    "real"     y (T, 1, n_y)
-    "auto"     shares where they can be; a column `y` is classes if it has words, if its whole numbers are 0 and 1 or −1
-               and 1, or if they begin at 0 or 1, leave out fewer than they have, and some stand in several rows (or they
-               are at most three); all else is real
+    "classes"  y (T, 1): the different numbers of one column in ascending order, or its different words in the order of their
+               first appearance; of several columns of 0 and 1 the one with the 1.
+    "shares"   y (T, 1, n_y): several columns without negative entries whose sum is 1 in each row, up to rounding.
+    "real"     y (T, 1, n_y).
+    "auto"     Shares if the columns allow it. A single column `y` is classes if it has words; if its whole numbers are 0 and 1,
+               or −1 and 1; or if they begin at 0 or 1, skip fewer numbers than they have, and some occur in several rows (or
+               there are at most three). All other columns are real.
 
-    A column `weight` gives the weights, else they are all 1. Columns may stand in any order; `x` alone is x1. The separator
-    is that of the first line: comma, tab, or semicolon. Numbers are read as `engine.inputs.numbers.read_cells` does. A byte order
-    mark and empty lines are passed over. Raises ValueError, with line and column where there is one, for anything else.
+    A column `weight` gives the weights; they are all 1 without it. Columns may stand in any order; `x` alone is x1. The separator
+    is the most frequent of comma, tab and semicolon in the first line. `engine.inputs.numbers.read_cells` reads the numbers. A
+    byte order mark and empty lines are skipped.
+
+    Raises:
+        ValueError: for any other text; the message has the line and the column, if there is one.
+
     **Holds:** tables_read_back, each_bad_table_is_told, any_text_is_read_or_a_value_error, targets_are_what_they_look_like.
     """
     columns, lines, cells = _cells(text)
