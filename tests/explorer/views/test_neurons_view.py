@@ -27,7 +27,7 @@ from explorer.model import Model
 from explorer.picture.marks import Mark
 from explorer.picture.neurons import near, neurons, window
 from explorer.picture.table import neuron_table as table
-from explorer.state import View, from_query
+from explorer.state import PARTS, View, from_query
 from explorer.words.numbers import number
 
 
@@ -216,14 +216,16 @@ def chosen(app: AppTest):
 
 
 @pytest.mark.parametrize("cell", CATALOGUE)
-def test_every_cell_has_a_picture_and_every_node_its_numbers(cell) -> None:
+def test_every_cell_has_a_picture_and_every_node_its_numbers(cell, monkeypatch) -> None:
     sizes = {f"n__{members[0]}": "2" for members in CATALOGUE[cell].hidden}
     app = opened(cell=cell, task="noise", steps="3", **sizes)
     assert not app.warning
     run = models.run(app.session_state["state"].model)
+    picture, hide = figures.neurons(neurons(run)), ",".join({*PARTS} - {"inspector"})  # the picture is drawn once
+    monkeypatch.setattr(figures, "neurons", lambda *_: picture)
     for name in run.grad:
         for t in {1 - run.cell.lags.get(name, 0), run.T}:
-            view = from_query({"graph": "neurons", "node": f"{name},{t}", "unit": "1"})[0].view
+            view = from_query({"graph": "neurons", "node": f"{name},{t}", "unit": "1", "hide": hide})[0].view
             app.session_state["state"] = type(app.session_state["state"])(app.session_state["state"].model, view)
             fine(app.run())
             told = explained(run, (neuron_of(run.cell, name), t, 0))
