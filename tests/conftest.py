@@ -3,6 +3,9 @@
 import os
 import sys
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before numpy is loaded: each process has a core to itself
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from browser import CONSOLE, FLAGS, MISSING, fit, serve, settle, system_chromium, watch
 from hypothesis import settings

@@ -168,6 +168,7 @@ def _with(fixed: dict) -> list[dict]:
     return [dict(zip(free, values, strict=True)) for values in itertools.product(*free.values())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(CHOSEN)))
 def test_every_cell_is_drawn_and_explained_by_every_page(number) -> None:
     text, query = made(CHOSEN[number])
@@ -178,6 +179,7 @@ def test_every_cell_is_drawn_and_explained_by_every_page(number) -> None:
     assert "v_2" not in words  # which is written v₂
 
 
+@pytest.mark.slow
 @seed(3)
 @settings(
     max_examples=3, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None

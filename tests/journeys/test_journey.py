@@ -11,6 +11,8 @@ from browser import enter, settle
 from explorer import model as models
 from explorer.state import PRESETS, from_query
 
+pytestmark = pytest.mark.slow
+
 NODES = """() => {
   const figure = document.querySelector(".js-plotly-plot");
   if (!figure || !figure.data) return -1;

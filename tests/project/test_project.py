@@ -211,6 +211,7 @@ def complaints(server):
     return re.findall(r"(?i).*(?:warn|error|traceback|not a valid|external ip|statistics|e-?mail).*", server.log())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [CONSOLE, (STREAMLIT, "run", "streamlit_app.py"), (sys.executable, "-m", "explorer")],

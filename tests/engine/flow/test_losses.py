@@ -278,6 +278,7 @@ def test_the_memory_that_is_told_is_about_what_is_taken(name, T, B, n, monkeypat
         assert told / 3 < taken < 1.5 * told + links
 
 
+@pytest.mark.slow
 def test_a_thousand_losses_at_64_units_stay_under_a_gigabyte() -> None:
     run = made("rnn", T=1000, B=1, n=64, scale=0.1)
     tracemalloc.start()

@@ -355,6 +355,7 @@ def test_the_initial_gradient_of_a_loss_that_is_read_later_has_no_seed() -> None
     assert back.error < 1e-12
 
 
+@pytest.mark.slow
 def test_a_large_network_is_told_how_it_was_checked() -> None:
     model = Model(task="noise", settings=(("steps", 1000), ("samples", 10)), sizes=(("h", 64),))
     run = models.run(model)
@@ -365,6 +366,7 @@ def test_a_large_network_is_told_how_it_was_checked() -> None:
     assert all(line.passed for line in lines)
 
 
+@pytest.mark.slow
 def test_a_section_of_a_long_run_takes_little_memory_and_leaves_nothing_to_be_collected() -> None:
     """The messages to the parameters at all steps take 1.1 GB here; a section reads those of one step."""
     model = models.changed(

@@ -54,6 +54,7 @@ def pairs(model: Model):
 # --- the surface ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["rnn", "lstm_peephole", "feedforward", "one_unit"])
 def test_the_surface_is_that_of_single_runs(cell) -> None:
     model = models.with_turn(model_of(cell), "W_2" if cell == "feedforward" else "W", 0.7)
@@ -306,6 +307,7 @@ def test_every_network_has_its_surface(cell, task) -> None:
     assert len(charts(app)) == 2
 
 
+@pytest.mark.slow
 def test_a_surface_that_was_stopped_is_coarse_and_goes_on_when_asked() -> None:
     model = model_of("lstm", 120, 1)
     app = opened(State(model))

@@ -62,6 +62,7 @@ def by_hand(model: Model, turn: Turn, value: float) -> engine.Run:
 # --- the laws ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["rnn", "lstm_peephole", "gru", "feedforward"])
 def test_the_pictures_are_those_of_fresh_runs_and_the_present_is_among_them(cell) -> None:
     for model, turn in knobs(model_of(cell)):
@@ -77,6 +78,7 @@ def test_the_pictures_are_those_of_fresh_runs_and_the_present_is_among_them(cell
             assert curve[k] == pytest.approx(np.log10(first), abs=1e-9) if first else curve[k] == -np.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["rnn", "lstm_peephole", "gru", "feedforward"])
 def test_letting_go_shows_the_picture_that_was_seen_and_the_range_stays(cell) -> None:
     for model, turn in knobs(model_of(cell)):

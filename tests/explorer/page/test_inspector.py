@@ -123,6 +123,7 @@ def test_each_sample_is_measured_by_itself() -> None:
             assert found.error < 1e-12
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_refused() -> None:
     run = run_of(engine.CATALOGUE["rnn"])
     for name, t in (("h", -1), ("h", 5), ("W", 1), ("zz", 1), ("a", 0), ("h", None)):
@@ -270,6 +271,7 @@ def test_the_numbers_shown_are_the_engines(query, name, t) -> None:
         assert forth.numbers in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", engine.CATALOGUE)
 def test_every_node_of_every_cell_can_be_looked_at(cell) -> None:
     app = opened(cell=cell, task="noise", steps="3")

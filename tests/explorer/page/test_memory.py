@@ -225,6 +225,7 @@ def another(page, address: str = ""):
     return tab
 
 
+@pytest.mark.slow
 def test_a_reload_of_every_page_and_a_closed_tab_bring_back_what_no_link_carries(page) -> None:
     first = loss(page)
     mine = load(page, large())

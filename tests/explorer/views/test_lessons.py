@@ -459,6 +459,7 @@ def test_the_page_lists_every_lesson() -> None:
         assert taken.about in words(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", lessons(), ids=lambda taken: taken.name)
 def test_a_lesson_from_its_first_step_to_its_last(taken) -> None:
     app = on_page({"cell": "gru", "node": "h,2"})

@@ -40,6 +40,7 @@ def test_the_first_screen_is_hello() -> None:
     assert app.metric[0].value.startswith("4.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CATALOGUE)
 @pytest.mark.parametrize("task", TASKS)
 def test_every_cell_runs_every_task(cell, task) -> None:

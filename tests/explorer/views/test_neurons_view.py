@@ -215,6 +215,7 @@ def chosen(app: AppTest):
     return (*view.selected, view.unit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CATALOGUE)
 def test_every_cell_has_a_picture_and_every_node_its_numbers(cell, monkeypatch) -> None:
     sizes = {f"n__{members[0]}": "2" for members in CATALOGUE[cell].hidden}

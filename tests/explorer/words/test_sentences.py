@@ -642,6 +642,7 @@ def test_a_bound_is_told_only_of_a_recurrence_that_nothing_else_joins() -> None:
     assert "σ_max(W) · max |φ′| is 0.3, which is below 1: the gradient must vanish" in said[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(cases())
 def test_no_cell_is_left_without_a_sentence(case) -> None:
