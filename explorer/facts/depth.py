@@ -9,7 +9,7 @@ import numpy as np
 import engine
 from engine import Run
 from engine.language import FUNCTIONS
-from explorer.facts import claims as say
+from explorer.facts import claims
 from explorer.facts.cause import causes
 from explorer.facts.claims import Claim, Facts, Part, Scope
 from explorer.facts.dependence import readers, to_loss
@@ -24,17 +24,19 @@ def in_depth(run: Run, scope: Scope) -> Facts:
     layers = [name for name in run.cell.nodes if run.cell.operation(name) in FUNCTIONS and name in above]
     logs = np.array([_whole(engine.log_grad_norm(run, name)) for name in layers])
     if len(layers) < 2:
-        norms = tuple(say.Norm(name, 0, float(log)) for name, log in zip(layers, logs, strict=True) if np.isfinite(log))
-        return Facts("flat", "", (scope, say.Dependent(run.T, len(layers)), *norms))
+        norms = tuple(
+            claims.Norm(name, 0, float(log)) for name, log in zip(layers, logs, strict=True) if np.isfinite(log)
+        )
+        return Facts("flat", "", (scope, claims.Dependent(run.T, len(layers)), *norms))
     if not (logs < np.inf).all():
         return Facts("undefined", layers[0], (scope, _beyond(run, layers, logs)))
     finite = np.flatnonzero(logs > -np.inf)
     if len(finite) < len(layers):
         return _stopped(run, scope, layers, logs)
     word = verdict((logs - logs[-1])[::-1], len(layers) - 1)
-    left = say.Left(layers[0], 1, len(layers), float(logs[0]), float(logs[-1]), word, layers[-1])
-    claims = (scope, left, *filter(None, [_shares(run, layers, logs)]))
-    return Facts(word, layers[0], claims)
+    left = claims.Left(layers[0], 1, len(layers), float(logs[0]), float(logs[-1]), word, layers[-1])
+    along_layers = (scope, left, *filter(None, [_shares(run, layers, logs)]))
+    return Facts(word, layers[0], along_layers)
 
 
 def _whole(logs: Array) -> float:
@@ -50,15 +52,15 @@ def _stopped(run: Run, scope: Scope, layers: list[str], logs: Array) -> Facts:
     near = float(logs[last + 1]) if last + 1 < len(layers) else 0.0
     course = Course(run, layers[last], step, (), tuple(range(run.B)), np.zeros((run.T, run.B)))
     count = int((logs == -np.inf).sum())
-    zeros = say.Zeros(layers[last], "layers", 1, last + 1, count, causes(course, layers[last], step, near))
-    norms = [say.Norm(layers[last + 1], 0, near)] if last + 1 < len(layers) else []
+    zeros = claims.Zeros(layers[last], "layers", 1, last + 1, count, causes(course, layers[last], step, near))
+    norms = [claims.Norm(layers[last + 1], 0, near)] if last + 1 < len(layers) else []
     return Facts("zero", layers[last], (scope, zeros, *norms))
 
 
-def _beyond(run: Run, layers: list[str], logs: Array) -> say.Beyond:
+def _beyond(run: Run, layers: list[str], logs: Array) -> claims.Beyond:
     bad, over = int(np.flatnonzero(~(logs < np.inf))[-1]), run.overflow
     node, t, nan = (over.name, over.t, bool(np.isnan(over.value))) if over is not None else ("", 0, False)
-    return say.Beyond(layers[bad], bad + 1, len(layers), node, t, nan)
+    return claims.Beyond(layers[bad], bad + 1, len(layers), node, t, nan)
 
 
 def _shares(run: Run, layers: list[str], logs: Array) -> Claim | None:
@@ -77,7 +79,7 @@ def _shares(run: Run, layers: list[str], logs: Array) -> Claim | None:
     if not all(np.isfinite(own) for own in lost.values()):
         return None
     parts = tuple(Part(function, float(10**own), float(np.mean(shut[function]))) for function, own in lost.items())
-    return say.Shares(float(10 ** ((logs[0] - logs[-1]) / steps - sum(lost.values()))), parts, ())
+    return claims.Shares(float(10 ** ((logs[0] - logs[-1]) / steps - sum(lost.values()))), parts, ())
 
 
 def _leads(read_by: dict[str, set[str]], below: str, above: str) -> bool:

@@ -1,6 +1,6 @@
 """The claims about a run: exact zeros and their causes, the loss before the last state, the share that a step leaves.
 
-First come the claims that decide: what is exactly zero, then what is lost on the way.
+The order is that of the sentences: a gradient of exactly zero decides more than one that falls.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import engine
 from engine import Run
 from engine.execute import Affine
 from engine.language import FUNCTIONS
-from explorer.facts import claims as say
+from explorer.facts import claims
 from explorer.facts.cause import causes, instruction
 from explorer.facts.claims import Claim, Facts, Scope
 from explorer.facts.dependence import earliest, to_loss
@@ -62,7 +62,7 @@ def about(run: Run, sample: int = 0, name: str | None = None, cut: int = 0) -> F
             return in_depth(part(run, chosen), scope)
         name = name or earliest(run.cell)
         if name not in to_loss(run.cell):
-            return Facts("no path", name, (scope, say.Zeros(name, "all", 1, run.T, run.T)))
+            return Facts("no path", name, (scope, claims.Zeros(name, "all", 1, run.T, run.T)))
         way = course(run, name, sample, cut)
         assert way is not None
         scope = Scope(way.loss, counting, run.T, only, len(chosen), run.B)
@@ -75,13 +75,13 @@ def _in_time(run: Run, way: Course, scope: Scope, cut: int) -> Facts:
         return Facts("undefined", name, tuple(filter(None, (scope, _beyond(way), theory(way.run, name)))))
     if not way.first:
         last = way.counting[-1]
-        why = (say.Cause("cut", step=(last - 1) // cut * cut, power=cut),) if cut else causes(way, name, last, 0.0)
-        zeros = say.Zeros(name, "all", 1, run.T, run.T, why)
+        why = (claims.Cause("cut", step=(last - 1) // cut * cut, power=cut),) if cut else causes(way, name, last, 0.0)
+        zeros = claims.Zeros(name, "all", 1, run.T, run.T, why)
         return Facts("zero", name, (scope, zeros))
     if way.last == 1:
-        after = () if run.T == 1 else (say.Zeros(name, "after", 2, run.T, run.T - 1),)
-        claims: tuple[Claim | None, ...] = (scope, *after, entry(way), say.Norm(name, 1, float(way.logs[0])))
-        return Facts("one step", name, tuple(filter(None, claims)))
+        after = () if run.T == 1 else (claims.Zeros(name, "after", 2, run.T, run.T - 1),)
+        at_one_step: tuple[Claim | None, ...] = (scope, *after, entry(way), claims.Norm(name, 1, float(way.logs[0])))
+        return Facts("one step", name, tuple(filter(None, at_one_step)))
     return Facts(way.verdict, name, (scope, *_claims(run, way, scope, cut)))
 
 
@@ -90,7 +90,7 @@ def _claims(run: Run, way: Course, scope: Scope, cut: int) -> Iterator[Claim]:
     yield from _zeros(run, way, cut)
     yield from _any(entry(way))
     if not way.steps:
-        yield say.Norm(way.name, way.last, float(way.logs[way.last - 1]))
+        yield claims.Norm(way.name, way.last, float(way.logs[way.last - 1]))
         return
     yield left(way)
     yield from _varies(way)
@@ -109,35 +109,35 @@ def _any(claim: Claim | None) -> Iterator[Claim]:
         yield claim
 
 
-def left(way: Course) -> say.Left:
+def left(way: Course) -> claims.Left:
     """The share of the last gradient that is left at the first step with a gradient."""
     word = way.verdict if way.verdict != "undefined" else "ends"
     first, last = (float(way.logs[t - 1]) for t in (way.first, way.last))
-    return say.Left(way.name, way.first, way.last, first, last, word)
+    return claims.Left(way.name, way.first, way.last, first, last, word)
 
 
 # --- exactly zero ------------------------------------------------------------------------------------------------
 
 
-def _zeros(run: Run, way: Course, cut: int) -> Iterator[say.Zeros]:
+def _zeros(run: Run, way: Course, cut: int) -> Iterator[claims.Zeros]:
     """The steps at which the gradient is exactly zero."""
     name, first, last = way.name, way.first, way.last
     if way.ends:
-        why: tuple[say.Cause, ...] = (say.Cause("cut", step=first - 1, power=cut),)
+        why: tuple[claims.Cause, ...] = (claims.Cause("cut", step=first - 1, power=cut),)
         if not cut or (first - 1) % cut:
             why = causes(way, name, first - 1, float(way.logs[first - 1]))
-        yield say.Zeros(name, "before", 1, first - 1, first - 1, why)
+        yield claims.Zeros(name, "before", 1, first - 1, first - 1, why)
     holes = way.steps + 1 - len(way.there)
     if holes:
-        yield say.Zeros(name, "between", first, last, holes)
+        yield claims.Zeros(name, "between", first, last, holes)
     if last < run.T:
-        yield say.Zeros(name, "after", last + 1, run.T, run.T - last)
+        yield claims.Zeros(name, "after", last + 1, run.T, run.T - last)
 
 
 # --- from the loss to the last state -----------------------------------------------------------------------------
 
 
-def entry(way: Course) -> say.Entry | None:
+def entry(way: Course) -> claims.Entry | None:
     """The change of the gradient between the loss and the last state, if it is to less than a tenth or more than ten times."""
     run, path = way.run, _path(way)
     head, at = path[-1]
@@ -152,7 +152,7 @@ def entry(way: Course) -> say.Entry | None:
     operation, within = str(run.cell.operation(node)), run.cell.equations[node].within or ""
     function = operation if operation in FUNCTIONS and run.cell.reads[node][0].name == below else ""
     share = saturated(run, node, steps=slice(t - 1, t)) if function else 0.0
-    return say.Entry(
+    return claims.Entry(
         way.name, way.last, head, at, logs[-1], logs[0], node, below, -float(edges[worst]), within, function, share,
         "" if function else _matrix(run, node, below),
     )  # fmt: skip
@@ -206,14 +206,14 @@ def _varies(way: Course) -> Iterator[Claim]:
     low, high = int(np.argmin(way.factors)), int(np.argmax(way.factors))
     if way.factors[high] - way.factors[low] > VARIES:
         at = [way.last - int(places[k + 1]) for k in (low, high)]
-        yield say.Range(float(way.factors[low]), at[0], float(way.factors[high]), at[1])
+        yield claims.Range(float(way.factors[low]), at[0], float(way.factors[high]), at[1])
     logs = way.back[places]
     for place, beyond in (
         (int(np.argmin(logs)), logs.min() < min(0.0, way.log_ratio) - WHOLE),
         (int(np.argmax(logs)), logs.max() > max(0.0, way.log_ratio) + WHOLE),
     ):
         if beyond:
-            yield say.Turn(way.name, way.last - int(places[place]), float(logs[place]))
+            yield claims.Turn(way.name, way.last - int(places[place]), float(logs[place]))
 
 
 def _samples(way: Course) -> Iterator[Claim]:
@@ -222,13 +222,13 @@ def _samples(way: Course) -> Iterator[Claim]:
         ratios = way.each[way.first - 1] - way.each[way.last - 1]
     gone = int((way.each[way.first - 1] == -np.inf).sum())
     if gone:
-        yield say.Gone(way.name, way.first, gone, len(ratios))
+        yield claims.Gone(way.name, way.first, gone, len(ratios))
     ratios = ratios[np.isfinite(ratios)]
     if len(ratios) > 1:
-        yield say.Spread(float(ratios.min()), float(ratios.max()))
+        yield claims.Spread(float(ratios.min()), float(ratios.max()))
 
 
-def _felt(run: Run, way: Course, scope: Scope) -> say.Felt | None:
+def _felt(run: Run, way: Course, scope: Scope) -> claims.Felt | None:
     """The losses that reach the first step, if more than one counts."""
     units = sum(run.sizes[state] for state in run.cell.states)
     if scope.losses < 2 or run.T**2 * len(way.chosen) * units**2 // 64 > _WORK:
@@ -238,7 +238,7 @@ def _felt(run: Run, way: Course, scope: Scope) -> say.Felt | None:
     if np.isnan(norms).any() or not np.isfinite(norms.max()):
         return None
     felt = np.flatnonzero(norms >= norms.max() + np.log10(FELT))
-    return say.Felt(way.name, way.first, scope.losses, int(np.argmax(norms)) + 1, int(felt[-1]) + 1)
+    return claims.Felt(way.name, way.first, scope.losses, int(np.argmax(norms)) + 1, int(felt[-1]) + 1)
 
 
 def _ends(way: Course) -> Iterator[Claim]:
@@ -247,23 +247,23 @@ def _ends(way: Course) -> Iterator[Claim]:
     for kind in LIMITS:
         reach = way.reach(kind)
         if reach.end == "below" or reach.end == "above":
-            yield say.Held(way.name, way.last, kind, reach.steps, reach.end)
+            yield claims.Held(way.name, way.last, kind, reach.steps, reach.end)
         elif reach.end == "all":
             held_all.append(kind)
     line = way.line
     if not held_all or line is None or way.verdict not in ("vanishes", "grows"):
         return
-    yield say.Straight(**vars(line))
+    yield claims.Straight(**vars(line))
     if not line.is_straight:
         return
     for kind in held_all:
         limit = LIMITS[kind][way.log_rate > 0]
         steps = (limit - float(way.logs[way.last - 1])) / way.log_rate
         if way.steps <= steps <= _FAR:
-            yield say.Outlook(kind, float(steps))
+            yield claims.Outlook(kind, float(steps))
 
 
-def _others(way: Course) -> Iterator[say.OtherState]:
+def _others(way: Course) -> Iterator[claims.OtherState]:
     """The same ratio at the other states on which the loss depends."""
     above = to_loss(way.run.cell)
     for name in way.run.cell.states:
@@ -272,17 +272,19 @@ def _others(way: Course) -> Iterator[say.OtherState]:
             steps = np.flatnonzero(logs > -np.inf)
             if len(steps) > 1 and (logs < np.inf).all():
                 first, last = int(steps[0]), int(steps[-1])
-                yield say.OtherState(name, first + 1, last + 1, float(logs[first] - logs[last]))
+                yield claims.OtherState(name, first + 1, last + 1, float(logs[first] - logs[last]))
 
 
 # --- what is not finite ------------------------------------------------------------------------------------------
 
 
-def _beyond(way: Course) -> say.Beyond:
+def _beyond(way: Course) -> claims.Beyond:
     run, bad = way.run, np.flatnonzero(~(way.logs < np.inf))
     over = run.overflow
     node, t, nan = (over.name, over.t, bool(np.isnan(over.value))) if over is not None else ("", 0, False)
-    return say.Beyond(way.name, int(bad[-1]) + 1, len(way.logs), node, t, nan, _growth(run, way.name) if over else None)
+    return claims.Beyond(
+        way.name, int(bad[-1]) + 1, len(way.logs), node, t, nan, _growth(run, way.name) if over else None
+    )
 
 
 def _growth(run: Run, name: str) -> float | None:

@@ -16,7 +16,7 @@ Array: TypeAlias = NDArray[Any]
 #: A place in an array of `arrays`: its name, and an index of it.
 Place: TypeAlias = tuple[str, tuple[int, ...]]
 Edits: TypeAlias = tuple[tuple[Place, float], ...]
-#: Of an array as a whole: its name, the factor of all its entries, and what is then added to each.
+#: Arrays turned as a whole: name, factor of all entries, and the number that is then added to each.
 Scaled: TypeAlias = tuple[tuple[str, float, float], ...]
 
 

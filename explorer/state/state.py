@@ -10,7 +10,7 @@ from explorer.state.view import View
 
 @dataclass(frozen=True)
 class State:
-    """The whole screen: what is computed, and how it is looked at. **Holds:** a_link_gives_the_state_back."""
+    """The whole screen: the model that is computed, and the view of its run. **Holds:** a_link_gives_the_state_back."""
 
     model: Model = field(default_factory=Model)
     view: View = field(default_factory=View)

@@ -1,4 +1,4 @@
-"""How a run is looked at: the lens, the steps, the selection, and what each page has of its own."""
+"""The view of a run: the lens, the steps, the selection, and the choices of each page."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ASKED: Final = formats.Format(_read_asked, _write_asked)
 
 @dataclass(frozen=True)
 class View:
-    """How a run is looked at; nothing in it changes a number.
+    """The view of a run; no field changes a number of the run.
 
     Each field is written once: its default, its key and its format in a link, its check, and its name on a page.
 
@@ -69,7 +69,7 @@ class View:
         "node", None, optional(formats.PLACE), check=checks.selected, words="selected node"
     )
     #: Of the gradient's path to the selected node: the step of the loss at which it begins, 0 for wherever the gradient is
-    #: strongest, and the edge that is looked at, counted from 1; or None.
+    #: strongest, and the edge in question, counted from 1; or None.
     path: tuple[int, int] | None = linked("path", None, optional(formats.PAIR), check=checks.path)
     #: The neuron of the selected node that stands out, counted from 1; 0 is none of them by itself.
     unit: int = linked("unit", 0, formats.WHOLE, check=checks.unit)
@@ -83,7 +83,7 @@ class View:
 
     # Of the page on vanishing gradients.
 
-    #: The state and the parameter that are looked at; "", or a name that does not exist, is the first.
+    #: The state and the parameter that the page is about; "", or a name that does not exist, is the first.
     state: str = linked("state", "", check=name_or_empty)
     parameter: str = linked("of", "", check=name_or_empty, words="parameter")
     spread: str = linked("spread", "none", check=one_of(SPREADS))
@@ -101,7 +101,7 @@ class View:
     #: The sections that are open.
     sections: tuple[str, ...] = linked("sections", ("softmax",), formats.NAMES, check=all_of(SECTIONS))
     detail: str = linked("detail", "numbers", check=one_of(DETAILS))
-    #: The step that is looked at; 0, or a step that does not exist, is the one in the middle.
+    #: The step that is derived; 0, or a step that does not exist, is the one in the middle.
     step: int = linked("step", 0, formats.WHOLE, check=checks.step)
     #: The number of times that the recursion is put into itself.
     levels: int = linked("levels", LEVELS.default, formats.WHOLE, check=LEVELS.checked)

@@ -16,7 +16,7 @@ DEFINITIONS: Final[dict[str, str]] = {
     "tenth is left in all",
     "grows": f"a step back multiplies the gradient by more than {KEEPS[1]:g} on average, or by more than ten in all",
     "keeps its size": f"a step back multiplies it by {KEEPS[0]:g} to {KEEPS[1]:g} on average, and at every step it is between a "
-    "tenth and ten times what it was at the last",
+    "tenth and ten times its size at the last",
     "falls and returns": "neither, since it is below a tenth on the way only; *rises and returns*: above ten times",
     "ends": "it is exactly zero from some step on back",
 }

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from engine import Run
 from engine.language import names
-from explorer.facts import KEEPS, WHOLE, Claim, Facts, about
-from explorer.facts import claims as say
+from explorer.facts import KEEPS, WHOLE, Claim, Facts, about, claims
 from explorer.words.phrases import at, compared_to, listed, ordinal, percent, r_squared, rounded, short, size
 
 _LISTED: Final = 4  # names that are listed
@@ -66,10 +65,10 @@ def _lead(facts: Facts, text: str) -> str:
     return f"For {listed(subjects)}: {text[0].lower()}{text[1:]}" if subjects else text
 
 
-# --- exactly zero ------------------------------------------------------------------------------------------------
+# --- exactly zero ----------------------------------------------------------------------------------------------------
 
 
-def _zeros(facts: Facts, zeros: say.Zeros) -> Iterator[str]:
+def _zeros(facts: Facts, zeros: claims.Zeros) -> Iterator[str]:
     name, why = names.written(zeros.name), _because(zeros.causes)
     steps = f"{zeros.count:,} steps" if zeros.count > 1 else "step"
     if facts.verdict == "no path":
@@ -113,12 +112,12 @@ def _span(name: str, first: int, last: int) -> str:
     return at(name, first) if first == last else f"{at(name, first)} to {at(name, last)}"
 
 
-def _because(causes: Sequence[say.Cause]) -> str:
+def _because(causes: Sequence[claims.Cause]) -> str:
     reasons = [text for cause in causes if (text := _cause(cause))]
     return f": {listed(list(dict.fromkeys(reasons)))}" if reasons else ""
 
 
-def _cause(cause: say.Cause) -> str:
+def _cause(cause: claims.Cause) -> str:
     """The reason why nothing is passed on."""
     name, node = names.written(cause.name), at(cause.node, cause.step)
     match cause.why:
@@ -153,10 +152,10 @@ def _cause(cause: say.Cause) -> str:
     return ""
 
 
-# --- from the loss to the last state -----------------------------------------------------------------------------
+# --- from the loss to the last state ---------------------------------------------------------------------------------
 
 
-def _entry(facts: Facts, entry: say.Entry) -> Iterator[str]:
+def _entry(facts: Facts, entry: claims.Entry) -> Iterator[str]:
     head, place = at(entry.head, entry.at), at(entry.name, entry.step)
     fall = entry.log_name < entry.log_head
     within = "within the last step" if entry.at == entry.step else f"between steps {entry.step} and {entry.at}"
@@ -178,10 +177,10 @@ def _shut(function: str) -> str:
     return {"relu": "are shut", "leaky_relu": "are shut but for the leak"}.get(function, "are saturated")
 
 
-# --- what a step leaves ------------------------------------------------------------------------------------------
+# --- the share that a step leaves ------------------------------------------------------------------------------------
 
 
-def _norm(facts: Facts, norm: say.Norm) -> Iterator[str]:
+def _norm(facts: Facts, norm: claims.Norm) -> Iterator[str]:
     if not norm.step:
         yield f"The gradient at {names.written(norm.name)} is {size(norm.log)}, over all steps."
     elif facts.verdict == "ends":
@@ -190,7 +189,7 @@ def _norm(facts: Facts, norm: say.Norm) -> Iterator[str]:
         yield f"The gradient at {at(norm.name, norm.step)} is {size(norm.log)}."
 
 
-def _left(facts: Facts, left: say.Left) -> Iterator[str]:
+def _left(facts: Facts, left: claims.Left) -> Iterator[str]:
     layers = bool(left.upper)
     low, high = (names.written(left.name), names.written(left.upper)) if layers else (
         at(left.name, left.first), at(left.name, left.last))  # fmt: skip
@@ -203,7 +202,7 @@ def _left(facts: Facts, left: say.Left) -> Iterator[str]:
     yield f"The gradient at {low} is {compared_to(left.log_ratio, high)}{word}."
     each = f"Each of the {left.steps:,} {step}s" if left.steps > 1 else f"The {step}"
     text = f"{each} multiplies it by {short(left.rate)}" + " on average" * (left.steps > 1)
-    spread = facts.one(say.Range)
+    spread = facts.one(claims.Range)
     if spread is not None:
         least, largest = (
             f"{size(log, 3)} (back to {at(left.name, t)})"
@@ -211,13 +210,13 @@ def _left(facts: Facts, left: say.Left) -> Iterator[str]:
         )
         text += f", single ones by {least} up to {largest}"
     yield f"{text}{_shares(facts)}{_ways(facts)}."
-    for turn in facts.all(say.Turn):
+    for turn in facts.all(claims.Turn):
         way = "falls to" if turn.log < 0 else "rises to"
         yield f"On the way it {way} {compared_to(turn.log, high)}, at {at(turn.name, turn.step)}."
 
 
 def _shares(facts: Facts) -> str:
-    shares = facts.one(say.Shares)
+    shares = facts.one(claims.Shares)
     if shares is None:
         return ""
     matrices = [names.written(name) for name in shares.matrices]
@@ -228,13 +227,13 @@ def _shares(facts: Facts) -> str:
     return f": {listed([f'{whose} by {short(shares.weights)}', *parts])}"
 
 
-def _saturation(part: say.Part) -> str:
+def _saturation(part: claims.Part) -> str:
     return f" ({percent(part.flat)} of its units {_shut(part.function)})"
 
 
 def _ways(facts: Facts) -> str:
     """The share that comes through each way, with a remark where it is next to nothing, or negative."""
-    claim = facts.one(say.Ways)
+    claim = facts.one(claims.Ways)
     if claim is None:
         return ""
     if len(claim.ways) == 1:
@@ -267,7 +266,7 @@ def _remark(passes: float, total: float) -> str:
     return " (it works against the rest)" if passes < 0 else ""
 
 
-def _edge(facts: Facts, way: say.BackEdge) -> str:
+def _edge(facts: Facts, way: claims.BackEdge) -> str:
     if not way.direct:
         return _target(way)
     text = f"{names.written(facts.name)} directly" + _later(way)
@@ -283,30 +282,30 @@ def _edge(facts: Facts, way: say.BackEdge) -> str:
     return f"{text},"
 
 
-def _target(way: say.BackEdge) -> str:
+def _target(way: claims.BackEdge) -> str:
     place = f"the {way.call} in {names.written(way.within)}" if way.call else names.written(way.target)
     return place + _later(way)
 
 
-def _later(way: say.BackEdge) -> str:
+def _later(way: claims.BackEdge) -> str:
     return f" {way.lag} steps later" if way.lag > 1 else ""
 
 
-# --- samples, losses, theory -------------------------------------------------------------------------------------
+# --- samples, losses, theory -----------------------------------------------------------------------------------------
 
 
-def _gone(facts: Facts, gone: say.Gone) -> Iterator[str]:
+def _gone(facts: Facts, gone: claims.Gone) -> Iterator[str]:
     yield f"In {gone.count:,} of {gone.of:,} samples it is exactly zero at {at(gone.name, gone.step)}."
 
 
-def _spread(facts: Facts, spread: say.Spread) -> Iterator[str]:
+def _spread(facts: Facts, spread: claims.Spread) -> Iterator[str]:
     low, high = size(spread.low), size(spread.high)
     if low != high:
-        whose = "From one sample to another" if facts.one(say.Gone) is None else "In the others"
+        whose = "From one sample to another" if facts.one(claims.Gone) is None else "In the others"
         yield f"{whose} what is left is between {low} and {high}."
 
 
-def _felt(facts: Facts, felt: say.Felt) -> Iterator[str]:
+def _felt(facts: Facts, felt: claims.Felt) -> Iterator[str]:
     text = (
         f"Of the {felt.losses:,} losses that count, the one of step {felt.strongest} gives most to the gradient at "
         f"{at(felt.name, felt.step)}"
@@ -319,7 +318,7 @@ def _felt(facts: Facts, felt: say.Felt) -> Iterator[str]:
         yield f"{text}; the last that gives at least a hundredth of that is the one of step {felt.last}."
 
 
-def _theory(facts: Facts, theory: say.Theory) -> Iterator[str]:
+def _theory(facts: Facts, theory: claims.Theory) -> Iterator[str]:
     """The bound, and whether it decides."""
     if not theory.single and facts.verdict != "undefined":
         return  # it bounds one of several ways
@@ -333,7 +332,7 @@ def _theory(facts: Facts, theory: say.Theory) -> Iterator[str]:
     yield f"{text}."
 
 
-def _decided(facts: Facts, theory: say.Theory) -> str:
+def _decided(facts: Facts, theory: claims.Theory) -> str:
     """The consequence of the bound for this run."""
     near = abs(theory.rate - 1) < 1e-9
     if near:
@@ -353,10 +352,10 @@ def _decided(facts: Facts, theory: say.Theory) -> str:
     return ", which is above 1: by that alone the gradient may grow or vanish"
 
 
-# --- where floats end --------------------------------------------------------------------------------------------
+# --- where floats end ------------------------------------------------------------------------------------------------
 
 
-def _held(facts: Facts, held: say.Held) -> Iterator[str]:
+def _held(facts: Facts, held: claims.Held) -> Iterator[str]:
     place = at(held.name, held.last)
     beyond = "too small to keep its digits in" if held.end == "below" else "too large for"
     if held.steps < 0:
@@ -367,9 +366,9 @@ def _held(facts: Facts, held: say.Held) -> Iterator[str]:
         yield f"After {held.steps:,} steps back from {place} it is {beyond} {held.float_kind}."
 
 
-def _straight(facts: Facts, straight: say.Straight) -> Iterator[str]:
+def _straight(facts: Facts, straight: claims.Straight) -> Iterator[str]:
     how = f"R² = {r_squared(straight.r2)}, at most {short(straight.off)} powers of ten off"
-    ends = facts.all(say.Outlook)
+    ends = facts.all(claims.Outlook)
     if not ends:
         if not straight.is_straight:
             yield f"log₁₀ ‖∇‖ is no straight line along time ({how}), so this says nothing of longer sequences."
@@ -382,14 +381,14 @@ def _straight(facts: Facts, straight: say.Straight) -> Iterator[str]:
     )
 
 
-def _other(facts: Facts, other: say.OtherState) -> Iterator[str]:
+def _other(facts: Facts, other: claims.OtherState) -> Iterator[str]:
     yield f"At {at(other.name, other.first)} it is {compared_to(other.log_ratio, at(other.name, other.last))}."
 
 
-# --- what is not finite, and what has no way back ----------------------------------------------------------------
+# --- numbers that are not finite, and cells without recurrence -------------------------------------------------------
 
 
-def _beyond(facts: Facts, beyond: say.Beyond) -> Iterator[str]:
+def _beyond(facts: Facts, beyond: claims.Beyond) -> Iterator[str]:
     if not beyond.node:
         yield f"The gradient at {at(beyond.name, beyond.step)} leaves the range of floating point, so nothing can be said of it."
         return
@@ -403,15 +402,26 @@ def _beyond(facts: Facts, beyond: say.Beyond) -> Iterator[str]:
     yield f"{text}."
 
 
-def _dependent(facts: Facts, reach: say.Dependent) -> Iterator[str]:
+def _dependent(facts: Facts, reach: claims.Dependent) -> Iterator[str]:
     layers = f"{reach.layers} layer{'s' * (reach.layers != 1)}"
     yield (
         f"No step reads another, so there is no way back through time; and with {layers} there is none in depth either."
     )
 
 
+#: Kind of claim -> the function that puts it into words; kinds that are missing here are worked into other sentences.
 _WRITERS: Final[dict[type[Claim], Callable[[Facts, Any], Iterator[str]]]] = {
-    say.Zeros: _zeros, say.Entry: _entry, say.Norm: _norm, say.Left: _left, say.Gone: _gone, say.Spread: _spread,
-    say.Felt: _felt, say.Theory: _theory, say.Held: _held, say.Straight: _straight, say.OtherState: _other, say.Beyond: _beyond,
-    say.Dependent: _dependent,
-}  # fmt: skip
+    claims.Zeros: _zeros,
+    claims.Entry: _entry,
+    claims.Norm: _norm,
+    claims.Left: _left,
+    claims.Gone: _gone,
+    claims.Spread: _spread,
+    claims.Felt: _felt,
+    claims.Theory: _theory,
+    claims.Held: _held,
+    claims.Straight: _straight,
+    claims.OtherState: _other,
+    claims.Beyond: _beyond,
+    claims.Dependent: _dependent,
+}
