@@ -95,7 +95,17 @@ def checked(
     reduction: str,
     dtype: Any,
 ) -> Data:
-    """Check and complete the arguments of `engine.run`, which has their description.
+    """Check and complete the arguments of `engine.run`, which describes them in full.
+
+    Args:
+        cell: the cell.
+        params: {name: array}.
+        x: the inputs, or None.
+        y: the targets.
+        initial: {state: array}, or None for zeros.
+        weights: the factor of each L(t), or None for ones.
+        reduction: "mean" or "sum".
+        dtype: float64 or float32.
 
     Returns:
         Read-only copies.

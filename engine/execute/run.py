@@ -171,7 +171,15 @@ class Run(Record):
             return np.asarray(np.where(self.counted[name][steps][..., None], total, 0))
 
     def portions(self, first: int = 1, last: int | None = None) -> Iterator[slice]:
-        """Cut the steps first … last (from 1; to T if missing) into slices whose copies of all parameters take little memory."""
+        """Cut a range of steps into slices for which the copies of all parameters take little memory.
+
+        Args:
+            first: the first step, from 1.
+            last: the last step; T if missing.
+
+        Yields:
+            Slices of rows, from the first step to the last.
+        """
         numbers = max(1, sum(array.size for array in self.parameters.values()))
         many = max(1, min(_PORTION, budget.MAX_BYTES // (8 * self.dtype.itemsize)) // numbers)
         last = self.T if last is None else last
@@ -312,6 +320,13 @@ class Run(Record):
         The backward pass makes `param_grad` by one product over all steps, and never holds the gradient at a single copy, which
         would take T times the memory. The copies come from the messages instead, by `interpreter.pull`, for the steps asked
         for. So the law that they sum to `param_grad` compares two routes.
+
+        Args:
+            names: parameters.
+            steps: some of the T rows; nothing is computed for the others.
+
+        Returns:
+            {name: (T, *shape), or its rows `steps`}.
         """
         count, names = len(range(*steps.indices(self.T))), tuple(names)
         for name in names:

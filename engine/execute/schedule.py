@@ -24,7 +24,13 @@ from engine.support.lazy import lazy_property
 
 @dataclass(frozen=True)
 class Operand:
-    """A value `lag` steps earlier, or a vector parameter."""
+    """A value that an instruction reads.
+
+    Attributes:
+        name: of a node, of x or y, or of a vector parameter.
+        lag: the number of steps back.
+        is_parameter: whether it is a parameter.
+    """
 
     name: str
     lag: int = 0
@@ -75,7 +81,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Elementwise:
-    """out = φ(argument)."""
+    """out = φ(argument), where φ is the function."""
 
     out: str
     function: Function

@@ -35,7 +35,14 @@ _LITTLE: Final = 1e-100  # a number of a scheme below it may give a matrix of ze
 
 @dataclass(frozen=True)
 class Plan:
-    """How a parameter will be drawn: its shape, its scheme, and the n of PyTorch's ±1/√n; `scheme` is None for zeros."""
+    """How a parameter will be drawn.
+
+    Attributes:
+        name: of the parameter.
+        shape: (n,) or (rows, columns).
+        scheme: its scheme, or None for zeros.
+        n: the n of PyTorch's ±1/√n.
+    """
 
     name: str
     shape: Shape
@@ -43,7 +50,14 @@ class Plan:
     n: int
 
     def drawn(self, seed: int) -> Array:
-        """The numbers. Raises ValueError where no multiple of them has the radius or the norm that the scheme gives."""
+        """The numbers of the parameter.
+
+        Args:
+            seed: as for `initialise`.
+
+        Raises:
+            ValueError: if no multiple of the drawn numbers has the radius or the norm of the scheme.
+        """
         if self.scheme is None:
             return np.zeros(self.shape)
         numbers = SCHEMES[self.scheme.name].draw(stream(seed, self.name), self.shape, self.scheme.number, self.n)
@@ -85,10 +99,18 @@ def initialise(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal",
 
 
 def plans(cell: Cell, sizes: Mapping[str, int], scheme: Schemes = "normal") -> dict[str, Plan]:
-    """How `initialise` will draw each parameter; nothing is drawn.
+    """Plan how `initialise` will draw each parameter; nothing is drawn.
+
+    Args:
+        cell: the cell.
+        sizes: as for `initialise`.
+        scheme: as for `initialise`.
+
+    Returns:
+        {name: plan}, in the order of the text.
 
     Raises:
-        ValueError: for whatever `initialise` refuses without a look at the numbers.
+        ValueError: for an argument that `initialise` refuses before it draws a number.
 
     **Holds:** what_is_planned_can_be_drawn.
     """

@@ -41,7 +41,17 @@ class Setting:
     help: str = ""
 
     def checked(self, value: object) -> Any:
-        """Convert a value to a plain int, float, bool or str; raises ValueError if it is not allowed."""
+        """Convert a value to a plain int, float, bool or str.
+
+        Args:
+            value: such as a user gives it.
+
+        Returns:
+            The value in the type of the setting's kind.
+
+        Raises:
+            ValueError: if the value is not allowed.
+        """
         kind = self.kind
         if kind == "bool" and isinstance(value, bool | np.bool_):
             return bool(value)

@@ -83,7 +83,12 @@ def forms(cell: Cell, merged: bool = True) -> Mapping[str, Form]:
 
 
 def neuron_of(cell: Cell, name: str) -> str:
-    """Name the node whose neurons contain the units of a node: h for the a of h = φ(a), and h for h itself."""
+    """The node whose neurons contain the units of a node: h for the a of h = φ(a), and h for h itself.
+
+    Args:
+        cell: The cell.
+        name: Of the node.
+    """
     return next((form.name for form in forms(cell).values() if form.argument == name), name)
 
 
@@ -167,7 +172,17 @@ def _add_edges(graph: nx.MultiDiGraph, run: Run, form: Form, steps: range, sampl
 
 
 def count(run: Run, first: int, last: int, merged: bool = False) -> int:
-    """Count the units that the graph of these steps has."""
+    """Count the units in the graph of some steps.
+
+    Args:
+        run: The run.
+        first: The first step, from 1.
+        last: The last step.
+        merged: As for `neurons`.
+
+    Returns:
+        The number of units, with those of earlier steps that the first steps read.
+    """
     places = _places(run, forms(run.cell, merged), first, last)
     return sum(run.sizes[name] * len(steps) for name, steps in places.items())
 

@@ -144,9 +144,15 @@ def _task_of(given: dict[str, Any]) -> Task:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of `TASKS`: the name of a task, its title, what it is in a sentence, its function and its settings.
+    """A row of `TASKS`.
 
-    form   the sizes from the settings, without the numbers; None where only the data themselves have them, as of a table
+    Attributes:
+        name: of the task.
+        title: for a heading or a menu.
+        summary: the task in a sentence.
+        function: makes the task from its settings.
+        settings: in the order of the function's parameters.
+        form: makes the sizes from the settings, without the numbers; None if only the data have sizes, as for a table.
     """
 
     name: str
