@@ -6,13 +6,14 @@ The package `facts` measures; here claims become words, and nothing is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from engine import Run
 from engine.language import names
 from explorer.facts import KEEPS, WHOLE, Claim, Facts, about, claims
-from explorer.words.phrases import at, compared_to, listed, ordinal, percent, r_squared, rounded, short, size
+from explorer.words.causes import because
+from explorer.words.phrases import at, compared_to, listed, percent, r_squared, rounded, short, size
 
 _LISTED: Final = 4  # names that are listed
 _LITTLE: Final = 0.05  # a share of the rate below which a way carries next to nothing
@@ -69,7 +70,7 @@ def _lead(facts: Facts, text: str) -> str:
 
 
 def _zeros(facts: Facts, zeros: claims.Zeros) -> Iterator[str]:
-    name, why = names.written(zeros.name), _because(zeros.causes)
+    name, why = names.written(zeros.name), because(zeros.causes)
     steps = f"{zeros.count:,} steps" if zeros.count > 1 else "step"
     if facts.verdict == "no path":
         every = f"all {steps}" if zeros.count > 1 else "step 1"
@@ -110,46 +111,6 @@ def _zeros(facts: Facts, zeros: claims.Zeros) -> Iterator[str]:
 
 def _span(name: str, first: int, last: int) -> str:
     return at(name, first) if first == last else f"{at(name, first)} to {at(name, last)}"
-
-
-def _because(causes: Sequence[claims.Cause]) -> str:
-    reasons = [text for cause in causes if (text := _cause(cause))]
-    return f": {listed(list(dict.fromkeys(reasons)))}" if reasons else ""
-
-
-def _cause(cause: claims.Cause) -> str:
-    """The reason why nothing is passed on."""
-    name, node = names.written(cause.name), at(cause.node, cause.step)
-    match cause.why:
-        case "shut":
-            if cause.always:
-                return f"the {cause.name} of {names.written(cause.node)} is shut in all units at every step"
-            return f"the {cause.name} of {node} is shut in every unit that a gradient reaches"
-        case "zero":
-            return f"{name} is zero"
-        case "nilpotent":
-            return (
-                f"{name} is nilpotent, its {ordinal(cause.power)} power is zero, so nothing passes it {cause.power:,} times"
-                if cause.power > 1
-                else f"{name} is zero"
-            )
-        case "kernel":
-            return f"the transpose of {name} takes the gradient at {node} to zero"
-        case "factor":
-            return f"it is multiplied by {name}, which is zero wherever {node} has a gradient"
-        case "product":
-            return f"it is multiplied by zero in {node}"
-        case "softmax":
-            return f"the softmax of {node} passes nothing on"
-        case "cancels":
-            return f"what arrives at {node} along its edges cancels"
-        case "right":
-            return f"the output of step {cause.step} is exactly what is wanted"
-        case "cut":
-            return f"the recurrence is cut after step {cause.step}, as after each {cause.power} steps"
-        case "unread":
-            return f"no edge leads from {node} to that loss"
-    return ""
 
 
 # --- from the loss to the last state ---------------------------------------------------------------------------------
