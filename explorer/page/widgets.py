@@ -13,6 +13,7 @@ from explorer.page.change import Change, apply, tell_faults
 from explorer.page.widget_delivery import position, show
 from explorer.state import State
 
+WIDE: Final = 720  # pixels from which two pictures or texts have room side by side
 _TEXT_HEIGHT: Final = 82  # pixels: two lines
 
 
@@ -25,6 +26,11 @@ def places(across: int, count: int) -> list[DeltaGenerator]:
     """Places for `count` widgets, `across` of them in a row."""
     rows = [st.columns(across, vertical_alignment="bottom") for _ in range(0, count, across)]
     return [place for columns in rows for place in columns][:count]
+
+
+def side_by_side_if(wide: bool, widths: int | Sequence[int] = 2, **options: Any) -> list[DeltaGenerator]:
+    """Two places: columns of these widths on a wide page, else one below the other."""
+    return st.columns(widths, **options) if wide else [st.container(), st.container()]
 
 
 def cells(widths: Sequence[float], wide: bool) -> list[DeltaGenerator]:

@@ -13,12 +13,12 @@ from explorer.page.change import put
 from explorer.page.heading import begin
 from explorer.page.notices import tell_overflow, write_link
 from explorer.page.sidebar import with_preset
+from explorer.page.widgets import WIDE, side_by_side_if
 from explorer.state import PRESETS, State
 from explorer.views.cliff import cut, descent, sides, surface
 from explorer.words.markdown import plain
 
 _PRESET: Final = "cliff"
-_TWO_COLUMNS: Final = 720  # pixels from which two pictures have room side by side
 
 
 def page() -> None:
@@ -47,7 +47,7 @@ def figure(state: State, run: Run, palette: str, pixels: int) -> None:
         steps = cliff.descent(model, chosen, run)
     except ValueError as error:
         st.info(_sentence(error))
-    left, right = st.columns([3, 2]) if pixels >= _TWO_COLUMNS else (st.container(), st.container())
+    left, right = side_by_side_if(pixels >= WIDE, [3, 2])
     with left:
         places = surface.Places(st.empty(), st.empty(), st.empty())
     if steps is not None:

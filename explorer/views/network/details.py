@@ -12,6 +12,7 @@ from explorer.figures import gradients
 from explorer.model import Model
 from explorer.page.chart import chart
 from explorer.page.results import checked
+from explorer.page.widgets import WIDE, side_by_side_if
 from explorer.picture.neurons import Neurons
 from explorer.picture.scene import Scene, folded
 from explorer.picture.table import neuron_table, table
@@ -19,7 +20,6 @@ from explorer.state import State
 from explorer.words.markdown import plain
 from explorer.words.numbers import number
 
-_TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
 _CHARACTER: Final = 9  # pixels, about, that a character of an equation's text takes when it is set
 _SHOWN: Final = "colour shows"  # column of the table
 _CHECKED: Final = 20_000  # values of a run up to which the checks are made on the page
@@ -51,8 +51,8 @@ def as_table(state: State, run: Run, drawn: Scene | None) -> None:
 def equations(state: State, run: Run, palette: str, pixels: int) -> None:
     """The gradient over time and the equations of a step; the cell; the checks."""
     longest = max(len(line.partition("#")[0]) for line in run.cell.text.splitlines())
-    beside = pixels >= max(_TWO_COLUMNS, 2 * _CHARACTER * longest)
-    left, right = st.columns(2, gap="large") if beside else (st.container(), st.container())
+    beside = pixels >= max(WIDE, 2 * _CHARACTER * longest)
+    left, right = side_by_side_if(beside, gap="large")
     with left:
         norms = ", ".join(rf"\Vert \nabla {latex(name)}^{{(t)}} \Vert" for name in run.cell.states)
         st.markdown(rf"##### Gradient over time, $\log_{{10}} {norms}$" if norms else "##### Gradient along the flow")

@@ -18,7 +18,7 @@ from explorer.page.memory import refusal
 from explorer.page.notices import tell_notes
 from explorer.page.session import session
 from explorer.page.widget_delivery import is_changed, show
-from explorer.page.widgets import side_by_side
+from explorer.page.widgets import side_by_side, side_by_side_if
 from explorer.state import State, View
 from explorer.words.markdown import plain
 
@@ -96,7 +96,7 @@ def _preview(model: Model, palette: str, pixels: int) -> None:
     """Preview the cell: equations and rolled graph, sizes, parameters."""
     cell = models.cell(model)
     beside = pixels >= _TWO_COLUMNS
-    left, right = st.columns(2, vertical_alignment="center") if beside else (st.container(), st.container())
+    left, right = side_by_side_if(beside, vertical_alignment="center")
     left.latex(cell.latex())
     chart(
         rolled(cell, _SHOWN, palette, (pixels - 48) // 2 if beside else pixels), "cell.graph", place=right,

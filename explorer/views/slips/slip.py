@@ -15,7 +15,7 @@ from explorer.model import Model
 from explorer.page.change import Change, apply, of_view, put, viewed
 from explorer.page.results import computed
 from explorer.page.widget_delivery import show
-from explorer.page.widgets import side_by_side
+from explorer.page.widgets import side_by_side, side_by_side_if
 from explorer.state import State
 from explorer.views.slips.verdict import arrays, badge, equation, outcome, unmeasured
 from explorer.words.markdown import plain
@@ -71,7 +71,7 @@ def _side_by_side(case: Case, wide: bool) -> None:
     """Both formulas with their verdicts and values, and the verdict on the stated one in a sentence."""
     stated, right = case.stated_verdict, case.right_verdict
     beside = wide and max(len(case.text), len(case.right_text)) <= _SHORT
-    places = st.columns(2) if beside else [st.container(), st.container()]
+    places = side_by_side_if(beside)
     for place, title, latex, verdict in zip(
         places, ("Stated", "Correct"), (case.stated, case.right), (stated, right), strict=True
     ):

@@ -12,10 +12,10 @@ from engine.language import latex, written
 from explorer import facts, figures
 from explorer.model import samples
 from explorer.page.chart import chart
+from explorer.page.widgets import WIDE, side_by_side_if
 from explorer.state import State
 from explorer.words.numbers import number
 
-_TWO_COLUMNS: Final = 720  # pixels from which two columns have room side by side
 _FUNCTIONS: Final = 8  # diagrams of local derivatives, at most
 
 
@@ -33,7 +33,7 @@ def _weights(run: Run, palette: str, name: str, pixels: int) -> None:
         words = "its recurrence multiplies by no matrix." if name else "it multiplies by no matrix over and over."
         st.info(f"This network has {'' if name else 'no '}memory{', but ' if name else ': '}{words}")
     else:
-        left, right = st.columns([3, 2], gap="large") if pixels >= _TWO_COLUMNS else (st.container(), st.container())
+        left, right = side_by_side_if(pixels >= WIDE, [3, 2], gap="large")
         chart(
             figures.eigenvalues(run, palette), "vanish.eigenvalues",
             "The eigenvalues of the recurrent matrices in the complex plane, with the unit circle.", left,
@@ -60,7 +60,7 @@ def _functions(state: State, run: Run, palette: str, pixels: int) -> None:
     sample = samples.shown(run, state.view.sample)
     selected = state.view.selected[0] if state.view.selected else ""
     drawn = [*[n for n in names if n == selected], *[n for n in names if n != selected]][:_FUNCTIONS]
-    columns = st.columns(2, gap="large") if pixels >= _TWO_COLUMNS and len(drawn) > 1 else [st.container()]
+    columns = st.columns(2, gap="large") if pixels >= WIDE and len(drawn) > 1 else [st.container()]
     for i, function in enumerate(drawn):
         with columns[i % len(columns)]:
             share = 100 * float(facts.slopes(run, function, sample).saturated.mean())
