@@ -89,7 +89,7 @@ def test_a_column_is_added_edited_and_removed() -> None:
     fine(app.number_input(key="compare.1.cut").set_value(4).run())
     assert headings(app)[1] == "2 · Gated recurrent unit, 12 steps, cut every 4 steps"
     assert query(app)["compare"] == "|cell=gru&steps=12&cut=4"
-    assert any("cut after each 4 steps, 2 times" in m.value.replace("\\", "") for m in app.markdown)
+    assert any("cut after every 4 steps, 2 times" in m.value.replace("\\", "") for m in app.markdown)
     fine(app.multiselect(key="compare.1.differs").set_value(["length"]).run())
     assert query(app)["compare"] == "|steps=12"
     fine(app.button(key="compare.1.move").click().run())
