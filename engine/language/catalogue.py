@@ -270,7 +270,7 @@ def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss
     end, call = (part.replace("(a", f"(a_{layers + 1}") for part in ends[loss])
     lines += [end] * bool(end) + [f"L = {call}"]
     return parse(
-        "\n".join(["# Layers without recurrence, rows A14–A16", *lines]) + "\n",
+        "\n".join(["# Layers without recurrence", *lines]) + "\n",
         "feedforward",
         title="Feed-forward layers",
         source=f"{BOOK}, section 6.5",
@@ -280,7 +280,7 @@ def feedforward(layers: int = 3, activations: str | Sequence[str] = "tanh", loss
 
 
 def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str, list[Any]]]:
-    """A network of single neurons from a weighted directed acyclic graph (row A14 of the sources).
+    """A network of single neurons from a weighted directed acyclic graph.
 
     a_l = Σ_j w_lj φ_j and φ_l = σ(a_l), over the neurons j that feed l, skips included. The neurons, by the order of the
     graph's nodes, are called phi_1, phi_2, …; each is a vector of one unit, and an edge j → l is the 1×1 parameter w_l_j.
@@ -304,7 +304,7 @@ def neuron_network(graph: nx.DiGraph, loss: str = "mse") -> tuple[Cell, dict[str
     number = {node: i for i, node in enumerate(graph.nodes, 1)}
     inputs = [node for node in graph if graph.in_degree(node) == 0]
     outputs = [node for node in graph if graph.out_degree(node) == 0]
-    lines, parameters = ["# A network of single neurons without recurrence, row A14"], dict[str, list[Any]]()
+    lines, parameters = ["# A network of single neurons without recurrence"], dict[str, list[Any]]()
     for node in nx.lexicographical_topological_sort(graph, key=number.__getitem__):
         if node in inputs:
             lines.append(f"phi_{number[node]} = S_{number[node]} @ x")

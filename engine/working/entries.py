@@ -1,4 +1,4 @@
-"""One neuron explained: its argument, its value, and its delta as a sum over the neurons that it feeds (row A14)."""
+"""One neuron explained: its argument, its value, and its delta as a sum over the neurons that it feeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unrolled graph taken apart into scalar neurons, for networks small enough to draw (row A14 of the sources).
+"""The unrolled graph taken apart into scalar neurons, for networks small enough to draw.
 
 A neuron l has an argument a_l = Σ_j w_lj z_j + b_l, a value z_l = φ(a_l) and a delta δ_l = ∂L/∂a_l. So h = φ(a) and an a that
 only h reads are one neuron; a sum without a function around it is a neuron with the identity; and a factor of a product has
@@ -102,8 +102,8 @@ def neurons(
     the reading among the names that the equation reads, as in `unroll`, and has argument (this place), lag,
     weight = ∂(target unit)/∂(source unit) along this edge alone, and message = weight · delta of the target.
 
-    With `merged` a node is a neuron as in row A14 (see `Form`). It then has function = φ, argument (the name of a), a, and
-    slope = φ'(a), which is 1 for the identity and None for softmax; its delta is ∂L/∂a, and weight is
+    With `merged` a node is a neuron, with its a and its φ(a) in one (see `Form`). It then has function = φ, argument (the name
+    of a), a, and slope = φ'(a), which is 1 for the identity and None for softmax; its delta is ∂L/∂a, and weight is
     ∂a(target)/∂z(source). An edge to a loss that is computed from a has direct = True and the weight ∂L/∂a.
 
     Args:

@@ -68,7 +68,7 @@ def worked(steps: Steps = 6) -> Task:
     """The network that can be followed by hand: four inputs, five hidden units, three classes, fixed numbers.
 
     x (T, 1, 4), y (T, 1) of 3 classes; params b W U c V of the cell `rnn`, with h in R⁵. Twelve steps are kept; a
-    longer sequence repeats them. Source: row A9; Goodfellow et al. (2016), (10.8)–(10.11).
+    longer sequence repeats them. Source: Goodfellow et al. (2016), (10.8)–(10.11).
     **Holds:** worked_neither_vanishes_nor_saturates, longer_begins_with_shorter.
     """
     step = np.arange(steps) % len(_WORKED_X)
