@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.execute.layout import Layout
 from engine.execute.memory import Bound, Buffer, Call, Slot
-from engine.execute.schedule import Affine, Cost, Elementwise, Instruction, Normalise, Schedule, Term
+from engine.execute.schedule import Affine, Cost, Elementwise, Instruction, Term
 from engine.execute.writer import Writer, neighbours, product
 from engine.language.operations import SOFTMAX, Array, Loss
 
@@ -21,11 +21,10 @@ def forward(writer: Writer, instruction: Instruction) -> list[Bound]:
         return affine(writer, [instruction], {instruction.out: instruction.terms})
     if isinstance(instruction, Elementwise):
         return layout.space.at_once(writer.value_calls(instruction, wide))
-    together = _together(layout.plan)
     if isinstance(instruction, Cost):
-        return [] if together.get(instruction.p.name) is instruction else [_cost(layout, instruction)]
-    if instruction.out in together:
-        return [_joint(layout, together[instruction.out], layout.value[instruction.out])]
+        return [] if layout.together.get(instruction.p.name) is instruction else [_cost(layout, instruction)]
+    if instruction.out in layout.together:
+        return [_joint(layout, layout.together[instruction.out], layout.value[instruction.out])]
     a, out = layout.value_at(instruction.argument), layout.value[instruction.out]
     return [partial(SOFTMAX.value, layout.space.over(a), layout.space.over(out))]
 
@@ -90,17 +89,6 @@ def _shared_bias(
 
 
 # Losses --------------------------------------------------------------------------------------------------------------
-
-
-def _together(plan: Schedule) -> dict[str, Cost]:
-    """Softmax nodes outside recurrences -> the loss whose joint computation also yields their value."""
-    outside = {stage.instructions[0].out: stage.instructions[0] for stage in plan.stages if not stage.recurrent}
-    together: dict[str, Cost] = {}
-    for node, losses in plan.cell.joint.items():
-        costs = [cost for cost in map(outside.get, losses) if isinstance(cost, Cost)]
-        if costs and isinstance(outside.get(node), Normalise):
-            together[node] = costs[0]
-    return together
 
 
 def _cost(layout: Layout, cost: Cost) -> Bound:

@@ -91,6 +91,19 @@ class Layout:
         plans = [loop.augmentation for loop in self.recurrences.values() if loop.augmentation is not None]
         return frozenset((name, plan.stack.operand.name) for plan in plans for name, _ in plan.heads or ())
 
+    @lazy_property
+    def together(self) -> dict[str, Cost]:
+        """Softmax nodes outside recurrences -> the loss whose joint computation also yields their value."""
+        outside = {
+            stage.instructions[0].out: stage.instructions[0] for stage in self.plan.stages if not stage.recurrent
+        }
+        together: dict[str, Cost] = {}
+        for node, losses in self.plan.cell.joint.items():
+            costs = [cost for cost in map(outside.get, losses) if isinstance(cost, Cost)]
+            if costs and isinstance(outside.get(node), Normalise):
+                together[node] = costs[0]
+        return together
+
     def read_back(self) -> list[tuple[Array, tuple[str, ...]]]:
         """The results, (T, B, n), that the way back reads, each with the values whose gradients multiply it."""
         read: list[tuple[Slot, tuple[str, ...]]]
@@ -154,9 +167,10 @@ class _Places:
 
     def side_by_side(self, names: Sequence[str], slots: dict[str, Slot]) -> None:
         """Assign slots in one buffer to those of the names that have none yet."""
-        buffer = Buffer(lead=self.lead(names))
-        for name in names:
-            if name not in slots:
+        missing = [name for name in names if name not in slots]
+        if missing:
+            buffer = Buffer(lead=self.lead(names))
+            for name in missing:
                 slots[name] = buffer.take(self.units(name))
 
     def augmented(self, augmentation: Augmentation) -> Rows:

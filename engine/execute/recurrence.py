@@ -93,7 +93,7 @@ class Recurrence:
 
     def functions_of(self, name: str) -> list[Elementwise]:
         """The functions that take a sum as their argument."""
-        return _functions_of(name, self.inside)
+        return [i for i in self.inside.values() if isinstance(i, Elementwise) and i.argument == Operand(name)]
 
 
 def recurrences(plan: Schedule, units: Callable[[str], int], samples: int, augment: bool) -> dict[int, Recurrence]:
@@ -128,10 +128,6 @@ def _recurrence(plan: Schedule, stage: Stage, units: Callable[[str], int], sampl
     return Recurrence(inside, inner, outer, stacks, core)
 
 
-def _functions_of(name: str, inside: dict[str, Instruction]) -> list[Elementwise]:
-    return [i for i in inside.values() if isinstance(i, Elementwise) and i.argument == Operand(name)]
-
-
 def _reads(term: Term, inside: dict[str, Instruction]) -> bool:
     """Whether a term has a value of the recurrence in it."""
     return any(factor.name in inside and not factor.is_parameter for factor in term.factors)
@@ -160,10 +156,14 @@ def _stacks(inside: dict[str, Instruction], inner: dict[str, tuple[Term, ...]]) 
 def _rank(inside: dict[str, Instruction], inner: Iterable[str]) -> dict[str, tuple[int, int, int]]:
     """Rank the sums so that those with the same function and the same reader lie together."""
     order = {name: place for place, name in enumerate(inside)}
+    readers: dict[str, Elementwise] = {}
+    for i in inside.values():
+        if isinstance(i, Elementwise) and not i.argument.lag:
+            readers.setdefault(i.argument.name, i)
     functions: list[str] = []
     rank = {}
     for name in inner:
-        reader = next(iter(_functions_of(name, inside)), None)
+        reader = readers.get(name)
         function = reader.function.name if reader else ""
         if function not in functions:
             functions.append(function)

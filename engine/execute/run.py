@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,11 +74,11 @@ class Run(Record):
 
         **Holds:** a_part_of_a_run_is_its_samples_and_steps.
         """
-        chosen = np.array(
-            [sample_of(sample, self.B) for sample in (range(self.B) if samples is None else samples)], int
-        )
-        begin = np.array([step_of(t, self.T, what="first") for t in np.broadcast_to(first, chosen.shape)], int)
-        longest = self.T + 1 - int(begin.max(initial=1))
+        B, T = self.B, self.T
+        chosen = np.arange(B) if samples is None else _checked(samples, 0, B - 1, lambda sample: sample_of(sample, B))
+        starts = [first] if np.ndim(first) == 0 else first
+        begin = _checked(starts, 1, T, lambda t: step_of(t, T, what="first"))
+        longest = T + 1 - int(begin.max(initial=1))
         length = (
             longest
             if steps is None
@@ -341,6 +341,14 @@ class Run(Record):
                     with np.errstate(all="ignore"):
                         total[read.name] += message
         return {name: locked(array) for name, array in total.items()}
+
+
+def _checked(numbers: Any, low: int, high: int, check: Callable[[Any], int]) -> Array:
+    """Whole numbers as an array; `check` is called for each if they are of another type or out of bounds, and may raise."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "iu" or not array.size or array.min() < low or array.max() > high:
+        array = np.array([check(number) for number in numbers], int)
+    return array
 
 
 def _shifted(message: Array, lag: int) -> Array:
