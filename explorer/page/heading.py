@@ -78,5 +78,9 @@ def meanings() -> str:
     """A help text: the meaning of the words in the sentences."""
     rows = [f"**{word}**: {meaning}." for word, meaning in DEFINITIONS.items()]
     return "\n\n".join(
-        [*rows, "*A step leaves*: the geometric mean over the steps, of the last loss that counts alone."]
+        [
+            *rows,
+            "*A step leaves*: the share of the gradient after a step back, the geometric mean over the steps, for the last loss "
+            "that counts alone.",
+        ]
     )

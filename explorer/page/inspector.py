@@ -206,7 +206,7 @@ def _latex(run: Run, name: str, t: int, sample: int, parts: Sequence[str]) -> No
             st.code(part, language="latex", wrap_lines=True)
         st.download_button(
             "Derivation (LaTeX)", lambda: export.derivation(run, name, t, sample), f"{name}-{t}.tex", "text/plain",
-            key="save.derivation", on_click="ignore", help="A document that compiles as it is.",
+            key="save.derivation", on_click="ignore", help="A complete document, ready to compile.",
         )  # fmt: skip
 
 

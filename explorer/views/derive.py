@@ -136,7 +136,7 @@ def _exports(state: State, run: Run, t: int, sample: int) -> None:
     row = side_by_side("top")
     row.download_button(
         "LaTeX", lambda: export.derived_latex(sections(), state.view.detail, title), f"derivation-{t}.tex", "text/plain",
-        key="save.derived.tex", on_click="ignore", help="A document that compiles as it is.",
+        key="save.derived.tex", on_click="ignore", help="A complete document, ready to compile.",
     )  # fmt: skip
     row.download_button(
         "Markdown", lambda: export.derived_markdown(sections(), state.view.detail, title), f"derivation-{t}.md",

@@ -21,7 +21,7 @@ WORDS: Final[Mapping[int, str]] = {
 }  # fmt: skip
 
 
-@row("power(x)", "10 to the power x, written as it is where that is no float any more; for the text only.")
+@row("power(x)", "10 to the power x as text, also beyond the range of floats; for the text only.")
 def _power(run: Run, x: Any) -> str:
     return from_exponent(float(array(x)))
 

@@ -58,7 +58,7 @@ def _step_grad(run: Run, name: Any, t: Any) -> Array:
 
 @row(
     "message(source, target, t)",
-    "What source(t) receives along its edges to the node `target`, of that or a later step.",
+    "The gradient that source(t) receives along its edges to the node `target`, of that or a later step.",
 )
 def _message(run: Run, source: Any, target: Any, t: Any) -> Array:
     return np.asarray(run.message(node(run, source), node(run, target))[step(run, t) - 1, 0], np.float64)
@@ -105,7 +105,7 @@ def _weight(run: Run, t: Any) -> float:
     return float(run.weights[step(run, t) - 1, 0])
 
 
-@row("target(t)", "The class that is asked for at step t, counted from 1.")
+@row("target(t)", "The target class of step t, counted from 1.")
 def _target(run: Run, t: Any) -> float:
     if run.y.ndim != 2:
         raise AnswerError("the targets of this run are no classes")
@@ -137,7 +137,7 @@ def _followed(run: Run, name: Any) -> Course:
 
 @row(
     "rate(name)",
-    "What a step back leaves of the gradient on average (geometric mean), for the last loss that counts alone.",
+    "The share of the gradient after a step back (geometric mean), for the last loss that counts alone.",
 )
 def _rate(run: Run, name: Any) -> float:
     return _followed(run, name).rate

@@ -73,9 +73,9 @@ def own_formula(state: State, run: Run, wide: bool) -> None:
     with st.expander("The language of formulas"):
         st.markdown(_LANGUAGE)
         st.caption(
-            f"Two numbers agree if they differ by at most {OF_A_FORMULA['float64']:g} of the largest entry, or by what rounding"
-            " may change in the formula's own operations. Where rounding is not small beside the largest entry, the numbers"
-            " decide nothing. No part of the text is ever evaluated by Python."
+            f"Two numbers agree if they differ by at most {OF_A_FORMULA['float64']:g} of the largest entry, or by the rounding"
+            " error of the formula's own operations. Where rounding is not small beside the largest entry, the numbers decide"
+            " nothing. No part of the text is ever evaluated by Python."
         )
 
 

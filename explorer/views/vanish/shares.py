@@ -77,7 +77,7 @@ def _by_loss_and_route(state: State, run: Run, palette: str, name: str) -> None:
     expansion = _expansion(state.model, name, t, sample)
     chart(
         figures.shares(alone, name, t, palette, expansion=expansion), "vanish.shares",
-        "What each later loss gives to the gradient: bars that add up to the whole, and their norms.",
+        "The share of each later loss in the gradient: bars that add up to the whole, and their norms.",
     )  # fmt: skip
     st.caption(
         rf"Each bar stands on the one before: blue adds to the gradient, orange takes from it, and the last ends at its norm, "
