@@ -86,6 +86,7 @@ def new_page(browser, server):
 
     def open_page(query="", url=server.url, **options):
         context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}} | options)
+        context.set_default_timeout(120_000)  # milliseconds; a busy machine takes its time over a page
         contexts.append(context)
         watch(context, url, faults)
         page = context.new_page()
