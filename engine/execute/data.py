@@ -113,38 +113,29 @@ def checked(
     Raises:
         ValueError: for an argument that does not fit.
     """
-    if not isinstance(cell, Cell):
-        raise ValueError(f"cell is a {type(cell).__name__}; a Cell is needed, from engine.parse or engine.CATALOGUE")
+    _check_cell(cell)
     one_of("reduction", reduction, ("mean", "sum"), "'mean' or 'sum' over the samples")
-    kind = _dtype(dtype)
-    x = _input(cell, x)
+    kind, x = _dtype(dtype), _input(cell, x)
     original_y, y = y, _target(cell, y, x)
     T, B = y.shape[:2]
-    parameters = _parameters(cell, params)
-    early = _given_initial(cell, initial)
+    parameters, early = _parameters(cell, params), _given_initial(cell, initial)
     classes = y.dtype.kind in "iu"
-    low, top = _extremes(y) if classes else (0, 0)
-    if low < 0 or top > _MAX_CLASSES:
-        raise ValueError(f"y has classes from {low} to {top}; they are counted from 0")
+    low, top = _class_range(y) if classes else (0, 0)
     # The memory that the run needs is bounded here, before anything large is copied.
     try:
         shape = _shape(
-            cell,
-            T,
-            B,
-            kind,
-            None if x is None else x.shape[2],
-            None if classes else y.shape[2],
-            np.dtype(np.intp) if classes else kind,
+            cell, T, B, kind,
+            None if x is None else x.shape[2], None if classes else y.shape[2], np.dtype(np.intp) if classes else kind,
             tuple([array.shape for array in parameters.values()]),
             tuple([(name, array.shape) for name, array in early.items()]),
             top + 1 if cell.only_classes_fix_y else 0,
-        )
+        )  # fmt: skip
     except ValueError as error:
         raise ValueError(f"{error}{_classes_as_floats(cell, original_y, x)}") from None
     if classes and top >= shape.sizes["y"]:
         raise ValueError(f"y has classes from {low} to {top}; they are counted from 0 to {shape.sizes['y'] - 1}")
     factors = _weights(weights, T, B, kind)
+    seed = locked(factors / kind.type(B)) if reduction == "mean" and B > 1 else factors
     return Data(
         shape,
         _copies("params", parameters, kind),
@@ -152,9 +143,14 @@ def checked(
         locked(np.array(y, np.intp)) if classes else _copy("y", y, kind),
         _initial(shape, {name: _copy("initial", array, kind, name) for name, array in early.items()}),
         factors,
-        locked(factors / kind.type(B)) if reduction == "mean" and B > 1 else factors,
+        seed,
         reduction,  # type: ignore[arg-type]
     )
+
+
+def _check_cell(cell: Any) -> None:
+    if not isinstance(cell, Cell):
+        raise ValueError(f"cell is a {type(cell).__name__}; a Cell is needed, from engine.parse or engine.CATALOGUE")
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
@@ -269,11 +265,15 @@ def _target(cell: Cell, y: Any, x: Array | None) -> Array:
     return result
 
 
-def _extremes(y: Array) -> tuple[int, int]:
-    """The smallest and the largest class, without a copy of y."""
+def _class_range(y: Array) -> tuple[int, int]:
+    """The smallest and the largest class, without a copy of y; raises ValueError if they are no classes."""
     if y.flags.c_contiguous:  # the quicker way would copy any other array
-        return int(y.item(y.argmin())), int(y.item(y.argmax()))
-    return int(y.min()), int(y.max())
+        low, top = int(y.item(y.argmin())), int(y.item(y.argmax()))
+    else:
+        low, top = int(y.min()), int(y.max())
+    if low < 0 or top > _MAX_CLASSES:
+        raise ValueError(f"y has classes from {low} to {top}; they are counted from 0")
+    return low, top
 
 
 def _classes_as_floats(cell: Cell, y: Any, x: Array | None) -> str:
