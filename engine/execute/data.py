@@ -117,9 +117,8 @@ def checked(
     one_of("reduction", reduction, ("mean", "sum"), "'mean' or 'sum' over the samples")
     kind, x = _dtype(dtype), _input(cell, x)
     original_y, y = y, _target(cell, y, x)
-    T, B = y.shape[:2]
+    (T, B), classes = y.shape[:2], y.dtype.kind in "iu"
     parameters, early = _parameters(cell, params), _given_initial(cell, initial)
-    classes = y.dtype.kind in "iu"
     low, top = _class_range(y) if classes else (0, 0)
     # The memory that the run needs is bounded here, before anything large is copied.
     try:
