@@ -155,7 +155,7 @@ def _loss(run: Run) -> str:
 
 def _parsed(template: str, form: Form, run: Run, t: int, sample: int) -> Formula | None:
     loss = _loss(run)
-    counts_once = bool((run.weights == 1).all()) and run.seed[t - 1, sample] == 1
+    counts_once = bool((run.weights == 1).all()) and run.grad[loss][t - 1, sample, 0] == 1
     factor = "" if counts_once else f"g_{loss} * "
     text = template.replace("{phi}", run.cell.operation(form.function) or "").replace("{g}", factor)
     try:
