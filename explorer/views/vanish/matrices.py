@@ -45,8 +45,8 @@ def _weights(run: Run, palette: str, name: str, pixels: int) -> None:
         ]
         right.markdown("\n".join([r"| | $\sigma_{\max}$ | spectral radius |", "|---|---|---|", *rows]))
         right.caption(
-            r"A step stretches no direction by more than $\sigma_{\max}$. The spectral radius, the largest $|\lambda|$, is "
-            "its effect in the long run: below 1, inside the circle, the matrix shrinks every vector."
+            r"A step stretches no direction by more than $\sigma_{\max}$. The spectral radius, the largest $|\lambda|$, "
+            "describes the long run: below 1, inside the circle, the powers of the matrix shrink every vector."
         )
 
 
