@@ -57,6 +57,7 @@ class Drawing:
     """The traces and the layout of a scene's figure. Subclasses have their own frame, edges and texts."""
 
     fonts: tuple[float, float]  # of a symbol, as shares of its node's size: at most, and over the symbol's width
+    ring_opacity = 1.0  # of the ring around a selected node
     most_heads: int  # more edges than this are drawn without heads, which would merge
 
     def __init__(self, picture: Scene, colours: theme.Palette, width: int) -> None:
@@ -268,7 +269,7 @@ class Drawing:
                 x=self.picture.x[chosen], y=self.picture.y[chosen], mode="markers", hoverinfo="skip", showlegend=False,
                 name="selected",
                 marker={"symbol": f"{self.shape[first]}-open", "size": self.size[first] + 8, "color": self.colours.ink,
-                        "line": {"width": 2.5}},
+                        "opacity": self.ring_opacity, "line": {"width": 2.5}},
             )  # fmt: skip
 
     # The figure --------------------------------------------------------------------------------------------------

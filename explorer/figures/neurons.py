@@ -57,6 +57,7 @@ class _Drawing(Drawing):
 
     fonts = (0.46, 0.8)
     most_heads = 120
+    ring_opacity = 0.7  # rings of neighbours overlap
 
     def __init__(self, picture: Neurons, colours: theme.Palette, width: int) -> None:
         parts = [picture.symbol(i) for i in range(len(picture.name))]
