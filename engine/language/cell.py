@@ -13,7 +13,7 @@ from engine.language.expressions import Apply, EquationError, Expression, Name, 
 from engine.language.notes import notes
 from engine.language.operations import CALLS, LOSSES, Loss
 from engine.language.printer import LATEX, write
-from engine.language.shapes import ONE, Classes, Key, Sizes, infer, size_key, solve
+from engine.language.shapes import ONE, Classes, Key, Sizes, axes, infer, solve
 from engine.language.totals import totals
 from engine.support.arguments import mapping, one_of, texts
 from engine.support.lazy import lazy_property
@@ -327,20 +327,7 @@ class Cell:
 
         The label of a class is a familiar member ("h", "x", "y"; "1" for the loss).
         """
-        classes = self._classes
-        label = {classes.root(ONE): "1"}
-        label |= {classes.root(("unit", n)): n for n in ("x", "y") if ("unit", n) in classes}
-        for members in self.hidden:
-            label[classes.root(size_key(classes, self.hidden, members[0]))] = members[0]
-        axes: dict[str, tuple[str, ...]] = {
-            name: (label[classes.root(("unit", name))],)
-            for name in ("x", "y", *self.nodes, *self.parameters)
-            if ("unit", name) in classes
-        }
-        for name in self.parameters:
-            if ("row", name) in classes:
-                axes[name] = (label[classes.root(("row", name))], label[classes.root(("column", name))])
-        return MappingProxyType(axes)
+        return MappingProxyType(axes(self._classes, self.hidden, ("x", "y", *self.nodes, *self.parameters)))
 
     def latex(self) -> str:
         r"""The equations of a step, aligned, in LaTeX.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 from engine.language.equations import Equation
@@ -195,3 +195,24 @@ def solve(classes: Classes, hidden: Hidden, sizes: Sizes, reads_x: bool, cell: s
     if missing:
         raise ValueError(f"sizes has no number for {', '.join(map(repr, missing))}; given: {dict(sizes)}")
     return solved
+
+
+def axes(classes: Classes, hidden: Hidden, named: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Name -> the label of the class of each of its axes, two for a matrix.
+
+    Args:
+        classes: of the cell.
+        hidden: the members of each class whose size the user gives; the first one is its label.
+        named: names of the cell, those without a size among them.
+    """
+    label = {classes.root(ONE): "1"}
+    label |= {classes.root(("unit", name)): name for name in ("x", "y") if ("unit", name) in classes}
+    for members in hidden:
+        label[classes.root(size_key(classes, hidden, members[0]))] = members[0]
+    labels: dict[str, tuple[str, ...]] = {}
+    for name in named:
+        if ("row", name) in classes:
+            labels[name] = (label[classes.root(("row", name))], label[classes.root(("column", name))])
+        elif ("unit", name) in classes:
+            labels[name] = (label[classes.root(("unit", name))],)
+    return labels
