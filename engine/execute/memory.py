@@ -25,7 +25,7 @@ from engine.language.operations import Array
 _SLAB = 1 << 16  # bytes of a slab, at least
 _LINE = 64  # bytes of a line of the processor's cache: each array begins at one
 _BY_KEYWORD = (np.maximum, np.minimum)  # numpy wants the output of these two by its name, and of no other
-Bound: TypeAlias = Callable[[], Any]  # a numpy call with its arguments
+Bound: TypeAlias = Callable[[], Any]  # a numpy call with its arguments, or the loop of a recurrence through its steps
 #: A function that goes through the steps, the lists with an entry for each step, and the operands that all steps share.
 Loop: TypeAlias = tuple[Callable[[list[Any], tuple[Any, ...]], None], list[Any], tuple[Any, ...]]
 

@@ -1,4 +1,4 @@
-"""From the schedule of a cell to two flat lists of numpy calls, one for each direction, with the memory that they work on.
+"""From the schedule of a cell to two flat lists of calls, one for each direction, with the memory that they work on.
 
 The layout of the memory comes first. Then the calls are written, stage after stage forward and in the opposite order back. A
 stage outside recurrences is done for all steps at once (`forward`, `backward`), a recurrence step by step (`stepwise`, or

@@ -1,8 +1,8 @@
 """A recurrence step by step: a product for each stack, and the calls of a step one after the other.
 
-Forward, everything that reads no earlier step is computed for all steps before the loop. Back, the sweep goes through chunks
-of steps: first the coefficients of the linear system (`elimination`) for the chunk at once, then its steps from the last to
-the first; gradients of eliminated values, of parameters and of values outside follow for all steps at once.
+Forward, the terms that read nothing of the recurrence are computed for all steps before the loop. Back, the sweep goes
+through chunks of steps: first the coefficients of the linear system (`elimination`) for the chunk at once, then its steps from
+the last to the first; gradients of eliminated values, of parameters and of values outside follow for all steps at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Scratch = Callable[[int], Slot]
 class Stepwise:
     """Writes the calls of a recurrence."""
 
-    #: A value whose gradient is written whole by the product of a step, so that everything else is added after it.
+    #: Of an augmented recurrence the state: one product writes its gradient, and further gradients are added after it.
     late: Operand | None = None
 
     def __init__(self, writer: Writer, loop: Recurrence) -> None:
@@ -38,7 +38,7 @@ class Stepwise:
     # Forward ---------------------------------------------------------------------------------------------------------
 
     def forward(self) -> list[Bound]:
-        """Write the terms that read no earlier step, for all steps at once; then the loop over the steps."""
+        """Write the terms that read nothing of the recurrence, for all steps at once; then the loop over the steps."""
         loop, writer, layout = self.loop, self.writer, self.layout
         written: set[str] = set()  # sums that have something in them
         calls = [call for names in loop.blocks for call in self.outer_sums(names, written)]
@@ -66,7 +66,7 @@ class Stepwise:
         return calls + layout.space.each_step(fused(step), range(layout.shape.T))
 
     def outer_sums(self, names: Sequence[str], written: set[str]) -> list[Bound]:
-        """Add up the terms of some sums that read no earlier step, for all steps; note these sums as written."""
+        """Add up, for all steps, the terms of some sums that read nothing of the recurrence; note these sums as written."""
         terms = {name: self.loop.outer[name] for name in names if self.loop.outer[name]}
         written.update(terms)
         return affine(self.writer, self.loop.sums(names), terms)
@@ -117,7 +117,7 @@ class Stepwise:
         edges = {u: own if u in reached else [] for u, own in system.edges.items()}
         stacks = [stack for stack in self.loop.stacks if not reached.isdisjoint(stack.names)]
         first = self._first_additions(edges, stacks, back.started)
-        back.calls += self._zero_ends(first)
+        back.calls += self._zero_ends(first)  # before the steps, whose writing takes the first additions out
         step = fused(self._step_back(edges, stacks, first))
         coefficients = fused(system.coefficients)
         back.calls += self.last_steps(back.started)
@@ -136,8 +136,8 @@ class Stepwise:
         calls: list[Call] = []
         late: list[Call] = []  # additions to the gradient that a product writes
 
-        def writes(operand: Operand, u: str) -> bool:
-            """Whether this addition is the first and so writes; of several simultaneous ones, only one does."""
+        def claims_first(operand: Operand, u: str) -> bool:
+            """Claim the first addition, which writes, if this is it; of several simultaneous ones, only one gets it."""
             if first.get(operand.name) != self._arrival(operand, u):
                 return False
             del first[operand.name]
@@ -148,10 +148,10 @@ class Stepwise:
                 if edge.operand == self.late:
                     late += self._along(edge, u, False, scratch)
                 else:
-                    calls += self._along(edge, u, writes(edge.operand, u), scratch)
+                    calls += self._along(edge, u, claims_first(edge.operand, u), scratch)
             for stack in stacks:
                 if self._earliest(stack) == u:
-                    calls += self.product_back(stack, writes(stack.operand, u), scratch)
+                    calls += self.product_back(stack, claims_first(stack.operand, u), scratch)
         return calls + late
 
     def _along(self, edge: Edge, u: str, write: bool, scratch: _Scratch) -> list[Call]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from engine.language.arrays import Array, ResultSize
 
-SUM, PRODUCT, SIGN, ATOM = 1, 2, 3, 4  # how tightly the parts of a written expression bind
+#: How tightly the parts of a written expression bind. SIGN is −u in Python; in a formula −u binds like a sum.
+SUM, PRODUCT, SIGN, ATOM = 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Arithmetic:
         name: "+", "-", "neg", "*" (elementwise) or "@" (a matrix times a vector).
         definition: the value of the arguments: (..., n) for a vector, (n, m) or (B, n, m) for a matrix; real or complex.
         vjps: for each argument its gradient, as a function of the gradient at the value and of all arguments; a signed sum
-            reads no argument. That of a matrix is (T, n, m), the samples summed.
+            reads no argument. That of a matrix, which is (n, m), is (T, n, m), the samples summed.
         signs: for each argument the sign with which it enters.
         is_product: whether it is a product of two arguments.
         latex: the form in LaTeX, with braces for the arguments.

@@ -1,7 +1,8 @@
 """The way of one loss's gradient back through time: the share that a step leaves, and how far floats hold it.
 
-The sentences, the table of Compare, the answers of lessons and the diagrams all take these numbers from here. One loss alone
-is followed, that of the last step that counts: in the sum over many losses a later loss hides what an earlier one has lost.
+The sentences, the table of Compare, the answers of lessons and the diagrams all take these numbers from here. One loss
+alone is followed, the last that counts and has a gradient: in a sum over many losses a later loss hides the fading of an
+earlier one. If the last losses that count have none, all losses together are followed.
 Magnitudes are logarithms to base ten, right far outside the range of floats.
 """
 
@@ -27,9 +28,9 @@ Verdict: TypeAlias = Literal[
 ]
 
 KEEPS: Final = (0.95, 1.05)  # average factor of a step for a gradient that keeps its size
-WHOLE: Final = 1.0  # powers of ten by which the whole curve may move meanwhile
+WHOLE: Final = 1.0  # powers of ten between which the whole curve must stay to keep its size
 STRAIGHT: Final = 0.99  # R² of the line through log‖∇‖ from which on it counts as straight
-OFF: Final = 0.1  # of what the line covers, the most by which the curve may leave it meanwhile
+OFF: Final = 0.1  # share of the span of the line by which a straight curve may leave it, at most
 LONG_ENOUGH: Final = 10  # steps back that a line is laid through, at least
 _NUMBERS: Final = 400_000  # values of a run; of a run with more, fewer samples are measured
 _TRIES: Final = 8  # losses that are tried, from the last: one whose output is exactly right has no gradient
@@ -39,7 +40,8 @@ _TRIES: Final = 8  # losses that are tried, from the last: one whose output is e
 class FloatLimit:
     """The steps back from the last gradient up to which floats of a kind hold it.
 
-    steps   up to that many steps back its norm is between the smallest normal number and the largest, and not zero
+    steps   up to that many steps back its norm is between the smallest normal number and the largest, and not zero; −1 if
+            not even the last gradient is
     end     the gradient one step further: exactly "zero", "below" the smallest normal number, "above" the largest; "all" if
             there is no further step
     """
@@ -71,9 +73,9 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """The gradient at a name, of one loss alone.
+    """The gradient at a name, of one loss alone, or of all together where `loss` is None.
 
-    run       the samples that are measured, up to the step of the loss, with that loss alone
+    run       the samples that are measured, up to the step of the loss, with that loss alone; or the whole run
     loss      its step, from 1; None: all of them together, since the last ones are exactly right
     counting  the steps whose losses count
     chosen    the samples that are measured, from 0
@@ -153,7 +155,10 @@ class Course:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the gradient, as the function `verdict` has it."""
+        """The verdict on the gradient: "undefined" if it is not finite, "ends" if it is zero from some step on back.
+
+        A gradient at one step only ends, too. Any other has the verdict of the function `verdict`.
+        """
         if not self.finite:
             return "undefined"
         if self.ends or not self.steps:
@@ -215,7 +220,8 @@ def course(run: Run, name: str, sample: int = 0, cut: int = 0) -> Course | None:
         cut: the steps after which the recurrence is cut, again and again: no gradient is left before the last cut; 0 is never.
 
     Returns:
-        The gradient of the last loss that counts; None if no loss counts.
+        The gradient of the last loss that counts and has one, among the last eight; else that of all losses together. None
+        if no loss counts.
 
     Raises:
         ValueError: for a name that has no gradient.
@@ -242,7 +248,7 @@ def course(run: Run, name: str, sample: int = 0, cut: int = 0) -> Course | None:
 
 
 def _last_cut(loss: int, cut: int) -> int:
-    """The number of steps before the last cut that the gradient of a loss would have to cross."""
+    """The number of steps before the cut nearest to a loss; the gradient of the loss does not reach them."""
     return (loss - 1) // cut * cut if cut else 0
 
 
@@ -255,7 +261,7 @@ def samples_of(run: Run, sample: int) -> list[int]:
 
 
 def part(run: Run, chosen: Sequence[int], loss: int | None = None, factor: float = 1.0) -> Run:
-    """The run of some of its samples, with the loss of one step alone, which is then the last; all weights times a factor."""
+    """The run of some of its samples, with the loss of one step alone, which is then the last; its seed times a factor."""
     if len(chosen) == run.B and loss is None and factor == 1:
         return run
     last = run.T if loss is None else loss

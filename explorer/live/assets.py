@@ -23,7 +23,7 @@ _SCRIPTS: Final = {
     "strip": (*_SHARED, "strip"),
 }  # fmt: skip
 #: Constants of `picture.marks` that the scripts read, under their names there.
-_SIZES: Final = (
+_MARK_CONSTANTS: Final = (
     "ROW", "HEIGHTS", "GUTTER", "SIDE", "MARGIN", "MARGIN_COLUMNS", "MARGIN_ROWS", "SIZES", "FILLED", "UNEVEN", "INITIAL",
     "POINTED", "SYMBOL", "READABLE", "OUTLINED",
 )  # fmt: skip
@@ -32,29 +32,29 @@ _SIZES: Final = (
 @cache
 def script(component: str) -> str:
     """The script of a component."""
-    return constants() + "".join(_short(f"js/{name}.js") for name in _SCRIPTS[component])
+    return constants() + "".join(shortened(_FOLDER / f"js/{name}.js") for name in _SCRIPTS[component])
 
 
 @cache
 def style(component: str) -> str:
     """The style sheet of a component."""
-    return _short(f"{component}.css")
+    return shortened(_FOLDER / f"{component}.css")
 
 
 @cache
 def markup(component: str) -> str:
     """The markup of a component; an entry of the legend for each mark stands in place of {legend}."""
-    return _short(f"{component}.html").replace("{legend}", "".join(map(_entry, SIGNS)))
+    return shortened(_FOLDER / f"{component}.html").replace("{legend}", "".join(map(_entry, SIGNS)))
 
 
 def constants() -> str:
-    """The constants of the scripts: the looks, the marks and the sizes, as JavaScript."""
+    """The constants of the scripts as JavaScript: looks, marks, sizes, and the corner of a node."""
     looks = {mark.name: look(mark) for mark in SIGNS} | {"NONE": look(Mark.NONE), "BLANK": BLANK}
     tables: dict[str, Any] = {
         "WORDS": {look(mark): words for mark, words in WORDS.items() if mark is not Mark.WITHIN},
         "GLYPHS": {look(mark): {"arms": s.arms, "up": s.up} for mark, s in SIGNS.items() if mark is not Mark.ZERO},
         "CORNER": grid.CORNER,
-        **{name: getattr(marks, name) for name in _SIZES},
+        **{name: getattr(marks, name) for name in _MARK_CONSTANTS},
     }
     lines = [f"const SHADES = {SHADES}, [{', '.join(looks)}] = {json.dumps(list(looks.values()))};"]
     lines += [f"const {name} = {json.dumps(value, ensure_ascii=False)};" for name, value in tables.items()]
@@ -62,7 +62,7 @@ def constants() -> str:
 
 
 def look(mark: Mark) -> int:
-    """The byte by which the data have a mark, see `encode.looks`."""
+    """The byte that stands for a mark in the data, see `encode.looks`."""
     return SHADES - 1 + mark
 
 
@@ -73,7 +73,6 @@ def _entry(mark: Mark) -> str:
     return f'<span data-look="{look(mark)}" hidden><svg class="{style}"><path d="{sign.drawing}" /></svg>{words}</span>'
 
 
-def _short(name: str) -> str:
-    """A file without its indentation and whole lines of comment, since Streamlit sends it again at every change."""
-    text = (_FOLDER / name).read_text(encoding="utf-8")
-    return re.sub(r"^\s*(//.*|/\*.*\*/)?\s*", "", text, flags=re.MULTILINE)
+def shortened(path: Path) -> str:
+    """A file without its indentation and its comments of one line, since Streamlit sends it again at every change."""
+    return re.sub(r"^\s*(//.*|/\*.*\*/)?\s*", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
+from explorer.live.assets import shortened
 from explorer.page import memory
 from explorer.page.width import known
 
-_script: Final = Path(__file__).with_name("browser.js").read_text(encoding="utf-8")
 _component: Final = st.components.v2.component(
     "unrolled_browser",
     html="<div></div>",
-    js=re.sub(r"^\s*(//.*|/\*.*\*/)?\s*", "", _script, flags=re.MULTILINE),  # Streamlit sends it again at every change
+    js=shortened(Path(__file__).with_name("browser.js")),
     isolate_styles=False,
 )
 

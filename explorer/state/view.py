@@ -49,7 +49,8 @@ ASKED: Final = formats.Format(_read_asked, _write_asked)
 class View:
     """The view of a run; no field changes a number of the run.
 
-    Each field is written once: its default, its key and its format in a link, its check, and its name on a page.
+    Each field but `cliff`, which has its own, is written once: its default, its key and its format in a link, its check, and
+    its name on a page.
 
     Raises:
         ValueError: for a value that a field cannot have.
@@ -68,8 +69,8 @@ class View:
     selected: tuple[str, int] | None = linked(
         "node", None, optional(formats.PLACE), check=checks.selected, words="selected node"
     )
-    #: Of the gradient's path to the selected node: the step of the loss at which it begins, 0 for wherever the gradient is
-    #: strongest, and the edge in question, counted from 1; or None.
+    #: A path of the gradient to the selected node: the step of the loss where it begins, or 0 for the loss with the strongest
+    #: gradient; and the edge that is walked, counted from 1. None: no path is shown.
     path: tuple[int, int] | None = linked("path", None, optional(formats.PAIR), check=checks.path)
     #: The neuron of the selected node that stands out, counted from 1; 0 is none of them by itself.
     unit: int = linked("unit", 0, formats.WHOLE, check=checks.unit)
@@ -163,8 +164,8 @@ class View:
         """Whether the page has a part."""
         return part not in self.hidden and not (self.present and part in TOOLS)
 
-    def usual_range(self) -> View:
-        """The view with the first scale of its lens."""
+    def with_usual_range(self) -> View:
+        """The view with the default scale of its lens."""
         return self.with_range(*_usual(self.lens))
 
     def with_range(self, low: int, high: int) -> View:

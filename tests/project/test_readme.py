@@ -10,6 +10,7 @@ from root import ROOT
 import engine
 from engine.language.operations import CALLS, FUNCTIONS, LOSSES, SOFTMAX
 from engine.support import lazy_property
+from engine.working.derivation.sections import SECTIONS
 
 DOCS = ROOT / "docs"
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,6 +37,13 @@ def test_the_language_has_the_functions_that_are_listed():
     rows = re.findall(r"^\| `(\w+)\(", listed, re.MULTILINE)
     assert [name for name in rows if name != "f"] == [*FUNCTIONS, SOFTMAX.name, *LOSSES]
     assert {name for name in CALLS if name not in listed} == set()
+
+
+def test_every_statement_that_a_derivation_follows_is_explained():
+    explained = re.findall(r"^\| (A\d+) \|", (DOCS / "derivation.md").read_text(encoding="utf-8"), re.MULTILINE)
+    followed = {name for row in SECTIONS.values() for name in re.findall(r"A\d+", row.sources)}
+    assert set(explained) == followed
+    assert explained == [f"A{i}" for i in range(1, len(explained) + 1)]
 
 
 @pytest.mark.parametrize("file", ["README.md", "docs/index.md"])

@@ -43,16 +43,16 @@ class Row:
     Attributes:
         title: The title of the section.
         book: Its equations in the book.
-        is_the_books: Whether a run's network is the one that these equations describe.
-        rows: The rows of the sources that it follows.
+        fits_the_book: Whether a run's network is the one that these equations describe.
+        sources: The statements A1 to A17 of the source texts that it follows.
         obstacle: Why the section does not apply to a run, in a sentence; "" if it applies.
         lines: Its lines at a step, with a number of levels.
     """
 
     title: str
     book: str
-    is_the_books: Callable[[Run], bool]
-    rows: str
+    fits_the_book: Callable[[Run], bool]
+    sources: str
     obstacle: Callable[[Run], str]
     lines: Callable[[StepContext, int], Iterator[Line]]
 
@@ -108,5 +108,5 @@ def derive(run: Run, key: str, t: int, sample: int = 0, levels: int = 3) -> Sect
         for line in () if obstacle else row.lines(StepContext(run, t, sample), levels):
             lines.append(line)
             pause()
-    source = "; ".join(filter(None, [row.book if row.is_the_books(run) else "", row.rows]))
+    source = "; ".join(filter(None, [row.book if row.fits_the_book(run) else "", row.sources]))
     return Section(key, row.title, source, obstacle, tuple(lines))

@@ -32,7 +32,7 @@ def choose(state: State, run: Run) -> None:
             titles = {measure: title for measure, (title, _) in MEASURES.items()}
             choice("of a vector, its", list(titles), titles.__getitem__, "measure", view.measure, viewed("measure"))
     choose_ends(row, state, magnitude, "Fit the scale to the picture; after that it stays fixed.")
-    if (usual := view.usual_range()) != view:
+    if (usual := view.with_usual_range()) != view:
         row.button(
             "Reset", key="usual", on_click=put, help="The original scale.",
             args=("usual", lambda state, _: of_view(state, ranges=usual.ranges)),
