@@ -67,14 +67,14 @@ class Store:
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
                 place = (name, key([v for k, v in bound.arguments.items() if not k.startswith("_")]))
-                found, value = self._get(place)
-                if found:
+                present, value = self._get(place)
+                if present:
                     if grows:
                         self._put(place, value)
                     return cast(R, value)
                 with _AtWork(self._lock, self._at_work, place):
-                    found, value = self._get(place)
-                    if not found:
+                    present, value = self._get(place)
+                    if not present:
                         with around():
                             value = function(*args, **kwargs)
                         if not grows:

@@ -62,15 +62,15 @@ class Backward:
 
     def parameter_grads(self) -> dict[str, Array]:
         """Sum the gradient of each parameter from its pieces; gives them by name."""
-        found = {}
+        grads = {}
         for name, pieces in self.pieces.items():
             if len(pieces) == 1 and pieces[0][0] == 1.0:
-                found[name] = pieces[0][1]
+                grads[name] = pieces[0][1]
                 continue
-            found[name] = self.space.zeros(self.layout.parameters[name])
+            grads[name] = self.space.zeros(self.layout.parameters[name])
             if pieces:
-                self.calls.append(partial(_weighted_sum, pieces, found[name]))
-        return found
+                self.calls.append(partial(_weighted_sum, pieces, grads[name]))
+        return grads
 
     # Additions -----------------------------------------------------------------------------------------------------
 

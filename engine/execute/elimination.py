@@ -55,14 +55,14 @@ class _Elimination:
 
     def edges(self, core: str) -> list[Edge]:
         """The edges from a core value back to the core values that it is computed from."""
-        found: list[Edge] = []
+        edges: list[Edge] = []
         waiting: dict[str, list[tuple[float, list[Place]]]] = {}
 
         def arrive(operand: Operand, constant: float, factors: list[Place]) -> None:
             if operand.is_parameter or operand.name not in self.loop.inside:
                 return
             if operand.name in self.loop.core:
-                found.append(Edge(operand, constant, self._product(operand.name, factors)))
+                edges.append(Edge(operand, constant, self._product(operand.name, factors)))
             else:
                 waiting.setdefault(operand.name, []).append((constant, factors))
 
@@ -70,7 +70,7 @@ class _Elimination:
         for name in reversed(self.loop.inside):
             if name in waiting:
                 self._back(self.loop.inside[name], *self._sum(name, waiting.pop(name)), arrive)
-        return found
+        return edges
 
     def _back(
         self,

@@ -128,9 +128,9 @@ def pull(
     if inside:
         assert isinstance(expression, Apply)
         expression = expression.arguments[0]
-    found: list[tuple[Read, Array]] = []
-    _pull(cell, expression, grad, look, iter(cell.reads[name]), names, found)
-    return found
+    messages: list[tuple[Read, Array]] = []
+    _pull(cell, expression, grad, look, iter(cell.reads[name]), names, messages)
+    return messages
 
 
 def _pull(

@@ -226,8 +226,8 @@ class Record:
     def _at_step(self, arrays: Mapping[str, Array], early: Mapping[str, Array], name: str, t: int) -> Array:
         one_of("name", name, arrays)
         _, t = self.check_place(0, t, name)
-        found: Array = (arrays if t > 0 else early)[name][t - 1]
-        return found
+        value: Array = (arrays if t > 0 else early)[name][t - 1]
+        return value
 
     def before(self, name: str, t: int) -> Array:
         """The values of a state at the K steps before step t, (K, B, n): the initial values of a run that begins at t."""

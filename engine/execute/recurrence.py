@@ -80,12 +80,12 @@ class Recurrence:
     def blocks(self) -> tuple[tuple[str, ...], ...]:
         """Sums that lie side by side in memory: those of a stack, without those of an earlier one."""
         placed: set[str] = set()
-        found = []
+        blocks = []
         for stack in self.stacks:
             names = tuple(name for name in stack.names if name not in placed)
             placed |= set(names)
-            found += [names] if names else []
-        return tuple(found)
+            blocks += [names] if names else []
+        return tuple(blocks)
 
     def sums(self, names: Iterable[str]) -> list[Affine]:
         """The instructions of some of the sums."""
@@ -105,7 +105,7 @@ def recurrences(plan: Schedule, units: Callable[[str], int], samples: int, augme
         samples: B.
         augment: whether the values of a step are vectors, which an augmentation requires.
     """
-    found: dict[int, Recurrence] = {}
+    plans: dict[int, Recurrence] = {}
     heads: set[str] = set()  # heads so far: each belongs to one augmentation
     for place, stage in enumerate(plan.stages):
         if stage.recurrent:
@@ -114,8 +114,8 @@ def recurrences(plan: Schedule, units: Callable[[str], int], samples: int, augme
                 augmentation = _augmentation(plan, recurrence, units, heads)
                 heads |= {name for name, _ in (augmentation and augmentation.heads) or ()}
                 recurrence = replace(recurrence, augmentation=augmentation)
-            found[place] = recurrence
-    return found
+            plans[place] = recurrence
+    return plans
 
 
 def _recurrence(plan: Schedule, stage: Stage, units: Callable[[str], int], samples: int) -> Recurrence:

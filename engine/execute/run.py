@@ -284,18 +284,18 @@ class Run(Record):
         **Holds:** messages_sum_to_the_gradient: over all targets they sum to grad[source].
         """
         one_of("source", source, self._names)
-        found = [
+        parts = [
             _shifted(message, read.lag)
             for read, message in self.messages(target, names=(source,))
             if lag in (None, read.lag) and argument in (None, read.argument)
         ]
-        if not found:
+        if not parts:
             reads = ", ".join(
                 f"{read.name}[t-{read.lag}]" if read.lag else read.name for read in self.cell.reads[target]
             )
             raise ValueError(f"there is no such edge from {source!r} to {target!r}; {target} reads {reads}")
         with np.errstate(all="ignore"):
-            return locked(np.sum(found, axis=0))
+            return locked(np.sum(parts, axis=0))
 
     def step_grad(self, name: str, steps: slice = slice(None)) -> Array:
         """Compute the gradient at the copy of a parameter that each step uses.

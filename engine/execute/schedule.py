@@ -202,18 +202,18 @@ def counted(plan: Schedule, start: Mapping[str, Array]) -> dict[str, Array]:
         Value -> (T, B).
     """
     T, B = next(iter(start.values())).shape
-    found = {i.out: np.zeros((T, B), bool) for i in plan.instructions}
+    counts = {i.out: np.zeros((T, B), bool) for i in plan.instructions}
     for name, where in start.items():
-        if name in found:
-            found[name] |= where
+        if name in counts:
+            counts[name] |= where
     for stage in reversed(plan.stages):
         for step in [slice(t, t + 1) for t in range(T - 1, -1, -1)] if stage.recurrent else [slice(0, T)]:
             for i in reversed(stage.instructions):
                 for operand in operands(i):
-                    if operand.name in found:
+                    if operand.name in counts:
                         first, last = max(0, step.start - operand.lag), max(0, step.stop - operand.lag)
-                        found[operand.name][first:last] |= found[i.out][first + operand.lag : last + operand.lag]
-    return found
+                        counts[operand.name][first:last] |= counts[i.out][first + operand.lag : last + operand.lag]
+    return counts
 
 
 def _stages(instructions: list[Instruction]) -> Iterator[Stage]:

@@ -191,13 +191,13 @@ class Stepwise:
 
     def _reached(self, system: System, started: set[str]) -> set[str]:
         """The core values to which a gradient comes at all; the others have nothing to send on."""
-        found = self.reached_from_outside(started)
+        reached = self.reached_from_outside(started)
         while True:
-            more = {edge.operand.name for u in found for edge in system.edges[u]}
-            more |= {stack.operand.name for stack in self.loop.stacks if not found.isdisjoint(stack.names)}
-            if more <= found:
-                return found
-            found |= more
+            more = {edge.operand.name for u in reached for edge in system.edges[u]}
+            more |= {stack.operand.name for stack in self.loop.stacks if not reached.isdisjoint(stack.names)}
+            if more <= reached:
+                return reached
+            reached |= more
 
     def reached_from_outside(self, started: set[str]) -> set[str]:
         """The core values to which the rest of the network sends something."""
@@ -215,14 +215,14 @@ class Stepwise:
         self, edges: Mapping[str, Sequence[Edge]], stacks: Sequence[Stack], started: set[str]
     ) -> dict[str, tuple[int, int]]:
         """Value -> the arrival of the first addition to its gradient, unless its gradient has been started outside."""
-        found: dict[str, tuple[int, int]] = {}
+        first: dict[str, tuple[int, int]] = {}
         arrivals = [(edge.operand, u) for u, own in edges.items() for edge in own]
         arrivals += [(stack.operand, self._earliest(stack)) for stack in stacks]
         for operand, u in arrivals:
             if operand.name not in started:
                 arrival = self._arrival(operand, u)
-                found[operand.name] = min(arrival, found.get(operand.name, arrival))
-        return found
+                first[operand.name] = min(arrival, first.get(operand.name, arrival))
+        return first
 
     def _zero_ends(self, first: Mapping[str, tuple[int, int]]) -> list[Bound]:
         """Zeros in the rows of a gradient that its first addition does not reach.

@@ -62,15 +62,15 @@ class Tape:
         self.interfaces = [_interface(block) for block in self.blocks]
 
     def _places(self, group: Mapping[str, Array]) -> dict[str, _View]:
-        found = {}
+        views = {}
         for name, array in group.items():
             owner = _owner(array)
             block = next((i for i, known in enumerate(self.blocks) if known is owner), len(self.blocks))
             if block == len(self.blocks):
                 self.blocks.append(owner)
             offset = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-            found[name] = _View(block, array.shape, offset, array.strides)
-        return found
+            views[name] = _View(block, array.shape, offset, array.strides)
+        return views
 
     def play(self, data: Data) -> None:
         """Compute the run of `data`, which has the shape of the tape."""
@@ -96,13 +96,13 @@ class Tape:
             return []
         plan = schedule(data.shape.cell)
         reached = counted(plan, dict.fromkeys(plan.cell.losses, data.seed != 0))
-        found = []
+        kept = []
         for array, names in self._read_back:
             idle = ~np.logical_or.reduce([reached[name] for name in names])
             if idle.any():
-                found.append((array, array.copy()))
+                kept.append((array, array.copy()))
                 array[idle] = 0
-        return found
+        return kept
 
 
 def _owner(array: Array) -> Array:

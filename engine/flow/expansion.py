@@ -144,14 +144,14 @@ def routes(run: Run, name: str) -> tuple[Route, ...]:
     """
     check_name(run, name)
     grad = np.asarray(run.grad[name], np.float64)
-    found: list[Route] = []
+    parts: list[Route] = []
 
     def add(target: str | None, read: Read | None, vector: Array | None) -> None:
         if vector is not None:
             total = np.linalg.norm(grad, axis=-1)
             with np.errstate(all="ignore"):
                 share = (vector * grad).sum(axis=-1) / total**2
-            found.append(Route(target, read, vector, np.linalg.norm(vector, axis=-1), share))
+            parts.append(Route(target, read, vector, np.linalg.norm(vector, axis=-1), share))
 
     with np.errstate(all="ignore"):
         _, own = within_step(system(run, run.cell.losses, name, start=started(of_losses(run))), of_losses(run))
@@ -163,7 +163,7 @@ def routes(run: Run, name: str) -> tuple[Route, ...]:
                     given = {read.name: message[:, :, None]}
                     _, here = within_step(system(run, [read.name], name, start=started(given)), given)
                     add(target, read, None if here is None else here[:, :, 0])
-    return tuple(found)
+    return tuple(parts)
 
 
 def _factor(name: str, shift: int) -> str:

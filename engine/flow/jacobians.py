@@ -73,21 +73,21 @@ def jacobian_at(run: Run, of: str, wrt: str, t: int, s: int) -> Array:
     check_name(run, wrt, "wrt")
     t, s = step_of(t, run.T), step_of(s, run.T, what="s")
     m, n = run.sizes[of], run.sizes[wrt]
-    found: Array | None = np.zeros((run.B, m, n))
+    jacobian: Array | None = np.zeros((run.B, m, n))
     with np.errstate(all="ignore"):
         links = system(run, [of], wrt)
         left, own = within_step(links, {of: np.broadcast_to(np.eye(m), (1, run.B, m, m))}, slice(t - 1, t))
         if s == t and own is not None:
-            found = np.array(own[0], np.float64)
+            jacobian = np.array(own[0], np.float64)
         elif s < t and links.lags:
             carrier = Carrier(links, run.T, run.B, m, 1)
             for (tail, lag), joining in left.items():
                 carrier.waiting[tail][lag - 1].whole[0] = joining[0]
             for step in range(t - 2, s - 2, -1):
                 rows = carrier.wanted(step, 0)
-                found = None if rows is None else np.array(rows[0])
+                jacobian = None if rows is None else np.array(rows[0])
                 carrier.turn()
-    return locked(np.zeros((run.B, m, n)) if found is None else found)
+    return locked(np.zeros((run.B, m, n)) if jacobian is None else jacobian)
 
 
 def jacobian_norm(

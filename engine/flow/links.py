@@ -229,11 +229,11 @@ def _reduced(links: list[Link], candidates: list[str]) -> list[Link]:
 
 def _merged(links: list[Link]) -> list[Link]:
     """Diagonal links between the same two become one."""
-    found: dict[Any, Link] = {}
+    merged: dict[Any, Link] = {}
     for link in links:
         key = (link.head, link.tail, link.lag) if link.is_diagonal else id(link)
-        found[key] = replace(link, scale=found[key].scale + link.scale) if key in found else link
-    return list(found.values())
+        merged[key] = replace(link, scale=merged[key].scale + link.scale) if key in merged else link
+    return list(merged.values())
 
 
 def _times(a: Any, b: Any) -> Any:

@@ -57,8 +57,8 @@ def spectral_norm(blocks: Array) -> Array:
     across = np.swapaxes(P, -1, -2)
     gram = P @ across if P.shape[-2] <= P.shape[-1] else across @ P
     values = np.linalg.eigvalsh(gram)[..., -1] if gram.shape[-1] > 1 else gram[..., 0, 0]
-    found = largest[..., 0, 0] * np.sqrt(np.maximum(values, 0))
-    return np.asarray(np.where(good[..., 0, 0], found, largest[..., 0, 0] * 0))
+    norms = largest[..., 0, 0] * np.sqrt(np.maximum(values, 0))
+    return np.asarray(np.where(good[..., 0, 0], norms, largest[..., 0, 0] * 0))
 
 
 def _squares(rows: Array) -> Array:

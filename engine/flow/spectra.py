@@ -186,8 +186,8 @@ def stretches(run: Run, of: str, wrt: str, t: int, s: int) -> Stretches:
             if links.lags == {of: 1} and all(link.is_identity for link in links.links[of] if link.tail == WANTED):
                 jacobians = np.concatenate(list(transitions(run, links, n)))[s:t]
                 if np.isfinite(jacobians).all() and is_sure(jacobians):
-                    found = np.array([graded_logs(jacobians[:, b]) for b in range(run.B)])
-                    return Stretches(found, np.ones(found.shape, bool), np.full(run.B, -np.inf))
+                    magnitudes = np.array([graded_logs(jacobians[:, b]) for b in range(run.B)])
+                    return Stretches(magnitudes, np.ones(magnitudes.shape, bool), np.full(run.B, -np.inf))
         finite = np.asarray(np.isfinite(whole).all(axis=(1, 2)))
         values = np.linalg.svd(np.where(finite[:, None, None], whole, 0), compute_uv=False)
         logs = np.where(finite[:, None], np.log10(values), np.nan)
@@ -202,8 +202,8 @@ def step_jacobian(run: Run, of: str, wrt: str, flat: bool = False) -> Array:
     m = run.sizes[of]
     left, _ = within_step(links, {of: np.broadcast_to(np.eye(m), (run.T, run.B, m, m))})
     before = {tail: g[1:] for (tail, lag), g in left.items() if lag == 1}
-    _, found = within_step(links, before, slice(0, run.T - 1))
-    return np.zeros((run.T - 1, run.B, m, run.sizes[wrt])) if found is None else np.asarray(found)
+    _, jacobian = within_step(links, before, slice(0, run.T - 1))
+    return np.zeros((run.T - 1, run.B, m, run.sizes[wrt])) if jacobian is None else np.asarray(jacobian)
 
 
 def recurrent_matrices(run: Run) -> tuple[Matrix, ...]:
@@ -328,16 +328,16 @@ def transitions(run: Run, links: System, N: int) -> Iterator[Array]:
         pause()
         steps = slice(start, min(run.T, start + chunk))
         count = steps.stop - start
-        found = np.zeros((count, run.B, N, N))
+        jacobians = np.zeros((count, run.B, N, N))
         for (name, k), rows in places.items():
             n = links.units[name]
             if k:
-                found[:, :, rows, places[name, k - 1]] = np.eye(n)
+                jacobians[:, :, rows, places[name, k - 1]] = np.eye(n)
                 continue
             left, _ = within_step(links, {name: np.broadcast_to(np.eye(n), (count, run.B, n, n))}, steps)
             for (tail, lag), g in left.items():
-                found[:, :, rows, places[tail, lag - 1]] += g
-        yield found
+                jacobians[:, :, rows, places[tail, lag - 1]] += g
+        yield jacobians
 
 
 def _growth(run: Run, links: System, N: int) -> Growth:

@@ -111,33 +111,33 @@ def read_cells(cells: Sequence[Sequence[str]], usual: Point | None = None) -> Nu
         The numbers, complaints and remarks.
     """
     readings = [[_readings(entry) for entry in row] for row in cells]
-    told = {next(iter(r)) for row in readings for r in row if isinstance(r, dict) and len(r) == 1}
+    certain = {next(iter(r)) for row in readings for r in row if isinstance(r, dict) and len(r) == 1}
     unclear = [
         (cells[i][j], r)
         for i, row in enumerate(readings)
         for j, r in enumerate(row)
         if isinstance(r, dict) and len(r) == 2 and r["."] != r[","]
     ]
-    point = next(iter(told)) if len(told) == 1 else None if told else usual or _likely(unclear, readings)
+    point = next(iter(certain)) if len(certain) == 1 else None if certain else usual or _likely(unclear, readings)
     complaints: list[Complaint] = []
 
     def number(i: int, j: int) -> float | None:
-        found = readings[i][j]
-        if isinstance(found, dict):
-            values = set(found.values())
+        reading = readings[i][j]
+        if isinstance(reading, dict):
+            values = set(reading.values())
             if len(values) == 1:
                 return values.pop()
             if point is not None:
-                return found[point]
-            found = (
-                f"may be {found['.']:.15g} or {found[',']:.15g}, and the numbers beside it do not tell: write it without a"
+                return reading[point]
+            reading = (
+                f"may be {reading['.']:.15g} or {reading[',']:.15g}, and the numbers beside it do not tell: write it without a"
                 " separator of thousands"
             )
-        complaints.append(Complaint(i, j, cells[i][j], found))
+        complaints.append(Complaint(i, j, cells[i][j], reading))
         return None
 
     rows = tuple(tuple(number(i, j) for j in range(len(row))) for i, row in enumerate(readings))
-    return Numbers(rows, tuple(complaints), _remarks(unclear, point, bool(told)))
+    return Numbers(rows, tuple(complaints), _remarks(unclear, point, bool(certain)))
 
 
 def number(entry: str, usual: Point | None = None) -> float:
@@ -185,18 +185,18 @@ def _likely(
     return "," if len(unclear) == count else "."
 
 
-def _remarks(unclear: Sequence[tuple[str, dict[Point, float]]], point: Point | None, told: bool) -> tuple[str, ...]:
+def _remarks(unclear: Sequence[tuple[str, dict[Point, float]]], point: Point | None, certain: bool) -> tuple[str, ...]:
     """A sentence on how ambiguous entries were read; none if the point is the decimal sign throughout."""
     odd = list(dict.fromkeys((entry, r[point], r["," if point == "." else "."]) for entry, r in unclear if point))
     odd = [row for row in odd if "." not in row[0] or point == ","]
-    if told and point == ",":
+    if certain and point == ",":
         odd = [row for row in odd if "." in row[0]]  # commas are decimal signs throughout
     if not odd:
         return ()
     named = ", ".join(f"{shown(entry)} as {value:.15g}" for entry, value, _ in odd[:_MOST_NAMED])
     more = f" and {len(odd) - _MOST_NAMED} more so" if len(odd) > _MOST_NAMED else ""
     sign = {".": "point", ",": "comma"}[point or "."]
-    why = f"the {sign} is the decimal sign of the others" if told else f"the {sign} was taken for the decimal sign"
+    why = f"the {sign} is the decimal sign of the others" if certain else f"the {sign} was taken for the decimal sign"
     entry, _, other = odd[0]
     return (
         f"Read {named}{more}: {why}. If {shown(entry)} is {other:.15g}, write {f'{other:.15g}'.replace('.', point or '.')}.",
@@ -237,19 +237,19 @@ def _readings(entry: str) -> dict[Point, float] | str:
     if re.fullmatch(r"[+-]?(nan|inf(inity)?|∞|n/?a|null|none)", text, re.IGNORECASE):
         return "is no finite number: every number must be finite"
     sign, rest = (-1.0 if text[0] == "-" else 1.0), (text[1:] if text[0] in "+-" else text).strip()
-    found: dict[Point, float] = {}
+    values: dict[Point, float] = {}
     for point in _MANTISSA:
         try:
             value = _fraction(rest, point)
         except ZeroDivisionError:
             return "divides by zero"
         if value is not None:
-            found[point] = sign * value
-    if not found:
+            values[point] = sign * value
+    if not values:
         return _NO_NUMBER
-    if not all(map(math.isfinite, found.values())):
+    if not all(map(math.isfinite, values.values())):
         return "is too large: give a number below 1.8e308"
-    return found
+    return values
 
 
 def _unfolded(character: str) -> str:

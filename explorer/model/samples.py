@@ -24,7 +24,7 @@ def one(run: Run, sample: int) -> int:
     return max(shown(run, sample), 1) - 1
 
 
-def told(run: Run, sample: int, what: str = "The picture") -> str:
+def caption(run: Run, sample: int, what: str = "The picture") -> str:
     """The caption that the numbers are those of sample 1 where `what` shows all samples; "" where it shows one."""
     if run.B == 1 or shown(run, sample):
         return ""

@@ -46,7 +46,7 @@ def inspector(state: State, run: Run, palette: str, pixels: int) -> None:
     sample = samples.one(run, state.view.sample)
     with st.container(border=True, key="inspector"):
         st.markdown(f"##### {_headed(run, name, t)}")
-        if words := samples.told(run, state.view.sample):
+        if words := samples.caption(run, state.view.sample):
             st.caption(words)
         if name in run.parameters:
             _parameter(state.model, run, name, t, palette)

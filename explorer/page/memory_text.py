@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from engine.language import MAX_TEXT
 from engine.support import shown
 from explorer.state import State, left_out, session, to_query
-from explorer.teach.lesson import Given
+from explorer.teach.lesson import UserAnswer
 
 MAX_KEPT: Final = 2_000_000  # characters; a browser grants about five million to all that a server stores in it
 _MOST: Final = 500  # lessons that are finished, or questions that are answered
@@ -43,7 +43,7 @@ class Kept:
     state: State
     before: State | None = None
     done: tuple[str, ...] = ()
-    answers: tuple[tuple[str, Given], ...] = ()
+    answers: tuple[tuple[str, UserAnswer], ...] = ()
     draft: str | None = None
     refused: tuple[tuple[str, str, str], ...] = ()
 
@@ -76,7 +76,7 @@ def written(kept: Kept) -> str:
     if kept.done:
         entries["done"] = kept.done
     if kept.answers:
-        entries["answers"] = {name: [answer.choice, answer.text, answer.told] for name, answer in kept.answers}
+        entries["answers"] = {name: [answer.choice, answer.text, answer.was_shown] for name, answer in kept.answers}
     if kept.draft is not None:
         entries["draft"] = kept.draft
     if kept.refused:
@@ -108,11 +108,11 @@ def read(text: str) -> Kept:
     )
 
 
-def _answers(answers: Mapping[str, Any]) -> Iterator[tuple[str, Given]]:
+def _answers(answers: Mapping[str, Any]) -> Iterator[tuple[str, UserAnswer]]:
     for name, answer in answers.items():
         match answer:
-            case [None | int() as choice, str() as text, bool() as told] if choice in (None, *range(_MOST)):
-                yield _text(name, _MAX_ANSWER), Given(choice, _text(text, _MAX_ANSWER), told)
+            case [None | int() as choice, str() as text, bool() as was_shown] if choice in (None, *range(_MOST)):
+                yield _text(name, _MAX_ANSWER), UserAnswer(choice, _text(text, _MAX_ANSWER), was_shown)
             case _:
                 raise ValueError(f"the entry for the question {shown(name)} is no answer")
 

@@ -16,7 +16,7 @@ import streamlit as st
 from explorer.model import Model
 from explorer.page.time_sharing import Budget
 from explorer.state import State
-from explorer.teach.lesson import Given
+from explorer.teach.lesson import UserAnswer
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class Session:
     # The lessons [memory, views.lessons].
     before_lesson = Entry[State | None](None, key="lesson.kept")  # the screen from before the lesson
     lessons_done = Entry[set[str]](make=set, key="lesson.done")  # names of the finished ones
-    lesson_answers = Entry[dict[str, Given]](make=dict, key="lesson.answers")  # "lesson.step" -> the user's answer
+    lesson_answers = Entry[dict[str, UserAnswer]](make=dict, key="lesson.answers")  # "lesson.step" -> the user's answer
     # Long work [long_work, views.cliff].
     stopped = Entry[State | None](None, key="work.stopped")  # the state for which the user stopped the computation
     budget = Entry[Budget](make=lambda: Budget(at=time.monotonic()), key="work.budget")

@@ -41,7 +41,7 @@ def _checked(states: WStates, widget: str) -> Any:
     if kind is not None and _ALIKE.get(kind, kind) != _ALIKE.get(metadata.value_type, metadata.value_type):
         return _passed_over(states, widget, f"{kind} in place of {metadata.value_type}")
     if not _is_offered(metadata.deserializer, sent.value):
-        return _passed_over(states, widget, "none of the options", told=False)
+        return _passed_over(states, widget, "none of the options", reported=False)
     try:
         if kind == "json_value" and not isinstance(json.loads(sent.value.json_value), Mapping | None):
             return _passed_over(states, widget, "no fields with names")
@@ -53,14 +53,14 @@ def _checked(states: WStates, widget: str) -> Any:
     return value
 
 
-def _passed_over(states: WStates, widget: str, why: str, told: bool = True) -> Any:
-    """The old value of a widget in place of an ignored one; with `told` the page will report it."""
+def _passed_over(states: WStates, widget: str, why: str, reported: bool = True) -> Any:
+    """The old value of a widget in place of an ignored one; with `reported` the page names it."""
     key = (widget.removeprefix("$$ID-").partition("-")[2] or widget)[:80]
     _LOG.info("A value of %r was passed over: %s", key, why[:80])
     context = get_script_run_ctx()
     before: Mapping[str, Any] = {}
     if context is not None:
-        if told:
+        if reported:
             session.passed_over = key
         before = context.session_state._state._old_state
     states.states[widget] = Value(before[widget])  # KeyError if it had none

@@ -318,9 +318,9 @@ def _walked(run: Run, view: View, place: Grid, name: Array, t: Array, edges: Edg
     ends = zip(edges.source.tolist(), edges.target.tolist(), edges.argument.tolist(), strict=True)
     places = {(nodes[a], nodes[b], argument): e for e, (a, b, argument) in enumerate(ends)}
     messages = path(run, view)
-    found = [places.get((message.source, message.target, message.read.argument)) for message in messages]
-    now = found[min(view.path[1], len(messages)) - 1] if messages else None
-    kept = [e for e in found if e is not None]
+    indices = [places.get((message.source, message.target, message.read.argument)) for message in messages]
+    now = indices[min(view.path[1], len(messages)) - 1] if messages else None
+    kept = [e for e in indices if e is not None]
     return np.array(kept, int), None if now is None else kept.index(now)
 
 

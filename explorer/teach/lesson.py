@@ -119,12 +119,12 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Given:
-    """The user's answer to a question: the place of a choice or the text of a number; `told`: the answer was shown."""
+class UserAnswer:
+    """The user's answer to a question: the place of a choice or the text of a number; `was_shown`: the page gave the answer."""
 
     choice: int | None = None
     text: str = ""
-    told: bool = False
+    was_shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def lessons() -> tuple[Lesson, ...]:
 
 def lesson(name: str) -> Lesson | None:
     """The lesson of a name, or None if it does not exist."""
-    return next((found for found in lessons() if found.name == name), None)
+    return next((entry for entry in lessons() if entry.name == name), None)
 
 
 def parse(file: str, text: str) -> Lesson:
@@ -301,9 +301,9 @@ def _question(file: str, start: int, lines: list[str]) -> Question:
     """Read a question from its lines; a line without a key that is no choice continues the line before."""
     read: list[tuple[str, list[str]]] = []
     for line in lines:
-        found = _KEY.fullmatch(line)
-        if found is not None and found[1] in ("question", "answer", "within", "because"):
-            read.append((found[1], [found[2]]))
+        match = _KEY.fullmatch(line)
+        if match is not None and match[1] in ("question", "answer", "within", "because"):
+            read.append((match[1], [match[2]]))
         elif line.startswith("- "):
             read.append(("choice", [line.removeprefix("- ")]))
         else:

@@ -63,7 +63,7 @@ class _Reader:
     """A recursive-descent reader of a formula, with one token ahead."""
 
     def __init__(self, text: str) -> None:
-        self.tokens: Iterator[str] = (found[0] for found in _TOKEN.finditer(text))
+        self.tokens: Iterator[str] = (token[0] for token in _TOKEN.finditer(text))
         self.ahead, self.depth = "", 0
         self.next()
 

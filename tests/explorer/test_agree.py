@@ -101,7 +101,7 @@ def test_a_sample_that_there_is_not_stands_for_all_and_for_the_first() -> None:
         places = np.arange(3)[samples.span(run, sample)].tolist()
         assert places == ([sample - 1] if samples.shown(run, sample) else [0, 1, 2])
         assert samples.one(run, sample) in places
-        assert bool(samples.told(run, sample)) == (len(places) > 1)
+        assert bool(samples.caption(run, sample)) == (len(places) > 1)
     assert (
         samples.missing(run, 9) == "There is no sample 9 here: the network has 3, and all of them are shown together."
     )
@@ -212,6 +212,6 @@ def test_any_name_of_a_class_names_its_size(cell) -> None:
 
 def test_a_view_says_all_samples_of_one_as_it_says_that_one() -> None:
     run = models.run(Model())
-    assert samples.told(run, 0) == samples.told(run, 1) == samples.missing(run, 7) == ""
+    assert samples.caption(run, 0) == samples.caption(run, 1) == samples.missing(run, 7) == ""
     for view in (View(sample=1), View(sample=7)):
         np.testing.assert_array_equal(scene(run, view).magnitude, scene(run, replace(view, sample=0)).magnitude)

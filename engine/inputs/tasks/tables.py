@@ -112,14 +112,14 @@ def _numbers(
     usual: Point | None,
 ) -> tuple[Array, tuple[str, ...]]:
     """The numbers of some columns, (T, columns), and remarks on ambiguous ones; raises ValueError for the first that is none."""
-    found = read_cells([[row[i] for i in read] for row in cells], usual)
-    if found.complaints:
-        first = found.complaints[0]
+    cells_read = read_cells([[row[i] for i in read] for row in cells], usual)
+    if cells_read.complaints:
+        first = cells_read.complaints[0]
         name = columns[read[first.column]]
         word = "; words are read where targets are classes" * (name[0] == "y" and is_word(first.entry))
-        more = f" ({count(len(found.complaints) - 1, 'other entry')} too)" * (len(found.complaints) > 1)
+        more = f" ({count(len(cells_read.complaints) - 1, 'other entry')} too)" * (len(cells_read.complaints) > 1)
         raise ValueError(f"table, line {lines[first.row]}, column {name}: {first}{word}{more}")
-    return np.array(found.rows, dtype=np.float64), found.remarks
+    return np.array(cells_read.rows, dtype=np.float64), cells_read.remarks
 
 
 def _cells(text: str) -> tuple[list[str], list[int], list[list[str]]]:

@@ -22,8 +22,8 @@ _SUM_ERROR: Final = 0.02  # of shares that were rounded
 
 def are_words(wanted: Sequence[Sequence[str]], asked: bool) -> bool:
     """Whether to read a column of targets as words: if no entry is a number, or if classes are wanted and one entry is none."""
-    found = [is_word(row[0]) for row in wanted]
-    return any(found) if asked else all(found)
+    words = [is_word(row[0]) for row in wanted]
+    return any(words) if asked else all(words)
 
 
 def targets_of(
@@ -67,9 +67,9 @@ def _likely(names: Sequence[str], wanted: Sequence[Sequence[str]], values: Array
         return "real", "since the name of the column has a number"
     if not all(_WHOLE.fullmatch(row[0]) for row in wanted):
         return "real", "since not all are whole"
-    found = np.unique(values)
-    low, high, many = int(found[0]), int(found[-1]), len(found)
-    if set(found) <= {0, 1} or set(found) == {-1, 1}:
+    different = np.unique(values)
+    low, high, many = int(different[0]), int(different[-1]), len(different)
+    if set(different) <= {0, 1} or set(different) == {-1, 1}:
         return "classes", f"since it has no numbers but {'-1' if low < 0 else '0'} and 1"
     if many == 1:
         return "real", "since all are the same"
@@ -84,12 +84,14 @@ def _likely(names: Sequence[str], wanted: Sequence[Sequence[str]], values: Array
 
 def _of_numbers(which: str, values: Array, why: str) -> tuple[Classes, dict[str, Any]]:
     """Targets from the different numbers of a column, in ascending order; a column of 0 or 1 alone has two classes."""
-    found = np.unique(values)
-    if set(found) <= {0, 1}:
-        found = np.array([0.0, 1.0])
-    _check_count(which, len(found))
-    classes = tuple(short if float(short := f"{value + 0.0:.15g}") == value else repr(float(value)) for value in found)
-    return np.searchsorted(found, values)[:, None], _as_classes(which, classes, why)
+    different = np.unique(values)
+    if set(different) <= {0, 1}:
+        different = np.array([0.0, 1.0])
+    _check_count(which, len(different))
+    classes = tuple(
+        short if float(short := f"{value + 0.0:.15g}") == value else repr(float(value)) for value in different
+    )
+    return np.searchsorted(different, values)[:, None], _as_classes(which, classes, why)
 
 
 def _of_words(which: str, words: Sequence[str], lines: Sequence[int]) -> tuple[Classes, dict[str, Any]]:

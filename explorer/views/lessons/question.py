@@ -7,7 +7,7 @@ import streamlit as st
 from engine import Run
 from explorer.page.session import session
 from explorer.teach.answers import amount, typed
-from explorer.teach.lesson import Given, Lesson, Question, rendered
+from explorer.teach.lesson import Lesson, Question, UserAnswer, rendered
 from explorer.words.markdown import plain
 from explorer.words.numbers import number
 
@@ -17,12 +17,12 @@ def ask(lesson: Lesson, place: int, question: Question, run: Run) -> None:
     key, form = f"{lesson.name}.{place}", f"lesson.answer.{lesson.name}.{place}"
     answers = session.lesson_answers
 
-    def commit(told: bool = False) -> None:
+    def commit(was_shown: bool = False) -> None:
         value = st.session_state.get(form)
-        if told:
-            answers[key] = Given(told=True)
+        if was_shown:
+            answers[key] = UserAnswer(was_shown=True)
         elif value is not None and value != "":
-            answers[key] = Given(choice=value) if question.choices else Given(text=str(value))
+            answers[key] = UserAnswer(choice=value) if question.choices else UserAnswer(text=str(value))
 
     with st.form(f"{form}.form"):
         st.markdown(f"**{rendered(question.text, run)}**")
@@ -35,11 +35,11 @@ def ask(lesson: Lesson, place: int, question: Question, run: Run) -> None:
         st.form_submit_button("This is my answer", on_click=commit, key=f"{form}.commit")
     if (user_answer := answers.get(key)) is not None:
         _judge(question, user_answer, run)
-        if not user_answer.told and not _right(question, user_answer, run):
+        if not user_answer.was_shown and not _right(question, user_answer, run):
             st.button("Show the answer", key=f"{form}.tell", on_click=commit, args=(True,))
 
 
-def _right(question: Question, answer: Given, run: Run) -> bool:
+def _right(question: Question, answer: UserAnswer, run: Run) -> bool:
     if question.choices:
         return answer.choice == question.right(run)
     try:
@@ -48,10 +48,10 @@ def _right(question: Question, answer: Given, run: Run) -> bool:
         return False
 
 
-def _judge(question: Question, user_answer: Given, run: Run) -> None:
+def _judge(question: Question, user_answer: UserAnswer, run: Run) -> None:
     """Say whether an answer is right, and why."""
     because = rendered(question.because, run)
-    if user_answer.told:
+    if user_answer.was_shown:
         right = (
             rendered(question.choices[question.right(run)].text, run)
             if question.choices

@@ -69,7 +69,7 @@ def _by_loss_and_route(state: State, run: Run, palette: str, name: str) -> None:
     counted(
         row, "At step t", 1, run.T, "vanish.at", t, lambda state, step: select((name, step))(state, None), width=120
     )
-    if words := samples.told(run, sample, "The curve"):
+    if words := samples.caption(run, sample, "The curve"):
         row.caption(words, width="content")
     alone = one_sample(state.model, sample)
     node = notation.at_step(name, (), str(t))

@@ -24,10 +24,10 @@ from explorer.model import Model
 from explorer.page import memory_text
 from explorer.page.memory_text import MAX_KEPT, Kept, read, written
 from explorer.state import State, left_out, session, to_query
-from explorer.teach.lesson import Given
+from explorer.teach.lesson import UserAnswer
 
 TEXTS = some.text(some.characters(exclude_categories=["Cs"]), max_size=40)
-GIVEN = some.builds(Given, some.none() | some.integers(0, 9), TEXTS, some.booleans())
+GIVEN = some.builds(UserAnswer, some.none() | some.integers(0, 9), TEXTS, some.booleans())
 KEPT = some.builds(
     Kept,
     states(),
@@ -94,7 +94,7 @@ def test_an_address_is_one_text_whatever_its_order() -> None:
 
 def test_what_only_the_browser_keeps_is_named() -> None:
     assert Kept(State(Model(cell="lstm"))).only_here() == []
-    every = Kept(large(), State(), ("gates",), (("gates.1", Given(1)),), "h =", (("weights", "one", "no number"),))
+    every = Kept(large(), State(), ("gates",), (("gates.1", UserAnswer(1)),), "h =", (("weights", "one", "no number"),))
     assert every.only_here() == ["eq", "text", "edit", "before", "done", "answers", "draft", "refused"]
 
 
