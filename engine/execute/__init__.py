@@ -2,10 +2,11 @@
 
 from engine.execute.data import checked
 from engine.execute.graph import Parameters
-from engine.execute.schedule import Affine, Elementwise, Instruction, Normalise, Operand, schedule
+from engine.execute.schedule import Affine, Cost, Elementwise, Instruction, Normalise, Operand, schedule
 
 __all__ = [
     "Affine",
+    "Cost",
     "Elementwise",
     "Instruction",
     "Normalise",

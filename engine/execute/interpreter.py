@@ -135,19 +135,19 @@ def pull(
 
 def _pull(
     cell: Cell, expression: Expression, g: Array, look: Lookup, reads: Iterator[Read], names: Container[str] | None,
-    found: list[tuple[Read, Array]],
+    messages: list[tuple[Read, Array]],
 ) -> None:  # fmt: skip
-    """Send a gradient back into an expression and on to its names; the messages are appended to `found`."""
+    """Send a gradient back into an expression and on to its names; the messages are appended to `messages`."""
 
     def back(part: Expression, gradient: Array) -> None:
-        _pull(cell, part, gradient, look, reads, names, found)
+        _pull(cell, part, gradient, look, reads, names, messages)
 
     if isinstance(expression, Number):
         return
     if isinstance(expression, Name):
         read = next(reads)
         if read.name != "y" and (names is None or read.name in names):
-            found.append((read, g.sum(axis=1) if read.name in cell.parameters else g))
+            messages.append((read, g.sum(axis=1) if read.name in cell.parameters else g))
         return
     row, arguments = OPERATIONS[expression.operation], expression.arguments
     is_sum = isinstance(row, Arithmetic) and not row.is_product
@@ -156,7 +156,7 @@ def _pull(
         if isinstance(argument, Name) and (argument.name == "y" or (row.sizes == "rows" and i == 0)):
             read = next(reads)
             if read.name != "y" and (names is None or read.name in names):  # a matrix, the samples summed
-                found.append((read, row.vjp(i, g, *values)))
+                messages.append((read, row.vjp(i, g, *values)))
         else:
             back(argument, row.vjp(i, g, *values))
 

@@ -200,7 +200,7 @@ class Run(Record):
         return np.zeros_like(self.grad[name][steps]) if sent is None else sent[steps]
 
     def argument(self, name: str, steps: slice = slice(None)) -> Array:
-        """Compute the argument a(t) of a node φ(a) whose equation is one call.
+        """Compute the argument a(t) of a node whose equation is one call: φ(a), or a loss of a.
 
         Args:
             name: such a node.
@@ -216,7 +216,8 @@ class Run(Record):
             argument = interpreter.value(
                 self.cell, expression.arguments[0], lambda name, lag: self.read(name, lag, steps)
             )
-        return np.array(np.broadcast_to(argument, self.value[name][steps].shape))
+        shape = self.value[name][steps].shape
+        return np.array(np.broadcast_to(argument, np.broadcast_shapes(shape, np.shape(argument))))
 
     def messages(
         self, target: str, steps: slice = slice(None), names: Collection[str] | None = None

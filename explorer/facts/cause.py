@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Run
-from engine.execute import Affine, Elementwise, Normalise, Operand, schedule
+from engine.execute import Affine, Cost, Elementwise, Normalise, Operand, schedule
 from engine.language import SOFTMAX
 from explorer.facts.claims import Cause
 from explorer.facts.dependence import to_loss
@@ -65,15 +65,18 @@ def _climb(run: Run, name: str, step: int) -> Iterator[Cause]:
 
 def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Cause]:
     """The causes why an edge to a reader passes nothing on."""
-    operation = run.cell.operation(reader)
-    if run.cell.loss(reader) is not None:
-        yield Cause("right", node=reader, step=t)
-        return
-    grad, step = run.grad[reader][t - 1], instruction(run, reader)
-    if isinstance(step, Elementwise | Normalise):
-        grad = run.argument_grad(reader, slice(t - 1, t))[0]
+    step, steps = instruction(run, reader), slice(t - 1, t)
+    grad = run.grad[reader][t - 1]
+    if isinstance(step, Cost):
+        grad = _at_argument(run, step, steps)
+        if step.argument.name in run.value or not grad.any():
+            yield Cause("right", node=reader, step=t)
+            return
+        step = instruction(run, step.argument.name)
+    elif isinstance(step, Elementwise | Normalise):
+        grad = run.argument_grad(reader, steps)[0]
         if not grad.any():
-            yield _of_function(run, str(operation), reader, t)
+            yield _of_function(run, str(run.cell.operation(reader)), reader, t)
             return
         step = instruction(run, step.argument.name)
     read = Operand(node, lag)
@@ -83,6 +86,16 @@ def _blocks(run: Run, node: str, reader: str, lag: int, t: int) -> Iterator[Caus
     if known is None and len(terms) > 1:
         known = Cause("cancels", node=node, step=t - lag)
     yield known or Cause("product", node=reader, step=t)
+
+
+def _at_argument(run: Run, cost: Cost, steps: slice) -> NDArray[Any]:
+    """The gradient that a loss sends to its argument at one step, (B, n)."""
+    grad = run.grad[cost.out][steps]
+    if cost.logits is not None:
+        sent: NDArray[Any] = run.joint_slope(cost.out, steps) * grad
+    else:
+        sent = cost.loss.vjp(0, grad, run.argument(cost.out, steps), run.y[steps])
+    return np.asarray(sent[0])
 
 
 def _of_function(run: Run, operation: str, reader: str, t: int) -> Cause:

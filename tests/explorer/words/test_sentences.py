@@ -668,12 +668,16 @@ def test_shares_need_a_single_way(case) -> None:
     [
         ("L1 = nll(softmax(b_y), y)\np2 = softmax(p2[t-1] - p2[t-1])\nL2 = nll(p2, y)", "cancels"),
         ("h = tanh(W @ h[t-1])\np = softmax(V @ h)\nL = nll(p, y)", "zero"),
+        ("h = tanh(W @ h[t-1])\nL = nll(softmax(V @ h), y)", "zero"),
+        ("h = tanh(W @ h[t-1])\nL = mse(V @ h, y)", "zero"),
+        ("h = tanh(W @ h[t-1])\nL = mse(h - h + b_y, y)", "cancels"),
     ],
 )
 def test_an_output_is_called_right_only_if_its_argument_has_no_gradient(text, why) -> None:
     cell = engine.parse(text)
     shapes = cell.shapes({"x": 1, "y": 2, **{members[0]: 2 for members in cell.hidden}})
     parameters = {name: np.zeros(shape) if name == "V" else np.full(shape, 0.3) for name, shape in shapes.items()}
-    run = engine.run(cell, parameters, None, np.array([[0], [1]]))
+    y = np.array([[0], [1]]) if "nll" in text else np.array([[[0.5, 0.1]], [[0.2, 0.4]]])
+    run = engine.run(cell, parameters, None, y)
     (zeros, *_) = about(run, name=cell.states[-1]).all(say.Zeros)
     assert [cause.why for cause in zeros.causes] == [why]
